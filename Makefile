@@ -1,0 +1,110 @@
+# Everything runs in .venv, which make creates itself; nothing is installed outside this folder.
+# Written for GNU make 3.81 and a POSIX shell: that is what macOS and a bare Debian have.
+
+LESSON   := 01_chain_rule.ipynb
+LAB_ARGS ?=
+WORKERS  ?= 2
+
+PY := .venv/bin/python
+
+# What an active environment or a personal pip configuration leaves behind must not steer ours.
+unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP VIRTUAL_ENV PIP_PREFIX PIP_TARGET
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_USER := 0
+export JUPYTER_PREFER_ENV_PATH := 1
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help lab test grade bench lint notebooks clean install-run install-test install-dev
+
+help:
+	@echo 'make lab        install into .venv and open the first lesson in JupyterLab'
+	@echo 'make test       run the whole suite'
+	@echo 'make grade      grade examples/submissions and say where the report is'
+	@echo 'make bench      run the scripts of benchmarks/'
+	@echo 'make lint       ruff and mypy'
+	@echo 'make notebooks  execute solutions/ and write notebooks/ anew (for authors: replaces what is there)'
+	@echo 'make clean      remove .venv, build/ and caches; notebooks stay'
+	@echo 'Another Python: make lab PYTHON=python3.12     Options for JupyterLab: make lab LAB_ARGS="--port=9999"'
+
+# $(call install,LEVEL,WHAT): bring .venv to a level (run, test or dev) unless it is there already.
+# A stamp holds a checksum of the two files that decide what is installed, and the folder, as a venv cannot move.
+# Stamps go first and come last: no stamp for this folder means an install that was stopped, and it is begun afresh.
+define install
+@set -eu; \
+stop() { echo "$$1" >&2; exit 1; }; \
+key="$$(cat pyproject.toml constraints.txt | cksum) $$PWD"; \
+works() { .venv/bin/python -c '' 2>/dev/null; }; \
+same_folder() { case "$$(cat .venv/.bnlib-run 2>/dev/null)" in *" $$PWD") ;; *) return 1;; esac; }; \
+version='import sys; print(".".join(map(str, sys.version_info[:3])))'; \
+fits='import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 15))'; \
+wanted() { [ -z "$(PYTHON)" ] || [ "$$($(PYTHON) -c "$$version" 2>/dev/null)" = "$$($(PY) -c "$$version")" ]; }; \
+keep=no; if works && same_folder && wanted; then keep=yes; fi; \
+if [ $$keep = yes ] && [ "$$(cat .venv/.bnlib-$(1) 2>/dev/null)" = "$$key" ]; then exit 0; fi; \
+if [ $$keep = no ]; then \
+  base=; reason='no python3 here: install Python 3.10 to 3.14 (Debian: apt install python3 python3-venv)'; seen=no; \
+  for python in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11 python3.10); do \
+    have="$$("$$python" -c "$$version" 2>/dev/null)" || continue; \
+    if ! "$$python" -c "$$fits"; then \
+      why="$$python is Python $$have, bnlib needs 3.10 to 3.14: install one, or name one: make $(MAKECMDGOALS) PYTHON=python3.12"; \
+    elif ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+      why="$$python (Python $$have) cannot make a venv: install python3-venv (Debian: apt install python3-venv)"; \
+    else base=$$python; break; fi; \
+    if [ $$seen = no ]; then reason=$$why; seen=yes; fi; \
+  done; \
+  if [ -z "$$base" ] && [ $$seen = no ] && [ -n "$(PYTHON)" ]; then reason='PYTHON=$(PYTHON) does not run'; fi; \
+  [ -n "$$base" ] || stop "$$reason"; \
+  rm -rf .venv; \
+  "$$base" -m venv .venv || stop 'could not make .venv: the lines above say why'; \
+fi; \
+rm -f .venv/.bnlib-*; \
+echo 'Installing into .venv: the first time takes a minute or two.'; \
+$(PY) -m pip install --quiet --constraint constraints.txt --editable '$(2)' \
+  || stop 'the install stopped: the lines above say why; the same command begins it again'; \
+for level in run $(1); do echo "$$key" > .venv/.bnlib-$$level; done
+endef
+
+install-run:
+	$(call install,run,.)
+
+install-test:
+	$(call install,test,.[test])
+
+install-dev:
+	$(call install,dev,.[dev])
+
+# JupyterLab sees notebooks/ only, and nothing here writes there. Without a screen it prints the address to open.
+lab: install-run
+	@set -eu; options=; \
+	if [ "$$(id -u)" = 0 ]; then options="--allow-root"; fi; \
+	if [ "$$(uname)" = Linux ] && [ -z "$${DISPLAY-}$${WAYLAND_DISPLAY-}$${BROWSER-}" ]; then \
+	  options="$$options --no-browser"; echo 'No screen here: open the address that JupyterLab prints.'; fi; \
+	PATH="$$PWD/.venv/bin:$$PATH"; export PATH; exec $(PY) -m jupyterlab --ServerApp.root_dir=notebooks \
+	  --LabApp.default_url=/lab/tree/$(LESSON) $$options $(LAB_ARGS)
+
+# One run, so that two workers stay busy and one closing line tells the result. nbval takes every notebook it meets:
+# those under tests/ are material of tests, not tests.
+test: install-test
+	@$(PY) -m pytest -n $(WORKERS) --dist loadfile -p no:cacheprovider \
+	  --nbval-lax --nbval-cell-timeout=120 --ignore-glob='tests/*.ipynb' tests solutions
+
+grade: install-run
+	@.venv/bin/bnlib grade examples/submissions --out build/grades --force
+	@echo "The report is in $$PWD/build/grades: start with gradebook.csv"
+
+bench: install-test
+	@set -eu; ls benchmarks/*.py >/dev/null 2>&1 || { echo 'benchmarks/ holds no script'; exit 0; }; \
+	for script in benchmarks/*.py; do echo "== $$script"; $(PY) "$$script"; done
+
+lint: install-dev
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+
+notebooks: install-run
+	@.venv/bin/bnlib build
+	@.venv/bin/bnlib release
+
+clean:
+	@rm -rf .venv build dist bnlib.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

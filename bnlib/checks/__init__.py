@@ -1,0 +1,419 @@
+"""What a learner's own check looks at, and how it says what it saw.
+
+Each lesson has a module here. It describes, for every exercise, which inputs to try, how to know what is right *without a
+reference answer* (a definition, or a numerical derivative of one), the terms the right answer is made of, named slips, and
+hints. This file is the engine that reads those descriptions; the hidden tests use the same engine with the reference
+answers in the place of the numerical truth.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from bnlib import feedback
+from bnlib.diagnosis import Case, Evidence, Factors, Finding, Slip, Term, diagnose, swapped
+from bnlib.feedback import Report, Row
+from bnlib.numerics import Array, relative_error
+from bnlib.running import describe_error
+from bnlib.stubs import NotFilledError, Quiz, Stub
+
+__all__ = ["Answer", "Case", "Checks", "Property", "Slip", "Source", "Term", "check", "examine", "hint"]
+
+TOLERANCE = 1e-9
+"""Right float64 code is within 5e-15 of the natural scale, the nearest wrong answer 2e-7 away."""
+
+FLOAT32_TOLERANCE = 2e-4
+"""Used where the inputs themselves are float32; never where the data are ill-conditioned."""
+
+
+@dataclass(frozen=True)
+class Property:
+    """Something every right answer satisfies, shown as a row of its own.
+
+    Attributes:
+        name: Words for the table, for example ``"each feature of dh sums to zero over the batch"``.
+        holds: From a case and the outputs by name to True or False.
+        message: What to say when it does not hold.
+    """
+
+    name: str
+    holds: Callable[[Case, Mapping[str, Array]], bool]
+    message: str
+
+
+@dataclass(frozen=True)
+class Checks:
+    """All that is known about one exercise without knowing its answer.
+
+    Attributes:
+        stub: The exercise.
+        draw: From a random generator to one test input; keys are the names of the arguments (more are allowed).
+        truth: From a case to what is right: one value, or a tuple in the order of ``stub.returns`` without caches.
+        against: Words that complete "agrees with ...".
+        hints: The ladder: where to look, what to write, a worked line.
+        idea: The idea of the worked answer, in words.
+        call: How to run the learner's functions on a case; the default calls the exercise with its arguments. It gets a
+            namespace with the lesson's exercises (``learner.center``), which may run in another process.
+        terms: For each output, the terms a right result is the sum of.
+        slips: Named mistakes.
+        factors: Quantities a term may be multiplied by in error.
+        properties: Rows of their own.
+        tolerance: Allowed difference as a fraction of the natural scale.
+    """
+
+    stub: Stub
+    draw: Callable[[np.random.Generator], Case]
+    truth: Callable[[Case], Any]
+    against: str
+    hints: tuple[str, ...]
+    idea: str
+    call: Callable[[Any, Case], Any] | None = None
+    terms: Mapping[str, tuple[Term, ...]] = field(default_factory=dict)
+    slips: tuple[Slip, ...] = ()
+    factors: Factors | None = None
+    properties: tuple[Property, ...] = ()
+    tolerance: float = TOLERANCE
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the returned values that are compared: all but caches."""
+        return tuple(name for name in self.stub.returns if not name.startswith("cache"))
+
+    def run(self, learner: Any, case: Case) -> Any:
+        """Call the learner's functions on a case."""
+        if self.call is not None:
+            return self.call(learner, case)
+        return getattr(learner, self.stub.name)(*(case[name] for name in self.stub.parameters))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is right about a quiz question, and what to say to each choice."""
+
+    quiz: Quiz
+    right: str
+    why: Mapping[str, str]
+
+
+class Source:
+    """A function given as text, so that the same test input can be used here and in the learner's isolated process.
+
+    Args:
+        text: Python source that defines one function; ``np`` is available.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        namespace: dict[str, Any] = {"np": np}
+        exec(compile(text, "<given function>", "exec"), namespace)  # noqa: S102 - the text is ours
+        self._function = next(v for k, v in reversed(namespace.items()) if callable(v) and not k.startswith("__"))
+
+    def __call__(self, *args: Any) -> Any:
+        return self._function(*args)
+
+
+class Filled:
+    """The lesson's exercises as filled in this process: ``learner.center(h)``."""
+
+    def __init__(self, stub: Stub) -> None:
+        self._stubs = stub.lesson.stubs
+
+    def __getattr__(self, name: str) -> Stub:
+        try:
+            return self._stubs[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+class CheckFailed(AssertionError):  # noqa: N818 - a learner reads this name
+    """The learner's answer is not right yet. ``report`` says why."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(str(report))
+        self.report = report
+
+    def _render_traceback_(self) -> list[str]:
+        """IPython shows this instead of a traceback: the table above it says everything."""
+        return [f"{self.report.title}: {self.report.message}"]
+
+
+def checks_of(stub: Stub) -> Checks:
+    """The checks of an exercise: the object of its name in the lesson's module of this package."""
+    return getattr(importlib.import_module(f"{__name__}.{stub.lesson.name}"), stub.name)
+
+
+def answer_of(quiz: Quiz) -> Answer:
+    """The answer of a quiz question: the object of its name in the lesson's module of this package."""
+    return getattr(importlib.import_module(f"{__name__}.{quiz.lesson.name}"), quiz.name)
+
+
+def check(stub: Stub) -> None:
+    """Check the learner's answer to an exercise, show what was looked at, and name the mistake if there is one.
+
+    Args:
+        stub: The exercise, for example ``translation.center``.
+
+    Raises:
+        NotFilledError: The exercise is still empty.
+        CheckFailed: The answer is not right yet.
+    """
+    report = report_on(stub)
+    feedback.show(report)
+    if not report.ok:
+        raise CheckFailed(report)
+
+
+def report_on(stub: Stub, cases: int = 3) -> Report:
+    """The report behind :func:`check`, on the visible inputs.
+
+    Raises:
+        NotFilledError: The exercise is still empty.
+    """
+    if not isinstance(stub, Stub):
+        raise TypeError("check needs an exercise, for example check(translation.center)")
+    if stub.answer is None:
+        raise NotFilledError(
+            f"{stub.name}. Write it in the cell that begins with @fill({stub.id}), run that cell, then this one again."
+        )
+    checks = checks_of(stub)
+    rng = np.random.default_rng(list(stub.id.encode()))
+    return examine(checks, Filled(stub), [checks.draw(rng) for _ in range(cases)], checks.truth)
+
+
+def examine(checks: Checks, learner: Any, cases: Sequence[Case], truth: Callable[[Case], Any]) -> Report:
+    """Run the learner's functions on cases, compare with ``truth``, and report row by row.
+
+    Args:
+        checks: The exercise's description.
+        learner: Namespace of the lesson's exercises, in this process or a proxy of another.
+        cases: Test inputs.
+        truth: From a case to the right outputs.
+    """
+    stub, names = checks.stub, checks.outputs
+    rows = _Rows(checks)
+    results: list[dict[str, Array]] = []
+    expected: list[dict[str, Array]] = []
+    remarks: list[str] = []
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        for case in cases:
+            right = _by_name(names, truth(copy.deepcopy(case)))
+            given = copy.deepcopy(case)
+            try:
+                value = checks.run(learner, given)
+            except NotImplementedError as error:
+                return rows.fail(0, _empty(stub, error), "empty")
+            except Exception as error:
+                return rows.fail(0, f"raised {describe_error(error)}", f"raises-{_kind(error)}")
+            problem, result = _settle(stub, names, value, right, remarks)
+            if problem:
+                return rows.fail(0, problem.message, *problem.names)
+            if (changed := _changed(case, given)) is not None:
+                return rows.fail(
+                    1,
+                    f"{stub.name} changed {changed}, its caller's array: something assigns into it or uses -=, *= "
+                    "and the like on it. Work on a new array.",
+                    "input-changed",
+                )
+            results.append(result)
+            expected.append(right)
+        wrong = _compare(checks, cases, results, expected)
+        if wrong:
+            return rows.fail(2 + names.index(wrong[0]), wrong[1].message, *wrong[1].names)
+        for index, prop in enumerate(checks.properties):
+            if not all(prop.holds(case, result) for case, result in zip(cases, results, strict=True)):
+                return rows.fail(2 + len(names) + index, prop.message, prop.name.replace(" ", "-"))
+        if (message := _not_repeatable(checks, learner, cases[0], results[0])) is not None:
+            return rows.fail(-1, message, "not-repeatable")
+    return rows.passed(tuple(dict.fromkeys(remarks)))
+
+
+class _Rows:
+    """The table of one examination: names of the rows are fixed, so that right answers all print the same."""
+
+    def __init__(self, checks: Checks) -> None:
+        self.stub = checks.stub
+        shown = " and ".join(checks.stub.returns)
+        self.names = [
+            f"runs, and returns {shown} in the right shape",
+            "leaves its input unchanged",
+            *(f"{name} agrees with {checks.against}" for name in checks.outputs),
+            *(prop.name for prop in checks.properties),
+            "gives the same result when called again",
+        ]
+
+    def fail(self, index: int, message: str, *mistakes: str) -> Report:
+        """The report when row ``index`` is the first to fail."""
+        index %= len(self.names)
+        rows = [Row(name, True) for name in self.names[:index]]
+        rows.append(Row(self.names[index], False, message))
+        rows += [Row(name, None) for name in self.names[index + 1 :]]
+        return Report(self.stub.id, tuple(rows), f"hint({self.stub.id}) gives a hint.", mistakes)
+
+    def passed(self, remarks: tuple[str, ...]) -> Report:
+        """The report when every row is right."""
+        rows = tuple(Row(name, True) for name in self.names)
+        return Report(self.stub.id, rows, "Visible checks passed; hidden tests grade more.", (), remarks)
+
+
+def _empty(stub: Stub, error: Exception) -> str:
+    if isinstance(error, NotFilledError):
+        return f"it needs another exercise first. {error}"
+    return f"{stub.name} is still empty: write it in the cell that begins with @fill({stub.id}), and run that cell."
+
+
+def _kind(error: Exception) -> str:
+    """Name of the learner's error for the counts; errors that come from another process carry it."""
+    return getattr(error, "kind", type(error).__name__)
+
+
+def _by_name(names: tuple[str, ...], value: Any) -> dict[str, Array]:
+    """Right outputs by name, as float64 arrays."""
+    values = value if isinstance(value, tuple) else (value,)
+    return {name: np.asarray(v, dtype=np.float64) for name, v in zip(names, values, strict=True)}
+
+
+def _settle(
+    stub: Stub, names: tuple[str, ...], value: Any, right: Mapping[str, Array], remarks: list[str]
+) -> tuple[Finding | None, dict[str, Array]]:
+    """Sort what came back into named float64 arrays of the right shapes, or say what is wrong with it."""
+    if value is None:
+        return Finding(("returned-none",), f"{stub.name} returned None: is the return line missing?"), {}
+    if len(stub.returns) > 1:
+        if not isinstance(value, (tuple, list)) or len(value) != len(stub.returns):
+            got = f"{len(value)} values" if isinstance(value, (tuple, list)) else f"one {type(value).__name__}"
+            wanted = ", ".join(stub.returns)
+            return Finding(("wrong-count",), f"{stub.name} should return {wanted}, and returned {got}."), {}
+        value = dict(zip(stub.returns, value, strict=True))
+    else:
+        value = {stub.returns[0]: value}
+    arrays = {}
+    for name in names:
+        try:
+            array = np.asarray(value[name])
+            if array.dtype.kind not in "fiub":
+                raise TypeError
+            array = array.astype(np.float64)
+        except (ValueError, TypeError):
+            kind = "None" if value[name] is None else f"a {type(value[name]).__name__}"
+            return Finding(("wrong-type",), f"{name} should be an array of real numbers, and is {kind}."), {}
+        wanted = right[name].shape
+        if array.shape != wanted and array.shape == (1, *wanted):
+            remarks.append(f"{name} has shape (1, {wanted[0]}) where ({wanted[0]},) was asked; that is accepted.")
+            array = array[0]
+        if array.shape != wanted:
+            return Finding(("wrong-shape",), f"{name} has shape {array.shape} and should have {wanted}."), {}
+        if not np.all(np.isfinite(array)) and np.all(np.isfinite(right[name])):
+            where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+            what = "nan" if np.isnan(array[where]) else "inf"
+            return Finding((f"returned-{what}",), f"{name}{list(where)} is {what}. {_NOT_FINITE[what]}"), {}
+        arrays[name] = array
+    return None, arrays
+
+
+_NOT_FINITE = {
+    "nan": "Look for 0/0, or the square root of a negative number (a variance that came out below zero).",
+    "inf": "Look for a division by zero.",
+}
+
+
+def _changed(before: Case, after: Case) -> str | None:
+    """Name of an input array that is no longer what it was."""
+    for name, value in before.items():
+        if isinstance(value, np.ndarray) and not np.array_equal(value, after[name], equal_nan=True):
+            return name
+    return None
+
+
+def _compare(
+    checks: Checks, cases: Sequence[Case], results: Sequence[dict[str, Array]], expected: Sequence[dict[str, Array]]
+) -> tuple[str, Finding] | None:
+    """The first output that is not right, with what is known about why."""
+    for name in checks.outputs:
+        wrong = [
+            Evidence(case, result[name], right[name])
+            for case, result, right in zip(cases, results, expected, strict=True)
+            if not _agrees(checks, name, case, result[name], right[name])
+        ]
+        if not wrong:
+            continue
+        if all(swapped(r, e) for r, e in zip(results, expected, strict=True)):
+            a, b = swapped(results[0], expected[0]) or (name, name)
+            return name, Finding(("swapped",), f"{a} and {b} are in each other's place: see the order in the docstring.")
+        finding = diagnose(name, wrong, checks.terms.get(name, ()), checks.slips, checks.factors)
+        return name, finding or Finding(("unnamed",), _first_difference(name, wrong[0]))
+    return None
+
+
+def _agrees(checks: Checks, name: str, case: Case, got: Array, right: Array) -> bool:
+    """True when one output is right, feature by feature, measured against the natural scale of its terms."""
+    size = np.abs(right)
+    for term in checks.terms.get(name, ()):
+        size = np.maximum(size, np.abs(np.broadcast_to(term.value(case), right.shape)))
+    whole = np.max(size, initial=0.0)
+    axes = tuple(range(right.ndim - 1)) if right.ndim > 1 else None
+    scale = np.maximum(np.max(size, axis=axes, initial=0.0), 1e-9 * whole)
+    tolerance = max(checks.tolerance, FLOAT32_TOLERANCE) if _float32(case) else checks.tolerance
+    return bool(np.all(np.abs(got - right) <= tolerance * scale))
+
+
+def _float32(case: Case) -> bool:
+    return any(isinstance(v, np.ndarray) and v.dtype == np.float32 for v in case.values())
+
+
+def _first_difference(name: str, item: Evidence) -> str:
+    """Words for a result nobody has a name for: where it differs first."""
+    difference = np.abs(item.got - item.expected)
+    where = tuple(int(i) for i in np.argwhere(difference > 1e-6 * np.max(difference))[0]) if item.got.ndim else ()
+    place = f"{name}[{', '.join(map(str, where))}]" if where else name
+    inputs = ", ".join(f"{k} {_describe(v)}" for k, v in item.case.items())
+    return f"{place} is {item.got[where]:.6g} and should be {item.expected[where]:.6g} (for {inputs})."
+
+
+def _describe(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"of shape {value.shape}"
+    return "= the given function" if callable(value) else f"= {value!r}"
+
+
+def _not_repeatable(checks: Checks, learner: Any, case: Case, before: Mapping[str, Array]) -> str | None:
+    """A message when the first case no longer gives what it gave."""
+    try:
+        value = checks.run(learner, copy.deepcopy(case))
+    except Exception as error:
+        return f"raised {describe_error(error)} when called a second time"
+    problem, again = _settle(checks.stub, checks.outputs, value, before, [])
+    if problem or any(relative_error(again[k], before[k]) > 1e-12 for k in before):
+        return "The second call with the same input gives another result: it depends on something kept between calls."
+    return None
+
+
+_hints_given: dict[str, int] = {}
+
+
+def hint(stub: Stub, idea: bool = False) -> None:
+    """Show the next hint of the exercise's ladder: where to look, what to write, a worked line.
+
+    Args:
+        stub: The exercise.
+        idea: After the last hint, True tells the idea of the worked answer (not its code).
+    """
+    ladder = checks_of(stub).hints
+    given = _hints_given.get(stub.id, 0)
+    if given < len(ladder):
+        _hints_given[stub.id] = given + 1
+        print(f"Hint {given + 1} of {len(ladder)}: {ladder[given]}")
+    elif idea:
+        print(f"The idea: {checks_of(stub).idea}")
+    else:
+        print(f"That was the last hint. hint({stub.id}, idea=True) tells the idea of the worked answer.")
+        for number, text in enumerate(ladder, 1):
+            print(f"Hint {number} of {len(ladder)}: {text}")
+

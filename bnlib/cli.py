@@ -1,0 +1,88 @@
+"""The command ``bnlib``: progress for a learner; build, release and grade for a teacher."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from bnlib import __version__
+from bnlib.notebooks import NotebookError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a subcommand; 0 when it did what was asked, 1 when it found something wrong, 2 when it could not start."""
+    parser = argparse.ArgumentParser(prog="bnlib", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"bnlib {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    progress = commands.add_parser("progress", help="lesson by lesson, what is filled and passes")
+    progress.set_defaults(run=_progress)
+
+    build = commands.add_parser("build", help="normalise and execute solutions/ (teachers)")
+    build.add_argument("files", nargs="*", type=Path, help="notebooks; all of solutions/ by default")
+    build.set_defaults(run=_build)
+
+    release = commands.add_parser("release", help="generate notebooks/ from solutions/ (teachers)")
+    release.add_argument("--solutions", type=Path, default=Path("solutions"), help="folder of the sources")
+    release.add_argument("--out", type=Path, default=Path("notebooks"), help="folder to write")
+    release.add_argument("--zip", type=Path, metavar="FILE", help="also pack the bundle for learners")
+    release.add_argument("--force", action="store_true", help="overwrite notebooks that were edited")
+    release.set_defaults(run=_release)
+
+    if find_spec("bnlib.grading"):  # learners' copies come without it
+        from bnlib.grading import command
+
+        command.add_arguments(commands.add_parser("grade", help="grade a folder of submissions (teachers)"))
+
+    arguments = parser.parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except NotebookError as error:
+        return _say(str(error))
+    except OSError as error:
+        return _say(f"{error.filename or 'bnlib'}: {error.strerror or error}")
+
+
+def _say(message: str) -> int:
+    print(f"bnlib: {message}", file=sys.stderr)
+    return 2
+
+
+def _progress(arguments: argparse.Namespace) -> int:
+    from bnlib.progress import saved_standings
+
+    print(saved_standings())
+    return 0
+
+
+def _build(arguments: argparse.Namespace) -> int:
+    from bnlib.release import ReleaseError, build, sources
+
+    try:
+        for path in arguments.files or sources(Path("solutions")):
+            build(path)
+            print(f"built {path}")
+    except ReleaseError as error:
+        return _say(str(error))
+    return 0
+
+
+def _release(arguments: argparse.Namespace) -> int:
+    from bnlib.release import ReleaseError, bundle, release
+
+    try:
+        for path in release(arguments.solutions, arguments.out, arguments.force):
+            print(f"released {path}")
+        if arguments.zip:
+            names = bundle(Path(), arguments.zip)
+            print(f"packed {len(names)} files into {arguments.zip}")
+    except ReleaseError as error:
+        return _say(str(error))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

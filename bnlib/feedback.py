@@ -1,0 +1,95 @@
+"""How a report of checks looks: a small table in Jupyter, the same in stable plain text elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html import escape
+
+MARKS = {True: "ok", False: "wrong", None: "not reached"}
+_COLOURS = {True: "#1a7f37", False: "#c4390c", None: "#808080"}
+_SIGNS = {True: "✓", False: "✗", None: "·"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing a check looked at; ``ok`` is None when an earlier row already failed."""
+
+    name: str
+    ok: bool | None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that one check found.
+
+    Attributes:
+        title: The exercise's id.
+        rows: What was looked at, in order.
+        closing: The last line.
+        names: Names of the mistakes found, for the teacher's counts.
+        remarks: What is accepted and still worth knowing.
+    """
+
+    title: str
+    rows: tuple[Row, ...]
+    closing: str
+    names: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = field(default=())
+
+    @property
+    def ok(self) -> bool:
+        """True when every row is."""
+        return all(row.ok for row in self.rows)
+
+    @property
+    def message(self) -> str:
+        """The first failing row's message."""
+        return next((row.message for row in self.rows if row.ok is False), "")
+
+    def __str__(self) -> str:
+        width = max(len(row.name) for row in self.rows)
+        lines = [f"{self.title}"]
+        for row in self.rows:
+            lines.append(f"  {row.name:<{width}}  {MARKS[row.ok]}")
+            if row.message:
+                lines.append(f"      {row.message}")
+        lines += [f"  note: {remark}" for remark in self.remarks]
+        return "\n".join([*lines, f"  {self.closing}"])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f'<tr><td style="text-align:left">{escape(row.name)}</td>'
+            f'<td style="text-align:left;white-space:nowrap;color:{_COLOURS[row.ok]};font-weight:600">'
+            f"{_SIGNS[row.ok]} {MARKS[row.ok]}</td>"
+            f'<td style="text-align:left;max-width:36em;white-space:normal">{escape(row.message)}</td></tr>'
+            for row in self.rows
+        )
+        notes = "".join(f"<div>note: {escape(remark)}</div>" for remark in self.remarks)
+        return (
+            f"<div><b>{escape(self.title)}</b><table><tbody>{rows}</tbody></table>{notes}"
+            f"<div>{escape(self.closing)}</div></div>"
+        )
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return {"text/plain": str(self), "text/html": self._repr_html_()}
+
+
+def show(thing: object) -> None:
+    """Display in Jupyter; print elsewhere."""
+    if in_jupyter():
+        from IPython.display import display
+
+        display(thing)
+    else:
+        print(thing)
+
+
+def in_jupyter() -> bool:
+    """True inside a Jupyter kernel (not in plain Python, nor in terminal IPython)."""
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return False
+    shell = get_ipython()
+    return shell is not None and hasattr(shell, "kernel")

@@ -1,0 +1,65 @@
+"""Where a course keeps what a grader needs, and a digest that changes when any of it does."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+import bnlib
+from bnlib.stubs import Lesson, lessons
+
+
+class CourseError(ValueError):
+    """The course itself cannot grade; the message is one line for its teacher."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """The folder that holds ``solutions/`` and ``tests/hidden/``.
+
+    Attributes:
+        root: The project's folder; by default the one bnlib was installed from.
+    """
+
+    root: Path = Path(bnlib.__file__).resolve().parent.parent
+
+    def solution(self, lesson: Lesson) -> Path:
+        """The source notebook of a lesson: text, reference answers, stored outputs."""
+        return self.root / "solutions" / f"{lesson.key}.ipynb"
+
+    def hidden(self, lesson: Lesson) -> Path:
+        """The module of a lesson's hidden tests."""
+        return self.root / "tests" / "hidden" / f"test_{lesson.name}.py"
+
+    def require(self, lesson: Lesson) -> None:
+        """Make sure that a lesson can be graded.
+
+        Raises:
+            CourseError: Its solution or its hidden tests are not there.
+        """
+        for path in (self.solution(lesson), self.hidden(lesson)):
+            if not path.is_file():
+                raise CourseError(f"{path}: is not there, so {lesson.key} cannot be graded; run from a full copy of the course")
+
+    def digest(self, lesson: Lesson) -> str:
+        """Changes with anything but the submission that a result of this lesson depends on."""
+        state = hashlib.sha256(f"{_code_digest()} {sys.version_info[:2]} {np.__version__}".encode())
+        earlier = [self.solution(other) for other in lessons() if other.key <= lesson.key]
+        for path in (*earlier, self.hidden(lesson), self.hidden(lesson).with_name("conftest.py")):
+            state.update(path.read_bytes() if path.is_file() else b"-")
+        return state.hexdigest()
+
+
+@cache
+def _code_digest() -> str:
+    """Digest of bnlib's own code."""
+    state = hashlib.sha256()
+    folder = Path(bnlib.__file__).parent
+    for path in sorted(folder.rglob("*.py")):
+        state.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return state.hexdigest()

@@ -1,0 +1,91 @@
+"""What a hidden test is written with: ``@hidden(stub)`` and the ``judge`` it is given.
+
+A hidden test names its exercise and hands test inputs to the judge, which runs the learner's function in its isolated
+process and the reference answer here, compares, and names the mistake::
+
+    @hidden(translation.center_backward)
+    def test_center_backward_ordinary(judge):
+        judge.examine(judge.draw(20))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bnlib.checks import Case, Checks, checks_of, examine
+from bnlib.feedback import Report
+from bnlib.stubs import Stub
+
+
+class WrongAnswer(AssertionError):  # noqa: N818 - a verdict, not a fault
+    """The learner's answer is not right; ``report`` says why."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(report.message)
+        self.report = report
+
+
+def hidden(stub: Stub) -> pytest.MarkDecorator:
+    """Mark a function as a hidden test of an exercise."""
+    return pytest.mark.exercise(stub, stub.points)
+
+
+class Judge:
+    """Compares a learner's answer with the reference answer on the inputs of one hidden test.
+
+    Args:
+        stub: The exercise.
+        learner: Namespace of the learner's functions, in another process.
+        reference: Namespace of the reference answers, in this one.
+        seed: Seed of the run; together with ``test`` it decides all inputs.
+        test: Name of the hidden test.
+
+    Attributes:
+        rng: Random generator for inputs of the test's own.
+        checks: The exercise's description.
+        remarks: What was accepted and is still worth knowing.
+    """
+
+    def __init__(self, stub: Stub, learner: Any, reference: Any, seed: int, test: str) -> None:
+        self.stub = stub
+        self.learner = learner
+        self.reference = reference
+        self.checks: Checks = checks_of(stub)
+        self.rng = np.random.default_rng([seed, *sha256(test.encode()).digest()])
+        self.remarks: tuple[str, ...] = ()
+
+    def draw(self, count: int) -> list[Case]:
+        """Inputs of the kind the learner's own check draws, others for every seed and test."""
+        return [self.checks.draw(self.rng) for _ in range(count)]
+
+    def examine(self, cases: Sequence[Case]) -> None:
+        """Compare learner and reference on these inputs.
+
+        Properties are left out: a result that agrees with the reference has them, up to the precision of the input.
+
+        Raises:
+            WrongAnswer: They differ, or the learner's function fails.
+        """
+        checks = replace(self.checks, properties=(), against="the reference answer")
+        report = examine(checks, self.learner, cases, self.truth)
+        if not report.ok:
+            raise WrongAnswer(report)
+        self.remarks += report.remarks
+
+    def truth(self, case: Case) -> tuple[Any, ...]:
+        """What the reference answer returns, caches left out; computed in float64 also where the input is float32."""
+        value = self.checks.run(self.reference, Case({name: _float64(v) for name, v in case.items()}))
+        values = value if len(self.stub.returns) > 1 else (value,)
+        return tuple(v for name, v in zip(self.stub.returns, values, strict=True) if name in self.checks.outputs)
+
+
+def _float64(value: Any) -> Any:
+    if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        return value.astype(np.float64)
+    return value

@@ -1,0 +1,150 @@
+"""Figures of the course. Cells say what is shown; the modules here, one a lesson, say how.
+
+Every figure is a :class:`Picture`: a PNG on a white ground, so that it reads the same in light and dark themes, with a
+text that says what is to be seen for those who do not see it. Colours are distinguishable without full colour vision.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, GREY = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#CC79A7",
+    "#56B4E9",
+    "#5F6670",
+)
+"""Okabe and Ito's palette, the colours of all line and bar charts."""
+
+DIVERGING = "PuOr_r"
+"""Colour map of signed values: purple is negative, white zero, orange positive."""
+
+DPI = 110
+
+
+class Picture:
+    """A finished figure with its alternative text.
+
+    Args:
+        figure: What was drawn; from :func:`new_figure`.
+        alt: What the figure shows, in one or two sentences.
+    """
+
+    def __init__(self, figure: Figure, alt: str) -> None:
+        self.figure = figure
+        self.alt = alt
+
+    def png(self) -> bytes:
+        """The image file."""
+        buffer = io.BytesIO()
+        self.figure.savefig(buffer, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
+        return buffer.getvalue()
+
+    def html(self) -> str:
+        """The image as an element that carries its alternative text."""
+        data = base64.b64encode(self.png()).decode()
+        return f'<img alt="{escape(self.alt)}" style="max-width:100%;height:auto" src="data:image/png;base64,{data}">'
+
+    def __str__(self) -> str:
+        return f"Figure: {self.alt}"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        return {"text/plain": str(self), "text/html": self.html()}
+
+
+class Live:
+    """A figure that follows sliders; where no widgets are shown, the figure for the sliders' first values.
+
+    Args:
+        draw: From the sliders' values (keyword arguments) to a picture.
+        sliders: For each argument of ``draw``: label, lowest, highest and first value, step.
+    """
+
+    def __init__(self, draw: Callable[..., Picture], **sliders: tuple[str, float, float, float, float]) -> None:
+        self.draw = draw
+        self.sliders = sliders
+
+    def first(self) -> Picture:
+        """The picture for the first values."""
+        return self.draw(**{name: start for name, (_, _, _, start, _) in self.sliders.items()})
+
+    def widget(self) -> Any:
+        """Sliders above the picture."""
+        import ipywidgets as widgets
+
+        controls = {
+            name: widgets.FloatSlider(
+                description=label,
+                min=low,
+                max=high,
+                value=start,
+                step=step,
+                style={"description_width": "initial"},
+                layout=widgets.Layout(width="32em"),
+            )
+            for name, (label, low, high, start, step) in self.sliders.items()
+        }
+        image = widgets.HTML(self.first().html())
+
+        def redraw(_: Any) -> None:
+            image.value = self.draw(**{name: control.value for name, control in controls.items()}).html()
+
+        for control in controls.values():
+            control.observe(redraw, names="value")
+        return widgets.VBox([*controls.values(), image])
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.widget().model_id}
+        return {**self.first()._repr_mimebundle_(), "application/vnd.jupyter.widget-view+json": view}
+
+
+def new_figure(columns: int = 1, width: float = 8.0, height: float = 3.2, rows: int = 1) -> tuple[Figure, list[Axes]]:
+    """A figure that fits a laptop's notebook column, and its axes in reading order.
+
+    Args:
+        columns: Axes side by side.
+        width: Inches; 8 fills the column of a 1280 pixel wide window.
+        height: Inches.
+        rows: Axes one above the other.
+    """
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for ax in axes.flat:
+        ax.spines[["top", "right"]].set_visible(False)
+    return figure, list(axes.flat)
+
+
+def matrix(ax: Axes, values: Any, title: str, limit: float | None = None, numbers: bool = True) -> Any:
+    """Draw a small matrix as coloured cells with its numbers in them; returns the image for a colour bar.
+
+    Args:
+        ax: Where.
+        values: (rows, columns) array.
+        title: Above the matrix.
+        limit: Absolute value of the strongest colours; the largest entry by default.
+        numbers: Write the entries into the cells (for up to about ten rows).
+    """
+    values = np.asarray(values, dtype=float)
+    limit = float(np.max(np.abs(values))) if limit is None else limit
+    image = ax.imshow(values, cmap=DIVERGING, vmin=-limit, vmax=limit)
+    ax.set_title(title, fontsize=10)
+    ax.set_xticks(range(values.shape[1]))
+    ax.set_yticks(range(values.shape[0]))
+    ax.tick_params(length=0, labelsize=8)
+    ax.spines[:].set_visible(False)
+    if numbers:
+        for (row, column), value in np.ndenumerate(values):
+            dark = abs(value) > 0.65 * limit
+            ax.text(column, row, f"{value + 0.0:.2f}", ha="center", va="center", fontsize=8, color="white" if dark else "black")
+    return image

@@ -1,0 +1,92 @@
+"""How a quiz looks: buttons in Jupyter, a call with the chosen letter everywhere else.
+
+Quiz questions carry no points. The explanation appears after the learner chose, also after a wrong choice.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from bnlib import feedback
+from bnlib.checks import answer_of
+from bnlib.stubs import Quiz
+
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+def quiz(question: Quiz, answer: str | None = None) -> None:
+    """Ask a question, or judge an answer to it.
+
+    Args:
+        question: The quiz, for example ``translation.applied_twice``.
+        answer: The letter of a choice; without it the question is shown, in Jupyter with a button for each choice.
+
+    Raises:
+        ValueError: ``answer`` is none of the letters.
+    """
+    if answer is not None:
+        print(verdict(question, answer))
+    else:
+        feedback.show(QuizView(question))
+
+
+def verdict(question: Quiz, letter: str) -> str:
+    """Whether a choice is right, and why.
+
+    Raises:
+        ValueError: ``letter`` is none of the choices.
+    """
+    letters = [choice.letter for choice in question.choices]
+    if letter not in letters:
+        raise ValueError(f"{question.id}: choose one of {', '.join(letters)}")
+    known = answer_of(question)
+    return f"{'Right' if letter == known.right else 'Not quite'} ({letter}). {known.why[letter]}"
+
+
+class QuizView:
+    """A quiz question on the page: plain text always, and buttons where Jupyter shows widgets."""
+
+    def __init__(self, question: Quiz) -> None:
+        self.question = question
+
+    def __str__(self) -> str:
+        lines = [f"Quiz. {self.question.question}"]
+        lines += [f"  ({choice.letter}) {choice.text}" for choice in self.question.choices]
+        return "\n".join([*lines, f'Answer with quiz({self.question.id}, "a") or another letter.'])
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        bundle: dict[str, Any] = {"text/plain": str(self), "text/html": self._html()}
+        widget = self._widget()
+        bundle[WIDGET_VIEW] = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+        return bundle
+
+    def _html(self) -> str:
+        choices = "".join(f"<li>{escape(choice.text)}</li>" for choice in self.question.choices)
+        return f'<p><b>Quiz.</b> {escape(self.question.question)}</p><ol type="a">{choices}</ol>'
+
+    def _widget(self) -> Any:
+        """Question, one button a choice, and room for the explanation; formulas render."""
+        import ipywidgets as widgets
+
+        wide = widgets.Layout(max_width="48em")
+        asked = widgets.HTMLMath(f"<b>Quiz.</b> {escape(self.question.question)}", layout=wide)
+        told = widgets.HTMLMath("", layout=wide)
+        buttons = []
+        for choice in self.question.choices:
+            button = widgets.Button(
+                description=f"({choice.letter}) {choice.text}",
+                layout=widgets.Layout(width="auto", max_width="48em", height="auto"),
+                style={"text_color": "#1a1a1a", "button_color": "#e6e9ef"},
+            )
+            button.add_class("bnlib-choice")
+
+            def tell(clicked: Any, letter: str = choice.letter) -> None:
+                told.value = escape(verdict(self.question, letter))
+
+            button.on_click(tell)
+            buttons.append(button)
+        style = widgets.HTML(
+            "<style>.bnlib-choice {white-space: normal; text-align: left; line-height: 1.4; padding: 4px 10px}</style>"
+        )
+        return widgets.VBox([style, asked, *buttons, told])

@@ -1,0 +1,330 @@
+"""From ``solutions/`` to ``notebooks/``: normalise and execute the source, take the answers out, pack the bundle.
+
+``solutions/`` is what people edit. ``build`` gives its cells their ids and metadata and runs it; ``release`` writes the
+learners' version, whose answer cells hold the signature and docstring of the contract in ``bnlib/stubs/``.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import hashlib
+import json
+import re
+import textwrap
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from bnlib.notebooks import METADATA, NotebookError, fills, parse
+from bnlib.stubs import Lesson, Stub, lesson_of
+
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+SECONDS_A_CELL = 120
+
+_CHECK = re.compile(r"check\(\s*(\w+)\.(\w+)\s*\)")
+_BOX = re.compile(r"> \*\*Exercise `(\w+)`\*\*.*")
+_BUNDLE = ("LICENSE", "LICENSE-text", "Makefile", "constraints.txt", "environment.yml", "pyproject.toml")
+_TEACHERS = ("release.py", "grading")
+
+
+class ReleaseError(ValueError):
+    """The source cannot be built or released; the message is one line for its author."""
+
+
+def build(path: Path) -> None:
+    """Normalise a source notebook, execute it, and write it back with outputs that are the same every time.
+
+    Args:
+        path: A notebook of ``solutions/``.
+
+    Raises:
+        ReleaseError: It breaks a rule of the source (named in the message), or a cell fails or warns.
+    """
+    notebook = nbformat.from_dict(parse(path))
+    normalise(notebook, path)
+    _execute(notebook, path)
+    _write(notebook, path)
+
+
+def normalise(notebook: Any, path: Path) -> None:
+    """Give every cell the id and metadata that follow from what it is; facts of an exercise come from its contract.
+
+    Raises:
+        ReleaseError: An answer or check cell does not fit the contracts.
+    """
+    lesson = _lesson(path)
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+            METADATA: {"lesson": lesson.key},
+        }
+    )
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    seen: set[str] = set()
+    for cell in notebook.cells:
+        cell.source = cell.source.strip("\n")
+        if cell.cell_type == "markdown":
+            cell.source = _BOX.sub(lambda match: _box(lesson, match[1], path), cell.source)
+            cell.metadata, name = nbformat.from_dict({}), "text"
+        else:
+            cell.metadata, name = _code_metadata(cell, lesson, path)
+        if not name or name == "text":
+            name = f"{name or 'code'}-{hashlib.sha256(cell.source.encode()).hexdigest()[:8]}"
+        if name in seen:
+            raise ReleaseError(f"{path.name}: two cells are {name}; every cell must be different from the others")
+        seen.add(name)
+        cell.id = name
+    missing = [name for stub in lesson.stubs for name in (stub, f"check-{stub}") if name not in seen]
+    if missing:
+        raise ReleaseError(f"{path.name}: no cell for {', '.join(missing)}")
+
+
+def released(notebook: Any, path: Path) -> Any:
+    """The learners' version of a normalised source notebook: stubs in place of answers, no outputs.
+
+    Raises:
+        ReleaseError: An answer cell has no solution region.
+    """
+    lesson = _lesson(path)
+    notebook = copy.deepcopy(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        cell.outputs, cell.execution_count = [], None
+        if cell.id in lesson.stubs:
+            cell.source = stub_source(lesson.stubs[cell.id], _before_function(cell.source))
+        elif BEGIN in cell.source:
+            raise ReleaseError(f"{path.name}: cell {cell.id} holds {BEGIN}, but fills no exercise")
+    notebook.metadata[METADATA]["released"] = digest(notebook)
+    return notebook
+
+
+def stub_source(stub: Stub, before: str = "") -> str:
+    """The empty answer cell of an exercise: signature and docstring of the contract, and a line that says what to do."""
+    doc = textwrap.indent(f'"""{stub.__doc__}\n"""', "    ")
+    doc = "\n".join(line.rstrip() for line in doc.splitlines())
+    names = ", ".join(str(parameter) for parameter in stub.signature.parameters.values())
+    return (
+        f"{before}@fill({stub.id})\ndef {stub.name}({names}):\n{doc}\n"
+        f'    # your code here\n    raise NotImplementedError("{stub.name} is still empty")'
+    )
+
+
+def digest(notebook: Any) -> str:
+    """A short digest of a notebook's sources: tells a released file that nobody edited from one with work in it."""
+    sources = json.dumps([cell["source"] for cell in notebook["cells"]])
+    return hashlib.sha256(sources.encode()).hexdigest()[:16]
+
+
+def release(solutions: Path, notebooks: Path, force: bool = False) -> list[Path]:
+    """Write the learners' version of every notebook of ``solutions`` into ``notebooks``.
+
+    Args:
+        solutions: Folder of built source notebooks.
+        notebooks: Where to write; made when it is not there.
+        force: Overwrite notebooks that were edited since they were released.
+
+    Returns:
+        The files written.
+
+    Raises:
+        ReleaseError: No source there, or a notebook that would be overwritten has somebody's work in it.
+    """
+    versions = {path.name: released_from(path) for path in sources(solutions)}
+    edited = [name for name in versions if (notebooks / name).exists() and has_work(notebooks / name)]
+    if edited and not force:
+        raise ReleaseError(
+            f"{notebooks}: {', '.join(edited)} was edited since its release, and would be lost; "
+            "choose another folder with --out, or overwrite with --force"
+        )
+    notebooks.mkdir(parents=True, exist_ok=True)
+    for name, notebook in versions.items():
+        _write(notebook, notebooks / name)
+    return [notebooks / name for name in versions]
+
+
+def sources(solutions: Path) -> list[Path]:
+    """The source notebooks of a folder, in order.
+
+    Raises:
+        ReleaseError: There are none.
+    """
+    paths = sorted(solutions.glob("[0-9][0-9]_*.ipynb"))
+    if not paths:
+        raise ReleaseError(f"{solutions}: holds no lessons (files like 02_translation.ipynb)")
+    return paths
+
+
+def released_from(path: Path) -> Any:
+    """The learners' version of one source notebook, which must have been built.
+
+    Raises:
+        ReleaseError: The source was edited after its last build.
+    """
+    notebook = nbformat.from_dict(parse(path))
+    fresh = copy.deepcopy(notebook)
+    normalise(fresh, path)
+    if fresh != notebook:
+        raise ReleaseError(f"{path.name}: was edited since it was built; run bnlib build first")
+    return released(notebook, path)
+
+
+def has_work(path: Path) -> bool:
+    """True unless the file is a released notebook that nobody edited."""
+    try:
+        notebook = parse(path)
+    except NotebookError:
+        return True
+    own = notebook["metadata"].get(METADATA)
+    return not isinstance(own, dict) or own.get("released") != digest(notebook)
+
+
+def bundle(root: Path, target: Path) -> list[str]:
+    """Pack what learners get: notebooks, the learner's side of bnlib, set-up files. No solution, no hidden test.
+
+    Args:
+        root: The project's folder, with ``notebooks/`` freshly released.
+        target: The zip file to write.
+
+    Returns:
+        Names in the archive. The same input gives the same bytes.
+    """
+    files = [root / name for name in _BUNDLE if (root / name).is_file()]
+    files += sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    files += sorted(
+        path
+        for path in (root / "bnlib").rglob("*.py")
+        if path.relative_to(root / "bnlib").parts[0] not in _TEACHERS and "__pycache__" not in path.parts
+    )
+    edited = [path.name for path in files if path.suffix == ".ipynb" and has_work(path)]
+    if edited:
+        raise ReleaseError(f"{', '.join(edited)}: edited since the release; the bundle would hand out somebody's answers")
+    files += [root / "docs" / "learners.md"]
+    names = []
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in files:
+            name = "README.md" if path.name == "learners.md" else path.relative_to(root).as_posix()
+            entry = zipfile.ZipInfo(f"batchnorm-gradient/{name}", date_time=(2020, 1, 1, 0, 0, 0))
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
+            names.append(entry.filename)
+    return names
+
+
+def _lesson(path: Path) -> Lesson:
+    try:
+        return lesson_of(path.stem)
+    except KeyError as error:
+        raise ReleaseError(f"{path.name}: {error.args[0]}") from None
+
+
+def _code_metadata(cell: Any, lesson: Lesson, path: Path) -> tuple[Any, str]:
+    """Metadata and name of a code cell; the name is "" for one that is neither an answer nor a check."""
+    filled, checked = fills(cell.source), _CHECK.fullmatch(cell.source.strip())
+    nbgrader = {"schema_version": 3, "task": False}
+    if filled:
+        stub = _stub(lesson, filled, path)
+        _agrees_with_contract(stub, cell.source, path)
+        nbgrader |= {"grade": False, "solution": True, "locked": False, "grade_id": stub.name}
+        return nbformat.from_dict({"nbgrader": nbgrader}), stub.name
+    given = {METADATA: {"given": True}}
+    if checked:
+        stub = _stub(lesson, (checked[1], checked[2]), path)
+        name = f"check-{stub.name}"
+        nbgrader |= {"grade": True, "solution": False, "locked": True, "grade_id": name, "points": stub.points}
+        return nbformat.from_dict({**given, "nbgrader": nbgrader}), name
+    return nbformat.from_dict(given), ""
+
+
+def _stub(lesson: Lesson, found: tuple[str, str], path: Path) -> Stub:
+    module, name = found
+    if module != lesson.name or name not in lesson.stubs:
+        raise ReleaseError(f"{path.name}: {module}.{name} is no exercise of bnlib/stubs/{lesson.name}.py")
+    return lesson.stubs[name]
+
+
+def _box(lesson: Lesson, name: str, path: Path) -> str:
+    """First line of an exercise box, with the facts of the contract."""
+    stub = _stub(lesson, (lesson.name, name), path)
+    level = "●" * stub.difficulty + "○" * (3 - stub.difficulty)
+    points = f"{stub.points} point{'s' if stub.points > 1 else ''}"
+    return f"> **Exercise `{name}`** · difficulty {level} · about {stub.minutes} minutes · {points}"
+
+
+def _agrees_with_contract(stub: Stub, source: str, path: Path) -> None:
+    """An answer cell has the contract's signature, no docstring of its own, and one solution region."""
+    where = f"{path.name}: the answer to {stub.name}"
+    functions = {node.name: node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
+    if stub.name not in functions:
+        raise ReleaseError(f"{where} defines no function {stub.name}")
+    parameters = tuple(argument.arg for argument in functions[stub.name].args.args)
+    if parameters != stub.parameters:
+        raise ReleaseError(f"{where} takes {parameters}, its contract {stub.parameters}")
+    if ast.get_docstring(functions[stub.name]):
+        raise ReleaseError(f"{where} has a docstring; it belongs into the contract in bnlib/stubs/")
+    if source.count(BEGIN) != 1 or source.count(END) != 1:
+        raise ReleaseError(f"{where} needs one region between {BEGIN} and {END}")
+
+
+def _before_function(source: str) -> str:
+    """What an answer cell holds above ``@fill``, which learners keep."""
+    return source[: source.index("@fill")]
+
+
+def _execute(notebook: Any, path: Path) -> None:
+    """Run all cells in a fresh kernel, and keep only outputs that are the same every time."""
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
+
+    client = NotebookClient(
+        notebook,
+        timeout=SECONDS_A_CELL,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+        record_timing=False,
+        store_widget_state=False,
+    )
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        raise ReleaseError(f"{path.name}: a cell failed.\n{error}") from None
+    lesson = _lesson(path)
+    language = {"name": "python"}
+    notebook.metadata = nbformat.from_dict(
+        {"kernelspec": notebook.metadata.kernelspec, "language_info": language, METADATA: {"lesson": lesson.key}}
+    )
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [_stable(output, cell, path) for output in cell.outputs]
+
+
+def _stable(output: Any, cell: Any, path: Path) -> Any:
+    """An output without the parts that belong to one session.
+
+    Raises:
+        ReleaseError: A warning, or text that would differ on another machine.
+    """
+    if output.get("name") == "stderr":
+        raise ReleaseError(f"{path.name}: cell {cell.id} writes to stderr: {output['text'][:200]}")
+    data = output.get("data")
+    if data is not None:
+        data.pop(WIDGET, None)
+        if output.output_type == "execute_result":
+            output["execution_count"] = cell.execution_count
+    text = output.get("text", "") + "".join(v for k, v in (data or {}).items() if k.startswith("text/"))
+    if re.search(r"0x[0-9a-f]{6,}|/(?:home|root|tmp|Users)/", text):
+        raise ReleaseError(f"{path.name}: cell {cell.id} prints an address or a path of this machine")
+    return output
+
+
+def _write(notebook: Any, path: Path) -> None:
+    """Write a notebook in one piece: never half a file."""
+    text = nbformat.writes(notebook, version=nbformat.NO_CONVERT)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text + ("" if text.endswith("\n") else "\n"), encoding="utf-8")
+    partial.replace(path)

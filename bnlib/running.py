@@ -1,0 +1,187 @@
+"""Run the code of a notebook without a kernel: statement by statement, so that one bad line costs only itself.
+
+``load`` uses it in the learner's session, the grader's isolated worker uses it on a submission.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import linecache
+import os
+import sys
+import traceback
+import types
+import warnings
+from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from bnlib.notebooks import Cell, NotebookError, read
+from bnlib.stubs import lesson_of
+
+_OWN_FOLDER = str(Path(__file__).parent)
+_DEFINITIONS = (
+    ast.Import,
+    ast.ImportFrom,
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+    ast.Assign,
+    ast.AnnAssign,
+    ast.AugAssign,
+)
+_replaying: ContextVar[bool] = ContextVar("replaying", default=False)
+_MAGICS_WITH_A_BODY = {"time", "timeit", "capture", "prun"}
+
+
+class Shell:
+    """Stands where IPython's shell would: magics and shell commands do nothing, timed code still runs."""
+
+    def __init__(self, namespace: dict[str, Any]) -> None:
+        self.namespace = namespace
+
+    def run_cell_magic(self, name: str, line: str, cell: str) -> None:
+        """Run the body of ``%%time`` and its like; other cell magics hold no Python of the course."""
+        if name in _MAGICS_WITH_A_BODY:
+            exec(compile(python_of(cell), "<cell magic>", "exec", dont_inherit=True), self.namespace)  # noqa: S102
+
+    def getoutput(self, *args: Any, **kwargs: Any) -> list[str]:
+        """``files = !ls`` gives an empty list."""
+        return []
+
+    def __getattr__(self, name: str) -> Any:
+        """Every other service of a shell (line magics, system commands) does nothing."""
+        return lambda *args, **kwargs: None
+
+
+def new_namespace() -> dict[str, Any]:
+    """An empty module for a notebook's code to live in, with a stand-in for IPython's shell."""
+    module = types.ModuleType("__main__")
+    namespace = module.__dict__
+    shell = Shell(namespace)
+    namespace["get_ipython"] = lambda: shell
+    namespace["display"] = lambda *args, **kwargs: None
+    return namespace
+
+
+def python_of(source: str) -> str:
+    """A cell's source as plain Python: IPython turns ``%magic``, ``!command`` and ``name?`` into calls."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    return TransformerManager().transform_cell(source)
+
+
+def run_cells(cells: Iterable[Cell], namespace: dict[str, Any]) -> dict[str, str]:
+    """Run cells in order, each statement on its own.
+
+    Of a given cell only imports, definitions, assignments and ``load`` are run: its figures and checks are not needed.
+
+    Args:
+        cells: What :func:`bnlib.notebooks.read` found.
+        namespace: Where names go; from :func:`new_namespace`.
+
+    Returns:
+        For each cell in which something failed, its id and the first error in words.
+    """
+    errors: dict[str, str] = {}
+    token = _replaying.set(True)
+    for cell in cells:
+        for statement in statements(cell, errors):
+            try:
+                exec(statement, namespace)  # noqa: S102 - running the learner's code is what this is for
+            except Exception as error:
+                errors.setdefault(cell.id, describe_error(error))
+    _replaying.reset(token)
+    return errors
+
+
+def replaying() -> bool:
+    """True while a saved notebook's code is being run: ``progress`` must not start runs of its own then."""
+    return _replaying.get()
+
+
+def statements(cell: Cell, errors: dict[str, str]) -> Iterator[types.CodeType]:
+    """Compile a cell's statements one by one; a syntax error is noted in ``errors`` and yields nothing."""
+    name = f"<{cell.exercise or cell.id}>"
+    try:
+        source = python_of(cell.source)
+        tree = ast.parse(source, name)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        errors.setdefault(cell.id, describe_error(error))
+        return
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    for node in tree.body:
+        if cell.given and not _needed(node):
+            continue
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                yield compile(ast.Module([node], []), name, "exec", dont_inherit=True)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            errors.setdefault(cell.id, describe_error(error))
+
+
+def _needed(node: ast.stmt) -> bool:
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        return isinstance(node.value.func, ast.Name) and node.value.func.id == "load"
+    return isinstance(node, _DEFINITIONS)
+
+
+def describe_error(error: BaseException) -> str:
+    """An exception in one line: its kind, its message, and the learner's own line it came from."""
+    text = " ".join(str(error).split())[:300]
+    kind = type(error).__name__
+    if isinstance(error, SyntaxError):
+        return f"SyntaxError in line {error.lineno}: {error.msg}"
+    said = f"{kind}: {text}" if text else kind
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not _is_library(frame.filename):
+            line = f", `{frame.line}`" if frame.line else ""
+            return f"{said} (line {frame.lineno} of the cell{line})"
+    return said
+
+
+def _is_library(filename: str) -> bool:
+    """True for files of bnlib, of Python and of installed packages: not the learner's own code."""
+    roots = (_OWN_FOLDER, sys.prefix, sys.base_prefix, os.path.dirname(os.__file__))
+    return filename.startswith(roots) or filename == "<frozen importlib._bootstrap>"
+
+
+def load(key: str) -> None:
+    """Fill the exercises of an earlier lesson from its saved notebook.
+
+    The notebook is looked for beside the current one, then in ``notebooks/``. Its code runs out of sight, and what it
+    prints is dropped. Save the earlier notebook first: unsaved work is not in the file.
+
+    Args:
+        key: The lesson, for example ``"02_translation"``.
+
+    Raises:
+        NotebookError: The notebook is not there, or cannot be read.
+    """
+    lesson = lesson_of(key)
+    notebook = read(find(lesson.key))
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        errors = run_cells(notebook.cells, new_namespace())
+    filled = [name for name, stub in lesson.stubs.items() if stub.answer is not None]
+    print(f"{lesson.key}: {len(filled)} of {len(lesson.stubs)} exercises loaded from the saved notebook")
+    for cell in notebook.cells:
+        if cell.exercise and cell.id in errors:
+            print(f"  {cell.exercise}: {errors[cell.id]}")
+
+
+def find(key: str) -> Path:
+    """The learner's notebook of a lesson: in the current folder, or in ``notebooks/`` here or one folder up.
+
+    Raises:
+        NotebookError: It is in none of these places.
+    """
+    for folder in (Path(), Path("notebooks"), Path("..", "notebooks")):
+        path = folder / f"{key}.ipynb"
+        if path.is_file():
+            return path
+    raise NotebookError(f"{key}.ipynb: not found in this folder or in notebooks/; start Jupyter in the course's folder")

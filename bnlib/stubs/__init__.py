@@ -1,0 +1,174 @@
+"""Contracts: what each exercise is called, takes, returns and is worth. No answers live here.
+
+A lesson is one module of this package. It makes a :class:`Lesson` and declares the lesson's exercises and quiz
+questions with it. The list of lessons is this folder; nothing else keeps one.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class NotFilledError(NotImplementedError):
+    """An exercise was called before the learner wrote it."""
+
+    def _render_traceback_(self) -> list[str]:
+        """IPython shows this in place of a traceback: the mistake is not in any code the learner can see."""
+        return [f"Not filled yet: {self}"]
+
+
+@dataclass
+class Stub:
+    """One exercise: a name, a signature, a docstring, points; callable once the learner has filled it.
+
+    Attributes:
+        name: The function's name, unique in its lesson.
+        lesson: The lesson it belongs to.
+        contract: The empty function whose signature and docstring the learner's function takes over.
+        returns: Names of the returned values, in order; names starting with ``cache`` may be any object.
+        points: What a right answer is worth.
+        minutes: How long it takes, about.
+        difficulty: 1 (write down what you read), 2 (think), 3 (derive on paper first).
+        equation: The numbered equation the exercise belongs to, for example ``"2.3"``.
+        answer: The learner's function, or None; set by :func:`bnlib.fill` only.
+    """
+
+    name: str
+    lesson: Lesson
+    contract: Callable[..., Any]
+    returns: tuple[str, ...]
+    points: int
+    minutes: int
+    difficulty: int
+    equation: str
+    answer: Callable[..., Any] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.__doc__ = inspect.getdoc(self.contract)
+        self.__name__ = self.name
+        self.__signature__ = self.signature
+
+    @property
+    def signature(self) -> inspect.Signature:
+        """The signature the learner's function must be callable with."""
+        return inspect.signature(self.contract)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the arguments, in order."""
+        return tuple(self.signature.parameters)
+
+    @property
+    def id(self) -> str:
+        """``translation.center``: what the learner types, and the name under which results are kept."""
+        return f"{self.lesson.name}.{self.name}"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the learner's function.
+
+        Raises:
+            NotFilledError: Nobody has filled the exercise in this session.
+        """
+        if self.answer is None:
+            raise NotFilledError(
+                f"{self.name} is still empty. Write it in notebooks/{self.lesson.key}.ipynb, in the cell that begins "
+                f'with @fill({self.id}), and run that cell. Already done there? Save it, then load("{self.lesson.key}").'
+            )
+        return self.answer(*args, **kwargs)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One possible answer of a quiz question."""
+
+    letter: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Quiz:
+    """A question with choices. What is right, and why, is told by the lesson's checks after the learner chose."""
+
+    name: str
+    lesson: Lesson
+    question: str
+    choices: tuple[Choice, ...]
+
+    @property
+    def id(self) -> str:
+        """``translation.applied_twice``, as the learner types it."""
+        return f"{self.lesson.name}.{self.name}"
+
+
+class Lesson:
+    """A lesson's contract: its exercises and quiz questions in the order of the notebook.
+
+    Args:
+        key: Name of the notebook without its ending, for example ``"02_translation"``; the part after the number is the
+            name of the module.
+        title: What the lesson is called in tables and reports.
+    """
+
+    def __init__(self, key: str, title: str) -> None:
+        if not re.fullmatch(r"\d\d_[a-z_]+", key):
+            raise ValueError(f"lesson key {key!r}: two digits, an underscore and the module's name are needed")
+        self.key = key
+        self.title = title
+        self.stubs: dict[str, Stub] = {}
+        self.quizzes: dict[str, Quiz] = {}
+
+    @property
+    def name(self) -> str:
+        """Name of the module, for example ``translation``."""
+        return self.key.split("_", 1)[1]
+
+    @property
+    def points(self) -> int:
+        """Sum of the exercises' points."""
+        return sum(stub.points for stub in self.stubs.values())
+
+    def exercise(
+        self, *, returns: tuple[str, ...], points: int, minutes: int, difficulty: int, equation: str
+    ) -> Callable[[Callable[..., Any]], Stub]:
+        """Decorator: turn an empty function with a docstring into the contract of an exercise."""
+
+        def make(contract: Callable[..., Any]) -> Stub:
+            name = contract.__name__
+            stub = Stub(name, self, contract, returns, points, minutes, difficulty, equation)
+            self.stubs[name] = stub
+            return stub
+
+        return make
+
+    def quiz(self, name: str, question: str, **choices: str) -> Quiz:
+        """Declare a question; choices are given as ``a="…", b="…"``."""
+        quiz = Quiz(name, self, question, tuple(Choice(letter, text) for letter, text in choices.items()))
+        self.quizzes[name] = quiz
+        return quiz
+
+    def __repr__(self) -> str:
+        return f"Lesson({self.key!r})"
+
+
+def lessons() -> list[Lesson]:
+    """All lessons in order, read from the modules of this package."""
+    found = [importlib.import_module(f"{__name__}.{module.name}").lesson for module in pkgutil.iter_modules(__path__)]
+    return sorted(found, key=lambda lesson: lesson.key)
+
+
+def lesson_of(key: str) -> Lesson:
+    """The lesson called ``key`` (``"02_translation"`` or ``"translation"``).
+
+    Raises:
+        KeyError: No such lesson; the message lists those that exist.
+    """
+    for lesson in lessons():
+        if key in (lesson.key, lesson.name):
+            return lesson
+    raise KeyError(f"no lesson called {key!r}; there are: {', '.join(lesson.key for lesson in lessons())}")

@@ -1,0 +1,83 @@
+"""Lesson 02, only the translation: centre a batch, and send a gradient back through the centring."""
+
+from bnlib.stubs import Lesson
+
+lesson = Lesson("02_translation", "Only the translation")
+
+
+@lesson.exercise(returns=("h_hat",), points=1, minutes=5, difficulty=1, equation="2.1")
+def center(h):
+    """Subtract from every feature its mean over the batch (eq. 2.1).
+
+    Args:
+        h: (N, D) float array, N examples of D features.
+
+    Returns:
+        h_hat: (N, D) array, h_hat[k, l] = h[k, l] - mu[l].
+    """
+
+
+@lesson.exercise(returns=("J",), points=2, minutes=10, difficulty=2, equation="2.4")
+def center_jacobian(N):
+    """Jacobian of the centring of one feature over a batch of N examples (eq. 2.4).
+
+    Args:
+        N: int, the number of examples.
+
+    Returns:
+        J: (N, N) float array, J[k, i] = d h_hat[k] / d h[i].
+    """
+
+
+@lesson.exercise(returns=("J",), points=3, minutes=15, difficulty=3, equation="2.6")
+def center_jacobian_full(N, D):
+    """Jacobian of the centring of a whole batch, every output with respect to every input (eq. 2.6).
+
+    Args:
+        N: int, the number of examples.
+        D: int, the number of features.
+
+    Returns:
+        J: (N, D, N, D) float array, J[k, l, i, j] = d h_hat[k, l] / d h[i, j].
+    """
+
+
+@lesson.exercise(returns=("dh",), points=3, minutes=10, difficulty=2, equation="2.9")
+def center_backward(dout):
+    """Send a gradient back through the centring, without ever building a Jacobian (eq. 2.9).
+
+    Args:
+        dout: (N, D) float array, dout[k, l] = dL / d h_hat[k, l].
+
+    Returns:
+        dh: (N, D) array, dh[i, j] = dL / d h[i, j].
+    """
+
+
+applied_twice = lesson.quiz(
+    "applied_twice",
+    "J is the (N, N) Jacobian of centring one feature. What is J @ J?",
+    a="J again",
+    b="the identity matrix",
+    c="a matrix of zeros",
+    d="2 J, because the mean is subtracted twice",
+)
+
+gradient_sum = lesson.quiz(
+    "gradient_sum",
+    "dh = center_backward(dout). You add up one feature of dh over the batch: dh[:, j].sum(). What do you get?",
+    a="the sum of dout[:, j]: centring only moves the data, so the gradient passes unchanged",
+    b="zero, whatever dout is",
+    c="the mean of dout[:, j]",
+    d="it depends on h",
+)
+
+bias_before = lesson.quiz(
+    "bias_before",
+    "A layer computes h = x @ W + b, and centring follows: h_hat = center(h). "
+    "What gradient does the bias b receive?",
+    a="the sum of dout over the batch, as for every bias",
+    b="the mean of dout over the batch",
+    c="zero: the bias learns nothing",
+    d="minus the mean of dout",
+)
