@@ -112,7 +112,9 @@ def diagnose(
     for slip in slips:
         factor = _slip_times_factor(slip, evidence, factors)
         if factor:
-            return Finding((slip.name, factor.name), f"Two things at once. {slip.message} Besides, the result {factor.words}.")
+            return Finding(
+                (slip.name, factor.name), f"Two things at once. {slip.message} Besides, the result {factor.words}."
+            )
     return None
 
 
@@ -253,7 +255,10 @@ def _say(output: str, terms: Sequence[Term], best: Sequence[_Factor | None], rat
     slug = output.replace("_", "-")
     first = best[0]
     if len(names) == 1 and first is not None and first.name != "missing" and len(terms) > 1:
-        return Finding(tuple(f"{slug}-{part}" for part in first.name.split("+")), f"Every term of {output} is there, but {output} {first.words}.")
+        return Finding(
+            tuple(f"{slug}-{part}" for part in first.name.split("+")),
+            f"Every term of {output} is there, but {output} {first.words}.",
+        )
     if names == {"missing"}:
         return Finding((f"{slug}-zero",), f"{output} is zero everywhere.")
     parts, wrong = [], []
@@ -289,6 +294,10 @@ def _slip_times_factor(slip: Slip, evidence: Sequence[Evidence], factors: Factor
         ratio = np.sum(slipped * got, axis=0) / size
         if not _same(got, slipped * ratio, got):
             return None
-        here = [factor for factor in _factors_that_match(ratio, item.case, factors) if factor.name not in ("right", "missing")]
+        here = [
+            factor
+            for factor in _factors_that_match(ratio, item.case, factors)
+            if factor.name not in ("right", "missing")
+        ]
         common = here if common is None else [factor for factor in common if factor in here]
     return common[0] if common else None

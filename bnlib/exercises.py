@@ -1,4 +1,4 @@
-"""``fill``: put the learner's function behind the name of an exercise."""
+"""``fill``: put the learner's function, or class, behind the name of an exercise."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class SignatureError(TypeError):
 
 
 def fill(stub: Stub) -> Callable[[F], F]:
-    """Decorator: the function below is the learner's answer to ``stub``.
+    """Decorator: the function (or class) below is the learner's answer to ``stub``.
 
     Everything in bnlib that needs this piece runs the learner's function from now on. The function itself is handed
     back unchanged, so it can be called and debugged like any other.
@@ -48,7 +48,7 @@ def _signature_problem(stub: Stub, function: Callable[..., Any]) -> str | None:
     """One line on why ``function`` cannot be called as the exercise is, or None. Names of arguments are free."""
     wanted = f"{stub.name}({', '.join(stub.parameters)})"
     if not callable(function):
-        return f"{stub.name}: a function is needed under @fill, called as {wanted}"
+        return f"{stub.name}: a {'class' if stub.methods else 'function'} is needed under @fill, called as {wanted}"
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
@@ -58,4 +58,23 @@ def _signature_problem(stub: Stub, function: Callable[..., Any]) -> str | None:
     except TypeError:
         given = f"{getattr(function, '__name__', 'your function')}{signature}"
         return f"{stub.name} will be called as {wanted}, and yours is {given}: give it the same arguments again"
+    return _method_problem(stub, function) if isinstance(function, type) else None
+
+
+def _method_problem(stub: Stub, cls: type) -> str | None:
+    """One line on the first method that is missing or takes other arguments than the contract's, or None."""
+    for name, contract in stub.methods.items():
+        method = getattr(cls, name, None)
+        if not callable(method):
+            return f"{stub.name} needs a method {name}: copy its line again from the docstring or the exercise"
+        try:
+            signature = inspect.signature(method)
+        except (TypeError, ValueError):
+            continue
+        parameters = tuple(inspect.signature(contract).parameters)
+        wanted = f"{stub.name}.{name}({', '.join(parameters)})"
+        try:
+            signature.bind(*parameters)
+        except TypeError:
+            return f"{wanted} is the method that is needed, and yours is {name}{signature}: give it the same arguments again"
     return None

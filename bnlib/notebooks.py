@@ -78,7 +78,9 @@ def read(path: Path) -> Notebook:
             continue
         metadata = cell["metadata"]
         exercise = _exercise(lesson, cell["source"], metadata)
-        given = exercise is None and isinstance(metadata.get(METADATA), dict) and metadata[METADATA].get("given") is True
+        given = (
+            exercise is None and isinstance(metadata.get(METADATA), dict) and metadata[METADATA].get("given") is True
+        )
         cell_id = cell.get("id")
         found.append(Cell(cell_id if isinstance(cell_id, str) else f"cell-{index}", exercise, given, cell["source"]))
     return Notebook(path, lesson, tuple(found))
@@ -92,7 +94,9 @@ def parse(path: Path) -> dict[str, Any]:
     """
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise NotebookError(f"{path.name}: larger than {MAX_BYTES // 1_000_000} MB; clear its outputs and save it again")
+            raise NotebookError(
+                f"{path.name}: larger than {MAX_BYTES // 1_000_000} MB; clear its outputs and save it again"
+            )
         text = path.read_bytes().decode("utf-8-sig")
         document = json.loads(text)
     except FileNotFoundError:
@@ -100,7 +104,9 @@ def parse(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise NotebookError(f"{path.name}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
-        raise NotebookError(f"{path.name}: is not UTF-8 text, so it is not a notebook; save it again in JupyterLab") from None
+        raise NotebookError(
+            f"{path.name}: is not UTF-8 text, so it is not a notebook; save it again in JupyterLab"
+        ) from None
     except (ValueError, RecursionError) as error:
         reason = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "nested too deeply"
         raise NotebookError(
@@ -122,7 +128,9 @@ def parse(path: Path) -> dict[str, Any]:
         if isinstance(source, list) and all(isinstance(line, str) for line in source):
             source = "".join(source)
         if not isinstance(source, str):
-            raise NotebookError(f"{path.name}: the source of cell {number} is not text; save the notebook again in JupyterLab")
+            raise NotebookError(
+                f"{path.name}: the source of cell {number} is not text; save the notebook again in JupyterLab"
+            )
         cell["source"] = source
         if not isinstance(cell.get("metadata"), dict):
             cell["metadata"] = {}

@@ -51,7 +51,7 @@ class Standings(tuple[Standing, ...]):
     _HEAD = ("lesson", "filled", "passing", "points", "next")
 
     def _rows(self) -> list[tuple[str, ...]]:
-        rows = []
+        rows: list[tuple[str, ...]] = []
         for s in self:
             if s.note:
                 rows.append((f"{s.key}  {s.title}", "-", "-", f"-/{s.points[1]}", s.note))
@@ -118,7 +118,11 @@ def _saved(lesson: Lesson) -> Standing:
         return Standing(**{**vars(unknown), "note": str(error)})
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "bnlib.progress", lesson.key], capture_output=True, text=True, timeout=SECONDS, check=True
+            [sys.executable, "-m", "bnlib.progress", lesson.key],
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=True,
         )
         values = json.loads(done.stdout.splitlines()[-1])
         return Standing(**{**values, "points": tuple(values["points"])})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import copy
 import hashlib
+import inspect
 import json
 import re
 import textwrap
@@ -105,14 +106,31 @@ def released(notebook: Any, path: Path) -> Any:
 
 
 def stub_source(stub: Stub, before: str = "") -> str:
-    """The empty answer cell of an exercise: signature and docstring of the contract, and a line that says what to do."""
-    doc = textwrap.indent(f'"""{stub.__doc__}\n"""', "    ")
-    doc = "\n".join(line.rstrip() for line in doc.splitlines())
-    names = ", ".join(str(parameter) for parameter in stub.signature.parameters.values())
+    """The empty answer cell of an exercise: signatures and docstrings of the contract, and lines that say what to do."""
+    head = f"{before}@fill({stub.id})\n"
+    if not stub.methods:
+        return head + _empty_function(stub.name, stub.signature, stub.__doc__, stub.name)
+    parts = [f"class {stub.name}:\n" + _docstring(stub.__doc__)]
+    for name, method in stub.methods.items():
+        title = stub.name if name == "__init__" else f"{stub.name}.{name}"
+        function = _empty_function(name, inspect.signature(method), inspect.getdoc(method), title)
+        parts.append("\n".join(line and f"    {line}" for line in function.split("\n")))
+    return head + "\n\n".join(parts)
+
+
+def _empty_function(name: str, signature: inspect.Signature, doc: str | None, title: str) -> str:
+    """A function that holds its docstring and the line a learner replaces; ``title`` is what its error calls it."""
+    arguments = ", ".join(str(parameter) for parameter in signature.parameters.values())
     return (
-        f"{before}@fill({stub.id})\ndef {stub.name}({names}):\n{doc}\n"
-        f'    # your code here\n    raise NotImplementedError("{stub.name} is still empty")'
+        f"def {name}({arguments}):\n{_docstring(doc)}\n"
+        f'    # your code here\n    raise NotImplementedError("{title} is still empty")'
     )
+
+
+def _docstring(doc: str | None) -> str:
+    """A docstring as source, indented by one level."""
+    text = textwrap.indent(f'"""{doc}\n"""', "    ")
+    return "\n".join(line.rstrip() for line in text.splitlines())
 
 
 def digest(notebook: Any) -> str:
@@ -203,7 +221,9 @@ def bundle(root: Path, target: Path) -> list[str]:
     )
     edited = [path.name for path in files if path.suffix == ".ipynb" and has_work(path)]
     if edited:
-        raise ReleaseError(f"{', '.join(edited)}: edited since the release; the bundle would hand out somebody's answers")
+        raise ReleaseError(
+            f"{', '.join(edited)}: edited since the release; the bundle would hand out somebody's answers"
+        )
     files += [root / "docs" / "learners.md"]
     names = []
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -226,7 +246,7 @@ def _lesson(path: Path) -> Lesson:
 def _code_metadata(cell: Any, lesson: Lesson, path: Path) -> tuple[Any, str]:
     """Metadata and name of a code cell; the name is "" for one that is neither an answer nor a check."""
     filled, checked = fills(cell.source), _CHECK.fullmatch(cell.source.strip())
-    nbgrader = {"schema_version": 3, "task": False}
+    nbgrader: dict[str, Any] = {"schema_version": 3, "task": False}
     if filled:
         stub = _stub(lesson, filled, path)
         _agrees_with_contract(stub, cell.source, path)
@@ -257,15 +277,25 @@ def _box(lesson: Lesson, name: str, path: Path) -> str:
 
 
 def _agrees_with_contract(stub: Stub, source: str, path: Path) -> None:
-    """An answer cell has the contract's signature, no docstring of its own, and one solution region."""
+    """An answer cell has the contract's signatures, no docstrings of its own, and one solution region."""
     where = f"{path.name}: the answer to {stub.name}"
-    functions = {node.name: node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
-    if stub.name not in functions:
-        raise ReleaseError(f"{where} defines no function {stub.name}")
-    parameters = tuple(argument.arg for argument in functions[stub.name].args.args)
-    if parameters != stub.parameters:
-        raise ReleaseError(f"{where} takes {parameters}, its contract {stub.parameters}")
-    if ast.get_docstring(functions[stub.name]):
+    kind = ast.ClassDef if stub.methods else ast.FunctionDef
+    found = {node.name: node for node in ast.parse(source).body if isinstance(node, kind)}
+    if stub.name not in found:
+        raise ReleaseError(f"{where} defines no {'class' if stub.methods else 'function'} {stub.name}")
+    answer = found[stub.name]
+    functions = {stub.name: answer}
+    wanted = {stub.name: stub.parameters}
+    if stub.methods:
+        functions = {node.name: node for node in answer.body if isinstance(node, ast.FunctionDef)}
+        wanted = {name: tuple(inspect.signature(method).parameters) for name, method in stub.methods.items()}
+    for name, parameters in wanted.items():
+        if name not in functions:
+            raise ReleaseError(f"{where} has no method {name}")
+        given = tuple(argument.arg for argument in functions[name].args.args)
+        if given != parameters:
+            raise ReleaseError(f"{where} takes {given} in {name}, its contract {parameters}")
+    if any(ast.get_docstring(node) for node in (answer, *functions.values())):
         raise ReleaseError(f"{where} has a docstring; it belongs into the contract in bnlib/stubs/")
     if source.count(BEGIN) != 1 or source.count(END) != 1:
         raise ReleaseError(f"{where} needs one region between {BEGIN} and {END}")

@@ -164,7 +164,11 @@ def load(key: str) -> None:
     """
     lesson = lesson_of(key)
     notebook = read(find(lesson.key))
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("ignore")
         errors = run_cells(notebook.cells, new_namespace())
     filled = [name for name, stub in lesson.stubs.items() if stub.answer is not None]

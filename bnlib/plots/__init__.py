@@ -146,5 +146,13 @@ def matrix(ax: Axes, values: Any, title: str, limit: float | None = None, number
     if numbers:
         for (row, column), value in np.ndenumerate(values):
             dark = abs(value) > 0.65 * limit
-            ax.text(column, row, f"{value + 0.0:.2f}", ha="center", va="center", fontsize=8, color="white" if dark else "black")
+            ax.text(
+                column,
+                row,
+                f"{value + 0.0:.2f}",
+                ha="center",
+                va="center",
+                fontsize=8,
+                color="white" if dark else "black",
+            )
     return image

@@ -20,9 +20,11 @@ def before_and_after(h: Any, h_hat: Any) -> Picture:
     for points, colour, marker, label in ((h, BLUE, "o", "h"), (h_hat, ORANGE, "s", "centred h")):
         points = np.asarray(points)
         ax.scatter(points[:, 0], points[:, 1], color=colour, marker=marker, s=36, label=label, zorder=3)
-        ax.scatter(*points.mean(axis=0), color=colour, marker="+", s=160, linewidths=2.5, zorder=4)
+        ax.scatter(points[:, 0].mean(), points[:, 1].mean(), color=colour, marker="+", s=160, linewidths=2.5, zorder=4)
     for start, end in zip(np.asarray(h), np.asarray(h_hat), strict=True):
-        ax.annotate("", end, start, arrowprops={"arrowstyle": "->", "color": GREY, "alpha": 0.5, "shrinkA": 5, "shrinkB": 5})
+        ax.annotate(
+            "", end, start, arrowprops={"arrowstyle": "->", "color": GREY, "alpha": 0.5, "shrinkA": 5, "shrinkB": 5}
+        )
     ax.axhline(0, color=GREY, linewidth=0.8)
     ax.axvline(0, color=GREY, linewidth=0.8)
     ax.set_xlabel("feature 0")
@@ -92,7 +94,13 @@ def gradient_before_and_after(dout: Any, dh: Any) -> Picture:
     low, high = min(dout.min(), dh.min(), 0), max(dout.max(), dh.max(), 0)
     for ax, values, colour, name in ((left, dout, BLUE, "dout, arriving"), (right, dh, ORANGE, "dh, sent on")):
         ax.bar(range(len(values)), values, color=colour)
-        ax.axhline(values.mean(), color="black", linestyle="--", linewidth=1.2, label=f"mean {abs(values.mean()) if abs(values.mean()) < 0.005 else values.mean():.2f}")
+        ax.axhline(
+            values.mean(),
+            color="black",
+            linestyle="--",
+            linewidth=1.2,
+            label=f"mean {abs(values.mean()) if abs(values.mean()) < 0.005 else values.mean():.2f}",
+        )
         ax.axhline(0, color=GREY, linewidth=0.8)
         ax.set_title(name, fontsize=10)
         ax.set_xlabel("example")

@@ -28,15 +28,17 @@ class Stub:
     """One exercise: a name, a signature, a docstring, points; callable once the learner has filled it.
 
     Attributes:
-        name: The function's name, unique in its lesson.
+        name: The function's or class's name, unique in its lesson.
         lesson: The lesson it belongs to.
-        contract: The empty function whose signature and docstring the learner's function takes over.
-        returns: Names of the returned values, in order; names starting with ``cache`` may be any object.
+        contract: The empty function whose signature and docstring the learner's function takes over; or a class whose
+            methods are such functions.
+        returns: Names of the returned values, in order; names starting with ``cache`` may be any object. For a class,
+            what its checks collect from calls of the methods.
         points: What a right answer is worth.
         minutes: How long it takes, about.
         difficulty: 1 (write down what you read), 2 (think), 3 (derive on paper first).
         equation: The numbered equation the exercise belongs to, for example ``"2.3"``.
-        answer: The learner's function, or None; set by :func:`bnlib.fill` only.
+        answer: The learner's function or class, or None; set by :func:`bnlib.fill` only.
     """
 
     name: str
@@ -63,6 +65,13 @@ class Stub:
     def parameters(self) -> tuple[str, ...]:
         """Names of the arguments, in order."""
         return tuple(self.signature.parameters)
+
+    @property
+    def methods(self) -> dict[str, Callable[..., Any]]:
+        """The contract's methods in order where the exercise is a class; empty where it is a function."""
+        if not isinstance(self.contract, type):
+            return {}
+        return {name: value for name, value in vars(self.contract).items() if inspect.isfunction(value)}
 
     @property
     def id(self) -> str:
@@ -136,7 +145,7 @@ class Lesson:
     def exercise(
         self, *, returns: tuple[str, ...], points: int, minutes: int, difficulty: int, equation: str
     ) -> Callable[[Callable[..., Any]], Stub]:
-        """Decorator: turn an empty function with a docstring into the contract of an exercise."""
+        """Decorator: turn an empty function, or a class of such, with docstrings into the contract of an exercise."""
 
         def make(contract: Callable[..., Any]) -> Stub:
             name = contract.__name__

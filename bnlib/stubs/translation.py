@@ -74,8 +74,7 @@ gradient_sum = lesson.quiz(
 
 bias_before = lesson.quiz(
     "bias_before",
-    "A layer computes h = x @ W + b, and centring follows: h_hat = center(h). "
-    "What gradient does the bias b receive?",
+    "A layer computes h = x @ W + b, and centring follows: h_hat = center(h). What gradient does the bias b receive?",
     a="the sum of dout over the batch, as for every bias",
     b="the mean of dout over the batch",
     c="zero: the bias learns nothing",

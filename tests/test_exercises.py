@@ -1,0 +1,95 @@
+"""Stubs, fill, and what an unfilled exercise says."""
+
+import functools
+import inspect
+
+import numpy as np
+import pytest
+
+from bnlib import check, fill
+from bnlib.checks import CheckFailed
+from bnlib.exercises import SignatureError
+from bnlib.stubs import Lesson, NotFilledError, lesson_of, lessons, translation
+
+
+@pytest.fixture(autouse=True)
+def empty():
+    yield
+    for stub in translation.lesson.stubs.values():
+        stub.answer = None
+
+
+def test_an_unfilled_stub_says_where_to_write_it():
+    with pytest.raises(NotImplementedError, match=r"notebooks/02_translation\.ipynb.*@fill\(translation\.center\)"):
+        translation.center(np.ones((2, 2)))
+    with pytest.raises(NotFilledError, match=r"@fill\(translation\.center\)"):
+        check(translation.center)
+
+
+def test_fill_hands_the_function_back_and_puts_it_behind_the_stub():
+    def center(h):
+        return h + 1
+
+    assert fill(translation.center)(center) is center
+    assert translation.center(1) == 2
+
+
+@pytest.mark.parametrize(
+    "function",
+    [lambda batch: 0, lambda h, eps=1: 0, lambda *args: 0, functools.partial(lambda a, h: 0, 1), np.sin],
+)
+def test_fill_accepts_anything_callable_as_the_contract(function):
+    fill(translation.center)(function)
+
+
+@pytest.mark.parametrize("function", [lambda: 0, lambda h, x: 0, lambda *, h: 0, 3])
+def test_fill_refuses_other_signatures_in_one_line(function):
+    with pytest.raises(SignatureError, match=r"center\(h\)") as caught:
+        fill(translation.center)(function)
+    assert "\n" not in str(caught.value)
+    assert translation.center.answer is None
+
+
+def test_fill_without_an_exercise():
+    with pytest.raises(SignatureError, match="in brackets"):
+        fill(lambda h: h)
+
+
+def test_help_and_signature_come_from_the_contract():
+    assert "eq. 2.1" in translation.center.__doc__
+    assert str(inspect.signature(translation.center)) == "(h)"
+
+
+def test_a_failed_check_shows_no_traceback_of_bnlib(capsys):
+    fill(translation.center)(lambda h: h)
+    with pytest.raises(CheckFailed) as caught:
+        check(translation.center)
+    shown = caught.value._render_traceback_()
+    assert len(shown) == 1
+    assert "nothing was subtracted" in shown[0]
+    assert "nothing was subtracted" in capsys.readouterr().out
+
+
+def test_lessons_are_the_modules_of_the_folder():
+    keys = [lesson.key for lesson in lessons()]
+    assert keys == sorted(keys)
+    assert "02_translation" in keys
+    assert lesson_of("translation") is lesson_of("02_translation") is translation.lesson
+    with pytest.raises(KeyError, match="02_translation"):
+        lesson_of("99_nothing")
+
+
+def test_lesson_keys_are_checked():
+    with pytest.raises(ValueError, match="two digits"):
+        Lesson("translation", "")
+
+
+def test_every_exercise_states_what_a_learner_needs():
+    for lesson in lessons():
+        assert lesson.stubs, lesson
+        for stub in lesson.stubs.values():
+            assert stub.points > 0
+            assert stub.minutes > 0
+            assert stub.difficulty in (1, 2, 3)
+            assert stub.equation, stub.id
+            assert "Returns:" in stub.__doc__ or inspect.isclass(stub.contract), stub.id

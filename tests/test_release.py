@@ -1,0 +1,201 @@
+"""solutions/ generates notebooks/: what is taken out, what is refused, what is never overwritten."""
+
+import ast
+import copy
+import json
+import re
+import zipfile
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from bnlib.notebooks import parse
+from bnlib.release import BEGIN, END, ReleaseError, bundle, has_work, normalise, release, released_from, sources
+from bnlib.stubs import lessons
+
+ROOT = Path(__file__).parent.parent
+SOLUTIONS, NOTEBOOKS = ROOT / "solutions", ROOT / "notebooks"
+
+
+@pytest.fixture
+def copies(tmp_path):
+    for path in sources(SOLUTIONS):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    return tmp_path
+
+
+def edit(path, change):
+    notebook = json.loads(path.read_text())
+    change(notebook)
+    path.write_text(json.dumps(notebook))
+
+
+def cell_named(notebook, name):
+    return next(cell for cell in notebook["cells"] if cell["id"] == name)
+
+
+def test_notebooks_are_what_solutions_generate():
+    names = {path.name for path in sources(SOLUTIONS)}
+    assert names == {f"{lesson.key}.ipynb" for lesson in lessons()} == {path.name for path in NOTEBOOKS.glob("*.ipynb")}
+    for path in sources(SOLUTIONS):
+        fresh, kept = released_from(path), nbformat.from_dict(parse(NOTEBOOKS / path.name))
+        assert kept == fresh, f"{path.name} is not what solutions/ generates: run make notebooks"
+
+
+def test_released_cells_hold_stubs_and_no_outputs():
+    for path in sources(NOTEBOOKS):
+        notebook = parse(path)
+        text = path.read_text()
+        assert BEGIN not in text
+        for cell in notebook["cells"]:
+            if cell["cell_type"] == "code":
+                assert cell["outputs"] == []
+                assert cell["execution_count"] is None
+        for lesson in lessons():
+            if lesson.key == path.stem:
+                for name, stub in lesson.stubs.items():
+                    source = cell_named(notebook, name)["source"]
+                    assert "raise NotImplementedError" in source
+                    assert stub.__doc__.splitlines()[0] in source
+                    ast.parse(source)
+
+
+def test_every_answer_and_check_cell_is_nbgrader_schema_3():
+    for path in [*sources(SOLUTIONS), *sources(NOTEBOOKS)]:
+        ids = []
+        for cell in parse(path)["cells"]:
+            nbgrader = cell["metadata"].get("nbgrader")
+            if nbgrader:
+                assert set(nbgrader) == {"schema_version", "task", "grade", "solution", "locked", "grade_id"} | (
+                    {"points"} if nbgrader["grade"] else set()
+                )
+                assert re.fullmatch(r"[A-Za-z0-9_-]+", nbgrader["grade_id"])
+                ids.append(nbgrader["grade_id"])
+        assert len(ids) == len(set(ids))
+        nbformat.validate(nbformat.read(path, as_version=4))
+
+
+def bodies():
+    """Every line of every reference answer that is more than a name or a number."""
+    for path in sources(SOLUTIONS):
+        for cell in parse(path)["cells"]:
+            if BEGIN in cell["source"]:
+                body = cell["source"].split(BEGIN)[1].split(END)[0]
+                yield path.stem, cell["id"], [line.strip() for line in body.splitlines() if line.strip()]
+
+
+def test_the_bundle_holds_no_solution_and_no_hidden_test(tmp_path):
+    target = tmp_path / "learners.zip"
+    names = bundle(ROOT, target)
+    with zipfile.ZipFile(target) as archive:
+        texts = {name: archive.read(name).decode() for name in names}
+    assert not [name for name in names if re.search(r"solutions|tests/|grading|release\.py", name)]
+    assert any(name.endswith("notebooks/02_translation.ipynb") for name in names)
+    assert any(name.endswith("/Makefile") for name in names)
+    squeezed = {
+        name: re.sub(r"\s+", " ", json.dumps(text) if name.endswith(".ipynb") else text) for name, text in texts.items()
+    }
+    for lesson, exercise, lines in bodies():
+        body = " ".join(lines)
+        for name, text in squeezed.items():
+            assert body not in text, f"the answer to {lesson} {exercise} is in {name}"
+        longest = max(lines, key=len)
+        for name, text in texts.items():
+            if len(longest) > 20:
+                assert longest not in text, f"a line of the answer to {lesson} {exercise} is in {name}: {longest}"
+    again = tmp_path / "again.zip"
+    bundle(ROOT, again)
+    assert again.read_bytes() == target.read_bytes()
+
+
+def test_release_does_not_overwrite_work(copies, tmp_path):
+    out = tmp_path / "out"
+    release(copies, out)
+    assert not any(has_work(path) for path in out.glob("*.ipynb"))
+    release(copies, out)
+    target = out / "02_translation.ipynb"
+    edit(target, lambda nb: cell_named(nb, "center").update(source="my work"))
+    before = target.read_bytes()
+    with pytest.raises(ReleaseError, match=r"02_translation\.ipynb was edited"):
+        release(copies, out)
+    assert target.read_bytes() == before
+    release(copies, out, force=True)
+    assert target.read_bytes() != before
+
+
+def test_a_damaged_notebook_counts_as_work(copies, tmp_path):
+    out = tmp_path / "out"
+    release(copies, out)
+    (out / "02_translation.ipynb").write_text("half a fi")
+    with pytest.raises(ReleaseError, match="was edited"):
+        release(copies, out)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda nb: cell_named(nb, "center").update(source="@fill(translation.centre)\ndef centre(h): pass"),
+            "no exercise of",
+        ),
+        (
+            lambda nb: cell_named(nb, "center").update(
+                source="@fill(translation.center)\ndef center(x):\n    return x"
+            ),
+            "its contract",
+        ),
+        (
+            lambda nb: cell_named(nb, "center").update(
+                source="@fill(translation.center)\ndef center(h):\n    return h"
+            ),
+            "needs one region",
+        ),
+        (
+            lambda nb: cell_named(nb, "center").update(
+                source='@fill(translation.center)\ndef center(h):\n    """Doc."""\n    ### BEGIN SOLUTION\n    ### END SOLUTION'
+            ),
+            "has a docstring",
+        ),
+        (lambda nb: nb["cells"].remove(cell_named(nb, "check-center")), "no cell for check-center"),
+        (lambda nb: nb["cells"][2].update(source="another text"), "edited since it was built"),
+        (lambda nb: nb["cells"].append(copy.deepcopy(cell_named(nb, "center"))), "two cells are center"),
+    ],
+)
+def test_a_source_that_breaks_a_rule_is_refused(copies, change, words):
+    path = copies / "02_translation.ipynb"
+    edit(path, change)
+    with pytest.raises(ReleaseError, match=words):
+        released_from(path)
+
+
+def test_exercise_boxes_state_the_contracts_facts():
+    for path in sources(SOLUTIONS):
+        notebook = nbformat.from_dict(parse(path))
+        fresh = copy.deepcopy(notebook)
+        normalise(fresh, path)
+        assert fresh == notebook
+        lesson = next(lesson for lesson in lessons() if lesson.key == path.stem)
+        text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+        for name, stub in lesson.stubs.items():
+            assert re.search(
+                rf"\*\*Exercise `{name}`\*\* .* about {stub.minutes} minutes · {stub.points} point", text
+            ), name
+
+
+def test_stored_outputs_are_deterministic():
+    for path in sources(SOLUTIONS):
+        notebook = parse(path)
+        assert "widgets" not in notebook["metadata"]
+        for cell in notebook["cells"]:
+            for output in cell.get("outputs", []):
+                assert output.get("name") != "stderr"
+                assert "application/vnd.jupyter.widget-view+json" not in output.get("data", {})
+            assert (
+                len(cell["source"].splitlines()) <= 15 or cell["cell_type"] == "markdown" or BEGIN in cell["source"]
+            ), cell["id"]
+
+
+def test_nothing_to_release(tmp_path):
+    with pytest.raises(ReleaseError, match="holds no lessons"):
+        release(tmp_path, tmp_path / "out")
