@@ -63,6 +63,46 @@ class Slip:
 
 
 @dataclass(frozen=True)
+class Knob:
+    """One way of going wrong in a computation that has several: turned alone or together with another.
+
+    Attributes:
+        name: As for a slip.
+        message: As for a slip.
+        turn: The arguments of the model that this mistake changes.
+    """
+
+    name: str
+    message: str
+    turn: Mapping[str, Any]
+
+
+def variants(output: str, model: Callable[..., Any], knobs: Sequence[Knob]) -> tuple[Slip, ...]:
+    """Slips for every knob alone and for every two that can be turned together.
+
+    Args:
+        output: The returned value they concern.
+        model: ``model(case)`` is right; ``model(case, **turn)`` is what a mistake makes of it.
+        knobs: The mistakes.
+
+    Returns:
+        First the single ones, then the pairs, whose names are joined by ``+``.
+    """
+    single = [Slip(k.name, k.message, output, lambda case, k=k: model(case, **k.turn)) for k in knobs]
+    pairs = [
+        Slip(
+            f"{a.name}+{b.name}",
+            f"Two things at once. {a.message} And: {b.message}",
+            output,
+            lambda case, a=a, b=b: model(case, **a.turn, **b.turn),
+        )
+        for a, b in itertools.combinations(knobs, 2)
+        if not set(a.turn) & set(b.turn)
+    ]
+    return (*single, *pairs)
+
+
+@dataclass(frozen=True)
 class Finding:
     """What a diagnosis says: names for the teacher's counts, a message for the learner."""
 
@@ -100,21 +140,28 @@ def diagnose(
             ``{"gamma": case.gamma}``: numbers or one value a feature. N, 2 and signs are always tried.
 
     Returns:
-        The first explanation found: a slip to the letter, the terms, a slip times a factor.
+        The first explanation found: a slip to the letter, the terms, two slips, a slip times a factor.
     """
-    slips = [slip for slip in slips if slip.output == output]
-    for slip in slips:
-        if all(_same(item.got, _value(slip.wrong, item.case), item.expected) for item in evidence):
-            return Finding((slip.name,), slip.message)
-    found = _fit_terms(output, evidence, terms, factors) if terms else None
+    single = [slip for slip in slips if slip.output == output and "+" not in slip.name]
+    pairs = [slip for slip in slips if slip.output == output and "+" in slip.name]
+    found = _match(evidence, single) or (_fit_terms(output, evidence, terms, factors) if terms else None)
+    found = found or _match(evidence, pairs)
     if found:
         return found
-    for slip in slips:
+    for slip in single:
         factor = _slip_times_factor(slip, evidence, factors)
         if factor:
             return Finding(
                 (slip.name, factor.name), f"Two things at once. {slip.message} Besides, the result {factor.words}."
             )
+    return None
+
+
+def _match(evidence: Sequence[Evidence], slips: Sequence[Slip]) -> Finding | None:
+    """The first slip that computes exactly what came back, for all the evidence."""
+    for slip in slips:
+        if all(_same(item.got, _value(slip.wrong, item.case), item.expected) for item in evidence):
+            return Finding(tuple(slip.name.split("+")), slip.message)
     return None
 
 
@@ -180,6 +227,10 @@ def _fit_terms(
     if possible is None:
         return None
     best: list[_Factor | None] = [choices[0] if choices else None for choices in possible]
+    everywhere = np.concatenate(ratios, axis=1)
+    for factor, values in zip(best, everywhere, strict=True):
+        if factor is None and not np.allclose(values, values[0], rtol=1e-6, atol=1e-9):
+            return None  # a coefficient without a name that is another one each time explains nothing
     return _say(output, terms, best, ratios)
 
 

@@ -1,0 +1,172 @@
+"""Naming mistakes: fitted terms, factors, slips alone and in pairs."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bnlib.diagnosis import Case, Evidence, Knob, Slip, Term, diagnose, swapped, variants
+
+EPS = 1e-5
+
+
+def draw(seed):
+    rng = np.random.default_rng(seed)
+    N, D = rng.integers(5, 9), rng.integers(2, 5)
+    return Case(
+        x=rng.normal(size=(N, D)) * 2 + 3, gamma=rng.uniform(1.3, 2.5, size=D), dout=rng.normal(size=(N, D)) + 1
+    )
+
+
+def sigma(c):
+    return np.sqrt(c.x.var(axis=0) + EPS)
+
+
+def x_hat(c):
+    return (c.x - c.x.mean(axis=0)) / sigma(c)
+
+
+TERMS = (
+    Term("direct path", "eq. 3.1", lambda c: c.gamma * c.dout / sigma(c)),
+    Term("path through the mean", "eq. 3.2", lambda c: c.gamma * c.dout.mean(axis=0) / sigma(c)),
+    Term(
+        "path through the variance",
+        "eq. 3.3",
+        lambda c: c.gamma * x_hat(c) * (c.dout * x_hat(c)).mean(axis=0) / sigma(c),
+    ),
+)
+
+
+def factors(c):
+    return {"gamma": c.gamma, "sigma": sigma(c)}
+
+
+def combine(c, a, b, d):
+    one, two, three = (term.value(c) for term in TERMS)
+    return a * one - b * two - d * three
+
+
+def named(wrong, slips=(), terms=TERMS, cases=3):
+    evidence = [Evidence(c, wrong(c), combine(c, 1, 1, 1)) for c in map(draw, range(cases))]
+    return diagnose("dx", evidence, terms, slips, factors)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "names"),
+    [
+        (lambda c: combine(c, 1, 1, 0), {"path-through-the-variance-missing"}),
+        (lambda c: combine(c, 1, 0, 0), {"path-through-the-mean-missing", "path-through-the-variance-missing"}),
+        (lambda c: combine(c, 0, 0, 1), {"direct-path-missing", "path-through-the-mean-missing"}),
+        (lambda c: combine(c, 1, -1, 1), {"path-through-the-mean-sign"}),
+        (lambda c: combine(c, 1, 1, 0.5), {"path-through-the-variance-halved"}),
+        (
+            lambda c: combine(c, 1, len(c.x), len(c.x)),
+            {"path-through-the-mean-times-N", "path-through-the-variance-times-N"},
+        ),
+        (lambda c: combine(c, 1, 1, 1) / len(c.x), {"dx-over-N"}),
+        (lambda c: combine(c, 1, 1, 1) / c.gamma, {"dx-over-gamma"}),
+        (lambda c: combine(c, 1, 1, 1) * c.gamma, {"dx-times-gamma"}),
+        (lambda c: combine(c, 1, 1, 1) * sigma(c), {"dx-times-sigma"}),
+        (lambda c: -combine(c, 1, 1, 1) / c.gamma, {"dx-sign", "dx-over-gamma"}),
+        (lambda c: combine(c, 1, -1, 0), {"path-through-the-mean-sign", "path-through-the-variance-missing"}),
+        (lambda c: combine(c, 1, 1, len(c.x) / (len(c.x) - 1)), {"path-through-the-variance-bessel"}),
+        (lambda c: combine(c, 1, 1, 0.77), {"path-through-the-variance-coefficient"}),
+        (
+            lambda c: combine(c, 1, 1 / c.gamma, 1 / c.gamma),
+            {"path-through-the-mean-over-gamma", "path-through-the-variance-over-gamma"},
+        ),
+        (lambda c: 0 * c.x, {"dx-zero"}),
+        (lambda c: combine(c, 0, 0, 0) + c.x, None),
+        (lambda c: c.dout**2, None),
+    ],
+)
+def test_the_terms_say_what_happened(wrong, names):
+    found = named(wrong)
+    assert (set(found.names) if found else None) == names
+
+
+@given(st.tuples(*[st.sampled_from([-1.0, 0.0, 0.5, 1.0, 2.0])] * 3))
+def test_every_combination_of_coefficients_is_named(coefficients):
+    found = named(lambda c: combine(c, *coefficients))
+    if coefficients == (1.0, 1.0, 1.0):
+        assert found is None
+    else:
+        assert found.message
+        assert "coefficient" not in " ".join(found.names)
+
+
+def test_messages_point_and_do_not_print_formulas():
+    found = named(lambda c: combine(c, 1, 1, 0))
+    assert found.message == (
+        "In dx, the path through the variance (eq. 3.3) is missing. The direct path and the path through the mean are right."
+    )
+
+
+def model(c, axis=0, ddof=0, eps=EPS, root=True):
+    xc = c.x - c.x.mean(axis=axis, keepdims=True)
+    var = c.x.var(axis=axis, ddof=ddof, keepdims=True) + eps
+    return xc / (np.sqrt(var) if root else var)
+
+
+KNOBS = (
+    Knob("wrong-axis", "The axis is wrong.", {"axis": 1}),
+    Knob("unbiased", "There is an N - 1.", {"ddof": 1}),
+    Knob("no-eps", "eps is missing.", {"eps": 0}),
+    Knob("no-root", "The root is missing.", {"root": False}),
+)
+
+
+def test_knobs_name_every_single_mistake_and_every_pair():
+    slips = variants("dx", model, KNOBS)
+    assert len(slips) == 4 + 6
+    for number in (1, 2):
+        for turned in itertools.combinations(KNOBS, number):
+            turn = {key: value for knob in turned for key, value in knob.turn.items()}
+            evidence = [Evidence(c, model(c, **turn), model(c)) for c in map(draw, range(3))]
+            found = diagnose("dx", evidence, (), slips)
+            assert set(found.names) == {knob.name for knob in turned}
+
+
+def test_knobs_that_turn_the_same_argument_are_not_paired():
+    slips = variants("dx", model, (Knob("a", "", {"ddof": 1}), Knob("b", "", {"ddof": 2})))
+    assert [slip.name for slip in slips] == ["a", "b"]
+
+
+def test_a_slip_with_a_factor_is_two_things_at_once():
+    slip = Slip(
+        "diagonal",
+        "Only the diagonal.",
+        "dx",
+        lambda c: c.gamma * c.dout * (1 - 1 / len(c.x) - x_hat(c) ** 2 / len(c.x)) / sigma(c),
+    )
+    found = named(lambda c: slip.wrong(c) / c.gamma, (slip,))
+    assert set(found.names) == {"diagonal", "over-gamma"}
+    assert found.message.startswith("Two things at once.")
+
+
+def test_slips_that_cannot_be_computed_do_not_match():
+    broken = Slip("broken", "", "dx", lambda c: c.no_such_input)
+    raises = Slip("raises", "", "dx", lambda c: c.x @ c.x)
+    nan = Slip("nan", "", "dx", lambda c: c.x / 0)
+    with pytest.raises(AttributeError):
+        named(lambda c: c.x, (broken,))
+    assert named(lambda c: c.x, (raises, nan)) is None
+
+
+def test_a_diagnosis_must_hold_for_all_inputs():
+    def changing(c):
+        return combine(c, 1, 1, 0) if len(c.x) % 2 else combine(c, 1, 0, 1)
+
+    cases = [draw(seed) for seed in range(10)]
+    assert {len(c.x) % 2 for c in cases} == {0, 1}
+    evidence = [Evidence(c, changing(c), combine(c, 1, 1, 1)) for c in cases]
+    assert diagnose("dx", evidence, TERMS) is None
+
+
+def test_swapped_outputs():
+    right = {"dgamma": np.array([1.0, 2.0]), "dbeta": np.array([3.0, 4.0])}
+    assert swapped({"dgamma": right["dbeta"], "dbeta": right["dgamma"]}, right) == ("dgamma", "dbeta")
+    assert swapped(right, right) is None
+    assert swapped({"dgamma": right["dbeta"], "dbeta": right["dbeta"]}, right) is None
