@@ -57,11 +57,15 @@ if [ $$keep = no ]; then \
   rm -rf .venv; \
   "$$base" -m venv .venv || stop 'could not make .venv: the lines above say why'; \
 fi; \
+levels='run $(1)'; \
+for level in test dev; do \
+  if [ "$$(cat .venv/.bnlib-$$level 2>/dev/null)" = "$$key" ]; then levels="$$levels $$level"; fi; \
+done; \
 rm -f .venv/.bnlib-*; \
 echo 'Installing into .venv: the first time takes a minute or two.'; \
 $(PY) -m pip install --quiet --constraint constraints.txt --editable '$(2)' \
   || stop 'the install stopped: the lines above say why; the same command begins it again'; \
-for level in run $(1); do echo "$$key" > .venv/.bnlib-$$level; done
+for level in $$levels; do echo "$$key" > .venv/.bnlib-$$level; done
 endef
 
 install-run:
