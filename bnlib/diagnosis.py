@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from bnlib.numerics import Array
+from bnlib.numerics import Array, relative_error
 
 MATCH = 1e-7
 """Two results are the same mistake when they agree to this fraction of the natural scale."""
@@ -140,8 +140,13 @@ def diagnose(
             ``{"gamma": case.gamma}``: numbers or one value a feature. N, 2 and signs are always tried.
 
     Returns:
-        The first explanation found: a slip to the letter, the terms, two slips, a slip times a factor.
+        The first explanation found: float32, a slip to the letter, the terms, two slips, a slip times a factor.
     """
+    if all(_seven_digits(item) for item in evidence):
+        return Finding(
+            ("float32",),
+            f"{output} has the seven digits of float32 and no more: is there a dtype=np.float32 or an astype on the way?",
+        )
     single = [slip for slip in slips if slip.output == output and "+" not in slip.name]
     pairs = [slip for slip in slips if slip.output == output and "+" in slip.name]
     found = _match(evidence, single) or (_fit_terms(output, evidence, terms, factors) if terms else None)
@@ -155,6 +160,12 @@ def diagnose(
                 (slip.name, factor.name), f"Two things at once. {slip.message} Besides, the result {factor.words}."
             )
     return None
+
+
+def _seven_digits(item: Evidence) -> bool:
+    """True when a result is right but for having been rounded to float32."""
+    rounded = np.array_equal(item.got, item.got.astype(np.float32))
+    return rounded and relative_error(item.got, item.expected) < 1e-4 and bool(np.any(item.got != np.round(item.got)))
 
 
 def _match(evidence: Sequence[Evidence], slips: Sequence[Slip]) -> Finding | None:
@@ -273,13 +284,14 @@ def _factors_that_match(ratio: Array, case: Case, factors: Factors | None) -> li
 def _factor_table(case: Case, factors: Factors | None) -> list[tuple[_Factor, Any]]:
     """Every factor that has a name, with its value for this case."""
     N = case["N"] if "N" in case else next(v.shape[0] for v in case.values() if isinstance(v, np.ndarray) and v.ndim)
+    bessel = N / (N - 1) if N > 1 else np.nan  # a batch of one has no such factor
     plain: list[tuple[_Factor, Any]] = [
         (_Factor("times-N", "is N times too large: a sum stands where a mean belongs"), N),
         (_Factor("over-N", "is N times too small: there is one division by N too many"), 1 / N),
         (_Factor("doubled", "is twice too large"), 2.0),
         (_Factor("halved", "is half as large as it should be"), 0.5),
-        (_Factor("bessel", "is off by N/(N-1): one place divides by N - 1 and another by N"), N / (N - 1)),
-        (_Factor("bessel", "is off by (N-1)/N: one place divides by N - 1 and another by N"), (N - 1) / N),
+        (_Factor("bessel", "is off by N/(N-1): one place divides by N - 1 and another by N"), bessel),
+        (_Factor("bessel", "is off by (N-1)/N: one place divides by N - 1 and another by N"), 1 / bessel),
     ]
     for name, value in (factors(case) if factors else {}).items():
         value = np.asarray(value, dtype=np.float64)
@@ -335,8 +347,8 @@ def _slip_times_factor(slip: Slip, evidence: Sequence[Evidence], factors: Factor
     common: list[_Factor] | None = None
     for item in evidence:
         value = _value(slip.wrong, item.case)
-        if value is None or value.shape != item.got.shape:
-            return None
+        if value is None or value.shape != item.got.shape or value.ndim == 0:
+            return None  # any two single numbers have a ratio: that explains nothing
         features = value.shape[-1] if value.ndim > 1 else 1
         slipped, got = _columns(value, features), _columns(item.got, features)
         size = np.sum(slipped * slipped, axis=0)

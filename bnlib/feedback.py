@@ -12,11 +12,12 @@ _SIGNS = {True: "✓", False: "✗", None: "·"}
 
 @dataclass(frozen=True)
 class Row:
-    """One thing a check looked at; ``ok`` is None when an earlier row already failed."""
+    """One thing a check looked at; ``ok`` is None when an earlier row already failed, ``detail`` follows the mark."""
 
     name: str
     ok: bool | None
     message: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,17 +52,24 @@ class Report:
         width = max(len(row.name) for row in self.rows)
         lines = [f"{self.title}"]
         for row in self.rows:
-            lines.append(f"  {row.name:<{width}}  {MARKS[row.ok]}")
+            detail = f"{'':{max(0, 5 - len(MARKS[row.ok]))}}  {row.detail}" if row.detail else ""
+            lines.append(f"  {row.name:<{width}}  {MARKS[row.ok]}{detail}")
             if row.message:
                 lines.append(f"      {row.message}")
         lines += [f"  note: {remark}" for remark in self.remarks]
         return "\n".join([*lines, f"  {self.closing}"])
 
     def _repr_html_(self) -> str:
+        detailed = any(row.detail for row in self.rows)
+
+        def cell(text: str) -> str:
+            return f'<td style="text-align:left;white-space:nowrap">{escape(text)}</td>'
+
         rows = "".join(
             f'<tr><td style="text-align:left">{escape(row.name)}</td>'
             f'<td style="text-align:left;white-space:nowrap;color:{_COLOURS[row.ok]};font-weight:600">'
             f"{_SIGNS[row.ok]} {MARKS[row.ok]}</td>"
+            f"{cell(row.detail) if detailed else ''}"
             f'<td style="text-align:left;max-width:36em;white-space:normal">{escape(row.message)}</td></tr>'
             for row in self.rows
         )

@@ -280,21 +280,18 @@ def _agrees_with_contract(stub: Stub, source: str, path: Path) -> None:
     """An answer cell has the contract's signatures, no docstrings of its own, and one solution region."""
     where = f"{path.name}: the answer to {stub.name}"
     kind = ast.ClassDef if stub.methods else ast.FunctionDef
-    found = {node.name: node for node in ast.parse(source).body if isinstance(node, kind)}
-    if stub.name not in found:
+    answer = next((n for n in ast.parse(source).body if isinstance(n, kind) and n.name == stub.name), None)
+    if answer is None:
         raise ReleaseError(f"{where} defines no {'class' if stub.methods else 'function'} {stub.name}")
-    answer = found[stub.name]
-    functions = {stub.name: answer}
-    wanted = {stub.name: stub.parameters}
-    if stub.methods:
-        functions = {node.name: node for node in answer.body if isinstance(node, ast.FunctionDef)}
-        wanted = {name: tuple(inspect.signature(method).parameters) for name, method in stub.methods.items()}
-    for name, parameters in wanted.items():
+    body = answer.body if stub.methods else [answer]
+    functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
+    for name, contract in (stub.methods or {stub.name: stub.contract}).items():
         if name not in functions:
             raise ReleaseError(f"{where} has no method {name}")
+        wanted = tuple(inspect.signature(contract).parameters)
         given = tuple(argument.arg for argument in functions[name].args.args)
-        if given != parameters:
-            raise ReleaseError(f"{where} takes {given} in {name}, its contract {parameters}")
+        if given != wanted:
+            raise ReleaseError(f"{where} takes {given}{f' in {name}' if stub.methods else ''}, its contract {wanted}")
     if any(ast.get_docstring(node) for node in (answer, *functions.values())):
         raise ReleaseError(f"{where} has a docstring; it belongs into the contract in bnlib/stubs/")
     if source.count(BEGIN) != 1 or source.count(END) != 1:

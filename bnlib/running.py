@@ -68,7 +68,13 @@ def new_namespace() -> dict[str, Any]:
 
 
 def python_of(source: str) -> str:
-    """A cell's source as plain Python: IPython turns ``%magic``, ``!command`` and ``name?`` into calls."""
+    """A cell's source as plain Python: IPython turns ``%magic``, ``!command`` and ``name?`` into calls.
+
+    What is Python already is left as it is: most cells are, and asking IPython takes ten times as long as running them.
+    """
+    with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+        ast.parse(source)
+        return source
     from IPython.core.inputtransformer2 import TransformerManager
 
     return TransformerManager().transform_cell(source)
@@ -131,7 +137,12 @@ def _needed(node: ast.stmt) -> bool:
 
 
 def describe_error(error: BaseException) -> str:
-    """An exception in one line: its kind, its message, and the learner's own line it came from."""
+    """An exception in one line: its kind, its message, and the learner's own line it came from.
+
+    An error that crossed over from the learner's process was put into words there, and says so (``described``).
+    """
+    if getattr(error, "described", False) is True:
+        return str(error)
     text = " ".join(str(error).split())[:300]
     kind = type(error).__name__
     if isinstance(error, SyntaxError):

@@ -12,7 +12,7 @@ import copy
 import importlib
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,8 @@ class Checks:
         factors: Quantities a term may be multiplied by in error.
         properties: Rows of their own.
         tolerance: Allowed difference as a fraction of the natural scale.
+        walk: The outputs are stations of one walk, each computed from those before: the table goes on behind the first
+            wrong one, says how large each difference is, and outputs may still be None.
     """
 
     stub: Stub
@@ -80,6 +82,7 @@ class Checks:
     factors: Factors | None = None
     properties: tuple[Property, ...] = ()
     tolerance: float = TOLERANCE
+    walk: bool = False
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -212,10 +215,12 @@ def examine(checks: Checks, learner: Any, cases: Sequence[Case], truth: Callable
             except NotImplementedError as error:
                 return rows.fail(0, _empty(stub, error), "empty")
             except Exception as error:
-                return rows.fail(0, f"raised {describe_error(error)}", f"raises-{_kind(error)}")
-            problem, result = _settle(stub, names, value, right, remarks)
+                earlier = _named(checks, rows, cases, results, expected)
+                return earlier or rows.fail(0, f"raised {describe_error(error)}", f"raises-{_kind(error)}")
+            problem, result = _settle(stub, names, value, right, remarks, checks.walk)
             if problem:
-                return rows.fail(0, problem.message, *problem.names)
+                earlier = _named(checks, rows, cases, results, expected)
+                return earlier or rows.fail(0, problem.message, *problem.names)
             if (changed := _changed(case, given)) is not None:
                 return rows.fail(
                     1,
@@ -225,6 +230,8 @@ def examine(checks: Checks, learner: Any, cases: Sequence[Case], truth: Callable
                 )
             results.append(result)
             expected.append(right)
+        if checks.walk:
+            rows.stations = _stations(checks, cases, results, expected)
         wrong = _compare(checks, cases, results, expected)
         if wrong:
             return rows.fail(2 + names.index(wrong[0]), wrong[1].message, *wrong[1].names)
@@ -238,6 +245,23 @@ def examine(checks: Checks, learner: Any, cases: Sequence[Case], truth: Callable
     return rows.passed(tuple(dict.fromkeys(remarks)))
 
 
+def _named(
+    checks: Checks,
+    rows: _Rows,
+    cases: Sequence[Case],
+    results: Sequence[dict[str, Array]],
+    expected: Sequence[dict[str, Array]],
+) -> Report | None:
+    """The report on the cases before one that failed outright, where they have a name for the mistake.
+
+    Only the diagonal of a Jacobian, say, is a wrong number where it is square, and a wrong shape where it is not.
+    """
+    wrong = None if checks.walk else _compare(checks, cases[: len(results)], results, expected)
+    if wrong is None or wrong[1].names == ("unnamed",):
+        return None
+    return rows.fail(2 + checks.outputs.index(wrong[0]), wrong[1].message, *wrong[1].names)
+
+
 class _Rows:
     """The table of one examination: names of the rows are fixed, so that right answers all print the same."""
 
@@ -245,12 +269,15 @@ class _Rows:
         self.stub = checks.stub
         shown = " and ".join(checks.stub.returns)
         self.names = [
-            f"runs, and returns {shown} in the right shape",
+            f"runs, and returns its {len(checks.stub.returns)} values"
+            if checks.walk
+            else f"runs, and returns {shown} in the right shape",
             "leaves its input unchanged",
             *(f"{name} agrees with {checks.against}" for name in checks.outputs),
             *(prop.name for prop in checks.properties),
             "gives the same result when called again",
         ]
+        self.stations: dict[int, tuple[bool | None, str]] = {}
 
     def fail(self, index: int, message: str, *mistakes: str) -> Report:
         """The report when row ``index`` is the first to fail."""
@@ -258,11 +285,14 @@ class _Rows:
         rows = [Row(name, True) for name in self.names[:index]]
         rows.append(Row(self.names[index], False, message))
         rows += [Row(name, None) for name in self.names[index + 1 :]]
+        for place, (ok, detail) in self.stations.items():
+            seen = False if place == index else ok
+            rows[place] = replace(rows[place], ok=seen, detail=detail)
         return Report(self.stub.id, tuple(rows), f"hint({self.stub.id}) gives a hint.", mistakes)
 
     def passed(self, remarks: tuple[str, ...]) -> Report:
         """The report when every row is right."""
-        rows = tuple(Row(name, True) for name in self.names)
+        rows = tuple(Row(name, True, detail=self.stations.get(i, (True, ""))[1]) for i, name in enumerate(self.names))
         return Report(self.stub.id, rows, "Visible checks passed; hidden tests grade more.", (), remarks)
 
 
@@ -284,9 +314,17 @@ def _by_name(names: tuple[str, ...], value: Any) -> dict[str, Array]:
 
 
 def _settle(
-    stub: Stub, names: tuple[str, ...], value: Any, right: Mapping[str, Array], remarks: list[str]
+    stub: Stub,
+    names: tuple[str, ...],
+    value: Any,
+    right: Mapping[str, Array],
+    remarks: list[str],
+    walk: bool = False,
 ) -> tuple[Finding | None, dict[str, Array]]:
-    """Sort what came back into named float64 arrays of the right shapes, or say what is wrong with it."""
+    """Sort what came back into named float64 arrays of the right shapes, or say what is wrong with it.
+
+    On a walk, an output that is None is left out, and one of a wrong shape is kept: each is its own row's matter.
+    """
     if value is None:
         return Finding(("returned-none",), f"{stub.name} returned None: is the return line missing?"), {}
     if len(stub.returns) > 1:
@@ -299,6 +337,8 @@ def _settle(
         value = {stub.returns[0]: value}
     arrays: dict[str, Array] = {}
     for name in names:
+        if walk and value[name] is None:
+            continue
         try:
             array = np.asarray(value[name])
             if array.dtype.kind not in "fiub":
@@ -311,7 +351,7 @@ def _settle(
         if array.shape != wanted and array.shape == (1, *wanted):
             remarks.append(f"{name} has shape {array.shape} where {wanted} was asked; that is accepted.")
             array = array[0]
-        if array.shape != wanted:
+        if array.shape != wanted and not walk:
             return Finding(("wrong-shape",), f"{name} has shape {array.shape} and should have {wanted}."), {}
         if not np.all(np.isfinite(array)) and np.all(np.isfinite(right[name])):
             where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
@@ -343,12 +383,23 @@ def _compare(
         wrong = [
             Evidence(case, result[name], right[name])
             for case, result, right in zip(cases, results, expected, strict=True)
-            if not _agrees(checks, name, case, result[name], right[name])
+            if name in result and not _agrees(checks, name, case, result[name], right[name])
         ]
+        if any(name not in result for result in results):
+            return name, Finding(("unfinished",), f"The walk stops here: {name} is still None.")
         if not wrong:
             continue
-        if all(swapped(r, e) for r, e in zip(results, expected, strict=True)):
-            a, b = swapped(results[0], expected[0]) or (name, name)
+        if any(item.got.shape != item.expected.shape for item in wrong):
+            got, wanted = wrong[0].got.shape, wrong[0].expected.shape
+            why = diagnose(name, wrong, (), checks.slips) or Finding((), "")
+            message = f"{name} has shape {got} and should have {wanted}. {why.message}".rstrip()
+            return name, Finding(("wrong-shape", *why.names), message)
+        pairs = [
+            swapped(result, {key: right[key] for key in right if key in result})
+            for result, right in zip(results, expected, strict=True)
+        ]
+        if all(name in (pair or ()) for pair in pairs):
+            a, b = pairs[0] or (name, name)
             return name, Finding(
                 ("swapped",), f"{a} and {b} are in each other's place: see the order in the docstring."
             )
@@ -357,8 +408,29 @@ def _compare(
     return None
 
 
+def _stations(
+    checks: Checks, cases: Sequence[Case], results: Sequence[dict[str, Array]], expected: Sequence[dict[str, Array]]
+) -> dict[int, tuple[bool | None, str]]:
+    """For each row that stands for an output of a walk: whether it agrees, and its largest difference in words."""
+    found: dict[int, tuple[bool | None, str]] = {}
+    for row, name in enumerate(checks.outputs, 2):
+        triples = [(c, r[name], e[name]) for c, r, e in zip(cases, results, expected, strict=True) if name in r]
+        if len(triples) < len(cases):
+            found[row] = None, "not written yet"
+        elif any(got.shape != right.shape for _, got, right in triples):
+            found[row] = False, "wrong shape"
+        elif all(_agrees(checks, name, *triple) for triple in triples):
+            found[row] = True, f"difference below {checks.tolerance:.0e}".replace("e-0", "e-")
+        else:
+            largest = max(relative_error(got, right) for _, got, right in triples)
+            found[row] = False, f"largest difference {largest:.2g}"
+    return found
+
+
 def _agrees(checks: Checks, name: str, case: Case, got: Array, right: Array) -> bool:
     """True when one output is right, feature by feature, measured against the natural scale of its terms."""
+    if got.shape != right.shape:
+        return False
     size = np.abs(right)
     for term in checks.terms.get(name, ()):
         size = np.maximum(size, np.abs(np.broadcast_to(term.value(case), right.shape)))
@@ -385,6 +457,8 @@ def _first_difference(name: str, item: Evidence) -> str:
 def _describe(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"of shape {value.shape}"
+    if isinstance(value, (list, tuple)):
+        return f"of length {len(value)}"
     return "= the given function" if callable(value) else f"= {value!r}"
 
 

@@ -1,0 +1,302 @@
+"""Figures of lesson 04: the graph of batch normalization with numbers on its edges, and branches that must be added."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Circle, FancyBboxPatch
+
+from bnlib.plots import BLUE, GREY, ORANGE, PURPLE, SKY, VERMILION, Picture, new_figure
+
+_WIDTH, _LINE = 1.02, 0.175
+_VALUES = {
+    # name: (x, y, rows: N or 1)
+    "x": (0.55, 3.75, 4),
+    "mu": (0.55, 1.75, 1),
+    "xc": (2.12, 3.75, 4),
+    "sq": (2.12, 2.08, 4),
+    "var": (2.12, 0.45, 1),
+    "std": (3.80, 0.45, 1),
+    "inv_std": (3.80, 1.75, 1),
+    "x_hat": (4.70, 3.75, 4),
+    "gamma": (5.52, 2.55, 1),
+    "scaled": (6.30, 3.75, 4),
+    "beta": (7.10, 2.55, 1),
+    "out": (7.88, 3.75, 4),
+}
+"""Boxes, in inches from the lower left corner."""
+
+_GATES = {
+    # name: (x, y, symbol, equation)
+    "mean of x": (0.55, 2.62, "mean", "4.1"),
+    "subtract": (1.335, 3.75, "−", "4.2"),
+    "square": (2.12, 2.93, "a²", "4.3"),
+    "mean of sq": (2.12, 1.20, "mean", "4.4"),
+    "root": (2.96, 0.45, "√+ε", "4.5"),
+    "invert": (3.80, 1.10, "1/a", "4.6"),
+    "multiply": (3.80, 3.75, "×", "4.7"),
+    "scale": (5.52, 3.75, "×", "4.8"),
+    "shift": (7.10, 3.75, "+", "4.9"),
+}
+_RADIUS = 0.2
+_UPRIGHT = ("mean of x", "square", "mean of sq", "invert")
+"""Gates with a wire through their top: their number stands beside them."""
+
+_WIRES = (
+    # from, to, corners between them
+    ("x", "subtract"),
+    ("x", "mean of x"),
+    ("mean of x", "mu"),
+    ("mu", "subtract", (1.335, 1.75)),
+    ("subtract", "xc"),
+    ("xc", "multiply"),
+    ("xc", "square"),
+    ("square", "sq"),
+    ("sq", "mean of sq"),
+    ("mean of sq", "var"),
+    ("var", "root"),
+    ("root", "std"),
+    ("std", "invert"),
+    ("invert", "inv_std"),
+    ("inv_std", "multiply"),
+    ("multiply", "x_hat"),
+    ("x_hat", "scale"),
+    ("gamma", "scale"),
+    ("scale", "scaled"),
+    ("scaled", "shift"),
+    ("beta", "shift"),
+    ("shift", "out"),
+)
+
+
+def graph(values: Mapping[str, Any], cache: Any = None, gradients: Mapping[str, Any] | None = None) -> Picture:
+    """The graph of batch normalization for one feature of four examples, with the numbers that run through it.
+
+    Args:
+        values: x, gamma, beta, out by name; (4, 1) arrays and (1,) arrays.
+        cache: What the forward pass kept: a dict or an object with the other names. Names it lacks stay empty.
+        gradients: By name with a ``d`` in front; shown beside the values when given.
+    """
+    known = {**_named(cache), **values}
+    back = {name[1:]: value for name, value in (gradients or {}).items()}
+    if back:
+        back = {"scaled": back.get("out"), **back}
+    figure, ax = _empty_graph()
+    for name in _VALUES:
+        _box(ax, name, _numbers(known.get(name), name), _numbers(back.get(name), name), both=bool(back))
+    _legend(ax, bool(back))
+    what = "values and, beside each, the gradient of the loss" if back else "values"
+    return Picture(
+        figure,
+        "The graph of the nine gates from x to out. x goes to the mean gate and to the subtract gate; xc goes to the multiply "
+        f"gate and to the square gate, mean, root and invert, which lead to the multiply gate too. Each edge carries its {what}.",
+    )
+
+
+def recomputed(name: str) -> Picture:
+    """The graph with one value nudged: what is held, and what is recomputed.
+
+    Args:
+        name: The nudged value, for example ``"xc"``.
+    """
+    after = _after(name)
+    figure, ax = _empty_graph(after | {name})
+    for box in _VALUES:
+        x, y, rows = _VALUES[box]
+        colour, face, words = GREY, "#f4f4f4", "held"
+        if box == name:
+            colour, face, words = "black", ORANGE, "nudged"
+        elif box in after:
+            colour, face, words = "black", "#fbe3b5", "recomputed"
+        ax.add_patch(_frame(x, y, _WIDTH, _height(rows), face, "black" if box == name or box in after else "#b8b8b8"))
+        ax.text(x, y + 0.09, box, ha="center", va="center", fontsize=9, color=colour, weight="bold")
+        ax.text(x, y - 0.1, words, ha="center", va="center", fontsize=8, color=colour)
+    changed = ", ".join(box for box in _VALUES if box in after)
+    return Picture(
+        figure, f"The graph of the gates. {name} is nudged; {changed} are recomputed; all other values are held."
+    )
+
+
+def branches(product: Any, square: Any, total: Any, numerical: Any) -> Picture:
+    """What arrives at xc along each branch, their sum, and the numerical gradient.
+
+    Args:
+        product: (N,) array, from the multiply gate.
+        square: (N,) array, from the square gate.
+        total: (N,) array, dxc.
+        numerical: (N,) array, the numerical gradient of xc.
+    """
+    figure, (ax,) = new_figure(width=7.2, height=3.4)
+    place = np.arange(len(np.ravel(total)))
+    for shift, values, colour, hatch, label in (
+        (-0.27, product, BLUE, "", "from the multiply gate"),
+        (0.0, square, ORANGE, "//", "from the square gate"),
+        (0.27, total, SKY, "", "your dxc"),
+    ):
+        ax.bar(place + shift, np.ravel(values), width=0.25, color=colour, hatch=hatch, edgecolor="white", label=label)
+    ax.plot(place + 0.27, np.ravel(numerical), "D", color="black", markersize=5, label="numerical gradient of xc")
+    _finish(ax, place)
+    return Picture(
+        figure,
+        "For each example three bars: what arrives at xc from the multiply gate, what arrives from the square gate, and dxc. "
+        "Black diamonds, the numerical gradient, sit on the tips of the dxc bars where these are the sum of the other two.",
+    )
+
+
+def three_gradients(versions: Mapping[str, Any], numerical: Any) -> Picture:
+    """Gradients of x made from different versions of dxc, beside the numerical one.
+
+    Args:
+        versions: From a label to an (N,) array; up to three.
+        numerical: (N,) array.
+    """
+    figure, (ax,) = new_figure(width=7.2, height=3.4)
+    place = np.arange(len(np.ravel(numerical)))
+    looks = ((SKY, ""), (BLUE, ".."), (PURPLE, "//"))
+    for index, ((label, values), (colour, hatch)) in enumerate(zip(versions.items(), looks, strict=False)):
+        ax.bar(
+            place + 0.25 * index - 0.25,
+            np.ravel(values),
+            0.23,
+            color=colour,
+            hatch=hatch,
+            edgecolor="white",
+            label=label,
+        )
+    for index, height in zip(place, np.ravel(numerical), strict=True):
+        mark = {"label": "numerical gradient of x"} if index == 0 else {}
+        ax.plot([index - 0.42, index + 0.42], [height, height], color="black", linewidth=1.6, **mark)
+    _finish(ax, place)
+    return Picture(
+        figure,
+        "For each example bars for dx made from both branches, from the multiply gate alone and from the square gate alone, and a "
+        "black line at the numerical gradient of x. Only the bars made from both branches end at the line.",
+    )
+
+
+def _finish(ax: Axes, place: Any) -> None:
+    ax.axhline(0, color=GREY, linewidth=0.8)
+    ax.set_xticks(place)
+    ax.set_xlabel("example")
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high + 0.45 * (high - low))
+    ax.legend(frameon=False, ncols=2, loc="upper center", fontsize=9)
+
+
+def _empty_graph(strong: set[str] | None = None) -> tuple[Any, Axes]:
+    """Gates and wires; those behind a value of ``strong`` stand out."""
+    figure, (ax,) = new_figure(width=8.45, height=4.25)
+    ax.set(xlim=(0, 8.45), ylim=(0.15, 4.4), aspect="equal")
+    ax.axis("off")
+    for start, end, *corners in _WIRES:
+        active = strong is not None and (
+            start in strong or (start in _GATES and end in strong and end != _first(strong))
+        )
+        _wire(ax, start, end, corners, active)
+    for name, (x, y, symbol, equation) in _GATES.items():
+        ax.add_patch(Circle((x, y), _RADIUS, facecolor="white", edgecolor="black", linewidth=1.2, zorder=3))
+        ax.text(x, y, symbol, ha="center", va="center", fontsize=8 if len(symbol) > 1 else 12, zorder=4)
+        right, up = (0.24, 0.07) if name in _UPRIGHT else (-0.1, 0.24)
+        ax.text(x + right, y + up, equation, fontsize=7.5, color=GREY, zorder=4)
+    return figure, ax
+
+
+def _first(strong: set[str]) -> str:
+    """The value of ``strong`` that all others come after."""
+    return next(name for name in strong if strong == _after(name) | {name})
+
+
+def _wire(ax: Axes, start: str, end: str, corners: list[tuple[float, float]], active: bool) -> None:
+    points = [np.array(_centre(start)), *map(np.array, corners), np.array(_centre(end))]
+    colour, width = (VERMILION, 2.2) if active else ("#8a8f98", 1.2)
+    for a, b in zip(points[:-2], points[1:-1], strict=True):
+        ax.plot(*zip(a, b, strict=True), color=colour, linewidth=width, zorder=1, solid_capstyle="round")
+    tip = points[-1] - _reach(end, points[-1] - points[-2])
+    arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": width, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 11}
+    ax.annotate("", tip, points[-2], arrowprops=arrow, zorder=1)
+
+
+def _centre(name: str) -> tuple[float, float]:
+    return (_VALUES.get(name) or _GATES[name])[:2]  # type: ignore[return-value]
+
+
+def _reach(name: str, direction: Any) -> Any:
+    """From the centre of a gate or box to its edge, along a horizontal or vertical wire."""
+    unit = direction / np.linalg.norm(direction)
+    if name in _GATES:
+        return unit * _RADIUS
+    rows = _VALUES[name][2]
+    return unit * (_WIDTH / 2 if abs(unit[0]) > abs(unit[1]) else _height(rows) / 2)
+
+
+def _height(rows: int) -> float:
+    return (rows + 1.2) * _LINE
+
+
+def _frame(x: float, y: float, width: float, height: float, face: str, edge: str) -> FancyBboxPatch:
+    corner = (x - width / 2 + 0.04, y - height / 2 + 0.04)
+    style = "round,pad=0.04,rounding_size=0.06"
+    return FancyBboxPatch(corner, width - 0.08, height - 0.08, boxstyle=style, facecolor=face, edgecolor=edge, zorder=2)
+
+
+def _box(ax: Axes, name: str, values: list[str], gradients: list[str], both: bool) -> None:
+    """A value's name and numbers and, where asked, its gradient's beside them."""
+    x, y, rows = _VALUES[name]
+    height = _height(rows)
+    width = 1.24 if both and name == "inv_std" else _WIDTH
+    ax.add_patch(_frame(x, y, width, height, "#f7f9fc", "#8a8f98"))
+    top = y + height / 2 - 0.12
+    left, right = (x - 0.06, x + width / 2 - 0.06) if both else (x + 0.2, x)
+    if both:
+        head = {"va": "center", "fontsize": 7.5, "weight": "bold", "zorder": 4}
+        ax.text(x - width / 2 + 0.05, top, name, color=BLUE, **head)
+        ax.text(right + 0.01, top, "d" + name, ha="right", color=VERMILION, **head)
+    else:
+        ax.text(x, top, name, ha="center", va="center", fontsize=9, color=BLUE, weight="bold", zorder=4)
+    for column, numbers, colour in ((left, values, "black"), (right, gradients, VERMILION)):
+        for row, number in enumerate(numbers):
+            ax.text(
+                column, top - (row + 1) * _LINE, number, ha="right", va="center", fontsize=8.5, color=colour, zorder=4
+            )
+
+
+def _legend(ax: Axes, both: bool) -> None:
+    lines = [("the value, computed from left to right", BLUE)]
+    if both:
+        lines = [
+            ("left: the value, computed from left to right", BLUE),
+            ("right: its gradient, computed from right to left", VERMILION),
+        ]
+    for row, (text, colour) in enumerate([*lines, ("small numbers: the gate's equation", GREY)]):
+        ax.text(4.75, 1.2 - 0.24 * row, text, fontsize=9, color=colour)
+
+
+def _named(cache: Any) -> dict[str, Any]:
+    """The names in a dict or an object; nothing for a cache of another form."""
+    if isinstance(cache, Mapping):
+        return {key: value for key, value in cache.items() if isinstance(key, str)}
+    return dict(getattr(cache, "__dict__", {}))
+
+
+def _numbers(value: Any, name: str) -> list[str]:
+    """A small array as short texts; none where it is missing or has another size than the figure has room for."""
+    try:
+        numbers = np.asarray(value, dtype=np.float64).ravel()
+    except (TypeError, ValueError):
+        return []
+    if value is None or numbers.size != _VALUES[name][2]:
+        return []
+    return [f"{number + 0.0:.3g}".replace("-", "−") for number in np.round(numbers, 6)]
+
+
+def _after(name: str) -> set[str]:
+    """Values that are recomputed when ``name`` changes."""
+    found: set[str] = set()
+    edge = {name}
+    while edge:
+        edge = {end for start, end, *_ in _WIRES if start in edge} - found
+        found |= edge
+    return {box for box in found if box in _VALUES}

@@ -1,0 +1,199 @@
+"""Lesson 03, the full normalization: centre and scale a batch, and send a gradient back through both."""
+
+from bnlib.stubs import Lesson
+
+lesson = Lesson("03_normalization", "The full normalization")
+
+
+@lesson.exercise(returns=("mu", "var"), points=1, minutes=5, difficulty=1, equation="3.2")
+def batch_statistics(x):
+    """Mean and variance of every feature over the batch (eq. 3.1 and 3.2).
+
+    Args:
+        x: (N, D) float array, N examples of D features.
+
+    Returns:
+        mu: (D,) array, the mean of each feature.
+        var: (D,) array, the variance of each feature, with division by N.
+    """
+
+
+@lesson.exercise(returns=("dvar",), points=2, minutes=10, difficulty=2, equation="3.11")
+def dvar_dx(x):
+    """How the variance of one feature changes with each of its N examples (eq. 3.11).
+
+    Args:
+        x: (N,) float array, one feature.
+
+    Returns:
+        dvar: (N,) array, dvar[i] = d var / d x[i].
+    """
+
+
+@lesson.exercise(returns=("dinv_std",), points=2, minutes=10, difficulty=2, equation="3.12")
+def dinvstd_dx(x, eps):
+    """How inv_std = 1 / sqrt(var + eps) of one feature changes with each of its N examples (eq. 3.12).
+
+    Args:
+        x: (N,) float array, one feature.
+        eps: float, added to the variance under the root.
+
+    Returns:
+        dinv_std: (N,) array, dinv_std[i] = d inv_std / d x[i].
+    """
+
+
+@lesson.exercise(returns=("J",), points=2, minutes=15, difficulty=3, equation="3.6")
+def xhat_jacobian(x, eps):
+    """Jacobian of x_hat for one feature, straight from the product rule (eq. 3.6).
+
+    Args:
+        x: (N,) float array, one feature.
+        eps: float.
+
+    Returns:
+        J: (N, N) array, J[k, i] = d x_hat[k] / d x[i].
+    """
+
+
+@lesson.exercise(returns=("J",), points=2, minutes=10, difficulty=2, equation="3.15")
+def normalize_jacobian(x, gamma, eps):
+    """Jacobian of y = gamma * x_hat + beta for one feature, in its short form (eq. 3.15).
+
+    Args:
+        x: (N,) float array, one feature.
+        gamma: float, the scale.
+        eps: float.
+
+    Returns:
+        J: (N, N) array, J[k, i] = d y[k] / d x[i].
+    """
+
+
+@lesson.exercise(returns=("dx",), points=3, minutes=15, difficulty=3, equation="3.18")
+def normalize_backward(dout, x, gamma, eps):
+    """Send a gradient back through the normalization of one feature, without building a Jacobian (eq. 3.18).
+
+    Args:
+        dout: (N,) float array, dout[k] = dL / d y[k].
+        x: (N,) float array, one feature.
+        gamma: float, the scale.
+        eps: float.
+
+    Returns:
+        dx: (N,) array, dx[i] = dL / d x[i].
+    """
+
+
+@lesson.exercise(returns=("number",), points=2, minutes=15, difficulty=2, equation="3.18")
+def first_slip(lines, args):
+    """Find the first line of a derivation that does not agree with the line before it.
+
+    Args:
+        lines: list of functions, the derivation line by line; each takes *args and returns an array or a number.
+        args: tuple, what every line is called with: line(*args).
+
+    Returns:
+        number: int, the number of that line, counted from 1 (so 2 at least, as line 1 has none before it); 0 when
+            all lines agree. Two lines agree when they differ by rounding only.
+    """
+
+
+@lesson.exercise(returns=("out", "cache"), points=2, minutes=10, difficulty=1, equation="3.19")
+def batchnorm_forward(x, gamma, beta, eps):
+    """Batch normalization of a whole batch, in training mode (eq. 3.19).
+
+    Args:
+        x: (N, D) float array.
+        gamma: (D,) float array, the scale of each feature.
+        beta: (D,) float array, the shift of each feature.
+        eps: float.
+
+    Returns:
+        out: (N, D) array.
+        cache: any object; what you want to have at hand in the backward pass.
+    """
+
+
+@lesson.exercise(returns=("dx", "dgamma", "dbeta"), points=4, minutes=20, difficulty=3, equation="3.23")
+def batchnorm_backward(dout, cache):
+    """Gradients of batch normalization with respect to all its inputs (eq. 3.23, 3.24 and 3.25).
+
+    Args:
+        dout: (N, D) float array, dout[k, l] = dL / d out[k, l].
+        cache: what your batchnorm_forward returned beside out.
+
+    Returns:
+        dx: (N, D) array, dx[i, j] = dL / d x[i, j].
+        dgamma: (D,) array, dL / d gamma[j].
+        dbeta: (D,) array, dL / d beta[j].
+    """
+
+
+@lesson.exercise(returns=("dxc",), points=3, minutes=15, difficulty=3, equation="3.29")
+def rms_scale_backward(dout, xc, eps):
+    """Send a gradient back through z = xc / sqrt(mean(xc**2, axis=0) + eps), whatever the mean of xc is (eq. 3.29).
+
+    Args:
+        dout: (N, D) float array, dout[k, l] = dL / d z[k, l].
+        xc: (N, D) float array. It need not have mean zero.
+        eps: float.
+
+    Returns:
+        dxc: (N, D) array, dxc[i, j] = dL / d xc[i, j].
+    """
+
+
+@lesson.exercise(returns=("dx", "dgamma", "dbeta"), points=2, minutes=10, difficulty=2, equation="3.30")
+def batchnorm_backward_composed(dout, cache):
+    """The same gradients by the second route: backward of the scaling, then backward of the centring (eq. 3.30).
+
+    Args:
+        dout: (N, D) float array, dout[k, l] = dL / d out[k, l].
+        cache: what your batchnorm_forward returned beside out.
+
+    Returns:
+        dx: (N, D) array.
+        dgamma: (D,) array.
+        dbeta: (D,) array.
+    """
+
+
+fixed_mean = lesson.quiz(
+    "fixed_mean",
+    "Somebody takes the derivative of the variance and forgets that mu depends on x[i]: "
+    "mu is treated as a fixed number. What comes out for d var / d x[i]?",
+    a="something too large: the term of the mean is not subtracted",
+    b="the right result",
+    c="zero",
+    d="the right result times (1 - 1/N)",
+)
+
+which_line = lesson.quiz(
+    "which_line",
+    "Which line of the first ladder is the first that does not agree with the line before it?",
+    a="line 2",
+    b="line 3",
+    c="line 4",
+    d="line 5",
+    e="line 6",
+)
+
+sum_loss = lesson.quiz(
+    "sum_loss",
+    "You want to test your backward pass, and take the loss L = out.sum(). What is dx?",
+    a="an array of ones",
+    b="gamma * inv_std in every entry",
+    c="zero everywhere",
+    d="it depends on x",
+)
+
+swapped_order = lesson.quiz(
+    "swapped_order",
+    "Swap the two lines of batchnorm_backward_composed: first centre the gradient, then send it back through the "
+    "scaling. The check still passes. Why?",
+    a="the check is too loose to see the difference",
+    b="the order of two backward steps never matters",
+    c="xc has mean zero, so the two steps take away different things and do not get in each other's way",
+    d="eps is small",
+)
