@@ -1,79 +1,73 @@
-"""Right answers in every form pass, wrong ones fail with the right name: visible checks, lesson by lesson.
+"""Right answers in every form pass, wrong ones fail and are named: by the visible check and by the hidden tests.
 
-The forms are in ``tests/answers/``, one module a lesson.
+The forms are in ``tests/answers/``, one module a lesson. They run in this process: what isolation adds is tested in
+``test_worker.py`` and ``tests/attacks/``.
 """
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
+from answering import answers, filling, hidden, hidden_tests, reference_answers, visible
 
-from bnlib.checks import report_on
-from bnlib.notebooks import read
-from bnlib.running import new_namespace, run_cells
+from bnlib.checks import checks_of, examine
 from bnlib.stubs import lesson_of, lessons
-
-ROOT = Path(__file__).parent.parent
-
-
-def answers(lesson):
-    path = ROOT / "tests" / "answers" / f"{lesson.name}.py"
-    spec = importlib.util.spec_from_file_location(f"answers_{lesson.name}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def forms(which):
-    for lesson in lessons():
-        for exercise, texts in getattr(answers(lesson), which).items():
-            for label, text in texts.items():
-                yield pytest.param(lesson.key, exercise, text, id=f"{lesson.name}.{exercise}-{label}")
 
 
 @pytest.fixture
-def judge():
-    """Fill a lesson with its reference answers, put one text in their place, and report on an exercise."""
-    used = []
-
-    def report(key, exercise, text):
-        lesson = lesson_of(key)
-        used.append(lesson)
-        namespace = new_namespace()
-        errors = run_cells(read(ROOT / "solutions" / f"{key}.ipynb").cells, namespace)
-        assert not errors
-        namespace["np"] = np
-        exec(compile(text, "<answer>", "exec"), namespace)
-        for name, stub in lesson.stubs.items():
-            stub.answer = namespace[name]
-        return report_on(lesson.stubs[exercise])
-
-    yield report
-    for lesson in used:
-        for stub in lesson.stubs.values():
-            stub.answer = None
+def fill_with():
+    with filling() as fill:
+        yield fill
 
 
-def test_every_exercise_has_right_and_wrong_answers():
+def forms(which):
+    return [
+        pytest.param(lesson.key, exercise, text, id=f"{lesson.name}.{exercise}-{label}")
+        for lesson in lessons()
+        for exercise, texts in getattr(answers(lesson), which).items()
+        for label, text in texts.items()
+    ]
+
+
+def test_every_exercise_has_right_and_wrong_answers_and_hidden_tests():
     for lesson in lessons():
-        module = answers(lesson)
-        assert set(module.RIGHT) == set(module.WRONG) == set(lesson.stubs)
+        forms = answers(lesson)
+        assert set(forms.RIGHT) == set(forms.WRONG) == set(lesson.stubs)
+        for exercise, tests in hidden_tests(lesson).items():
+            assert tests, f"{lesson.key} has no hidden test of {exercise}"
+            assert forms.RIGHT[exercise]
+            assert forms.WRONG[exercise]
 
 
-@pytest.mark.parametrize(("key", "exercise", "text"), list(forms("RIGHT")))
-def test_right_answer_passes(judge, key, exercise, text):
-    report = judge(key, exercise, text)
+@pytest.mark.parametrize(("key", "exercise", "text"), forms("RIGHT"))
+def test_right_answer_passes(fill_with, key, exercise, text):
+    lesson = lesson_of(key)
+    learner = fill_with(lesson, text)
+    report = visible(lesson.stubs[exercise])
     assert report.ok, str(report)
+    failed = hidden(lesson, exercise, learner)
+    assert not failed, str(failed[0])
 
 
-@pytest.mark.parametrize(("key", "exercise", "answer"), list(forms("WRONG")))
-def test_wrong_answer_is_named(judge, key, exercise, answer):
+@pytest.mark.parametrize(("key", "exercise", "answer"), forms("WRONG"))
+def test_wrong_answer_fails_and_is_named(fill_with, key, exercise, answer):
     name, text = answer
-    report = judge(key, exercise, text)
-    assert not report.ok
+    lesson = lesson_of(key)
+    fill_with(lesson, text)
+    report = visible(lesson.stubs[exercise])
+    assert not report.ok, "the visible check accepts a wrong answer"
     assert report.message
     if name is not None:
         assert name in report.names, str(report)
+    assert hidden(lesson, exercise, fill_with(lesson, text)), "the hidden tests accept a wrong answer"
+
+
+@pytest.mark.parametrize("lesson", lessons(), ids=lambda lesson: lesson.key)
+def test_reference_answers_agree_with_the_numerical_truth(lesson):
+    """The visible checks never see a reference answer; on many inputs they must agree with it all the same."""
+    answer = reference_answers(lesson)
+    for stub in lesson.stubs.values():
+        checks = checks_of(stub)
+        rng = np.random.default_rng(5)
+        report = examine(checks, answer, [checks.draw(rng) for _ in range(12)], checks.truth)
+        assert report.ok, str(report)

@@ -44,7 +44,9 @@ class Course:
         """
         for path in (self.solution(lesson), self.hidden(lesson)):
             if not path.is_file():
-                raise CourseError(f"{path}: is not there, so {lesson.key} cannot be graded; run from a full copy of the course")
+                raise CourseError(
+                    f"{path}: is not there, so {lesson.key} cannot be graded; run from a full copy of the course"
+                )
 
     def digest(self, lesson: Lesson) -> str:
         """Changes with anything but the submission that a result of this lesson depends on."""

@@ -1,8 +1,8 @@
 """Values over a socket between the grader and the process that runs a learner's code.
 
-A message is four bytes of length, a JSON header of that length, then the arrays as raw ``.npy`` bytes. Nothing is
-pickled, nothing is evaluated, and the side that reads allocates nothing before it has checked the sizes: the other side
-may have been written by a learner who wants more than points.
+A message is two lengths of four bytes, a JSON header, then the arrays as raw ``.npy`` bytes. Nothing is pickled,
+nothing is evaluated, and the side that reads allocates nothing before it has checked the sizes: the other side may have
+been written by a learner who wants more than points.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from itertools import accumulate, pairwise
+from typing import Any, Literal
 
 import numpy as np
 
@@ -35,11 +36,12 @@ MAX_DEPTH = 12
 KINDS = "biufc"
 """Kinds of numpy dtype that travel: truth values, integers, floats, complex numbers."""
 
-_LENGTH = struct.Struct(">I")
+_LENGTHS = struct.Struct(">II")
 _INTEGER = 2**63
 _NPY = re.compile(
-    rb"\{'descr': '(?P<descr>[<>|=][biufc]\d{1,2})', 'fortran_order': (?P<fortran>True|False), "
-    rb"'shape': \((?P<shape>(?:\d{1,18},(?: \d{1,18},)*|\d{1,18}(?:, \d{1,18})+)?)\), \} *\n"
+    rb"\x93NUMPY\x01\x00..\{'descr': '(?P<descr>[<>|=][biufc]\d{1,2})', 'fortran_order': (?P<fortran>True|False), "
+    rb"'shape': \((?P<shape>\d{1,18},|\d{1,18}(?:, \d{1,18})+)?\), \} *\n",
+    re.DOTALL,
 )
 """The header numpy writes for a plain array, and no other: so it need not be evaluated to be read."""
 
@@ -117,9 +119,10 @@ def send(sock: socket.socket, value: Any, deadline: float | None = None) -> list
     header = json.dumps({"body": body, "sizes": [len(p) for p in payloads]}, separators=(",", ":")).encode("ascii")
     if len(header) > MAX_HEADER:
         raise TooLargeError("too many values; return an array")
-    data = b"".join([_LENGTH.pack(len(header)), header, *payloads])
-    if len(data) > MAX_MESSAGE:
-        raise TooLargeError(f"{len(data) / 1e6:.0f} MB, and {MAX_MESSAGE / 1e6:.0f} MB is the most")
+    size = sum(map(len, payloads))
+    if size > MAX_MESSAGE:
+        raise TooLargeError(f"{size / 1e6:.0f} MB, and {MAX_MESSAGE / 1e6:.0f} MB is the most")
+    data = b"".join([_LENGTHS.pack(len(header), size), header, *payloads])
     sock.settimeout(_left(deadline))
     try:
         sock.sendall(data)
@@ -148,21 +151,23 @@ def receive_with_arrays(
     sock: socket.socket, deadline: float | None = None, trusted: bool = False
 ) -> tuple[Any, list[np.ndarray]]:
     """:func:`receive`, and the arrays in the order in which they travelled."""
-    (length,) = _LENGTH.unpack(_exactly(sock, _LENGTH.size, deadline))
+    length, rest = _LENGTHS.unpack(_exactly(sock, _LENGTHS.size, deadline))
     if length > MAX_HEADER:
         raise ProtocolError("the header of a message is too long")
+    if rest > MAX_MESSAGE:
+        raise ProtocolError("the arrays of a message are too large")
+    data = _exactly(sock, length + rest, deadline)
     try:
-        header = json.loads(bytes(_exactly(sock, length, deadline)).decode("ascii"))
+        header = json.loads(data[:length].decode("ascii"))
     except (ValueError, RecursionError):
         raise ProtocolError("the header of a message is not JSON") from None
     if not isinstance(header, dict) or header.keys() != {"body", "sizes"}:
         raise ProtocolError("the header of a message lacks its body or its sizes")
     sizes = header["sizes"]
-    if not isinstance(sizes, list) or not all(type(size) is int and size > 0 for size in sizes):
-        raise ProtocolError("the sizes of a message's arrays are not numbers")
-    if sum(sizes) > MAX_MESSAGE:
-        raise ProtocolError("the arrays of a message are too large")
-    arrays = [_array(_exactly(sock, size, deadline)) for size in sizes]
+    if not isinstance(sizes, list) or not all(type(size) is int and size > 0 for size in sizes) or sum(sizes) != rest:
+        raise ProtocolError("the sizes of a message's arrays do not add up")
+    ends = list(accumulate(sizes, initial=length))
+    arrays = [_array(data[start:end]) for start, end in pairwise(ends)]
     return _unpack(header["body"], arrays, trusted, 0), arrays
 
 
@@ -246,33 +251,42 @@ def _clean(text: str) -> str:
 
 
 def _npy(array: np.ndarray) -> bytes:
+    fortran = array.flags.f_contiguous and not array.flags.c_contiguous
+    return _npy_header(array.dtype.str, fortran, array.shape) + array.tobytes("F" if fortran else "C")
+
+
+@lru_cache(maxsize=256)
+def _npy_header(descr: str, fortran: bool, shape: tuple[int, ...]) -> bytes:
     stream = io.BytesIO()
-    np.lib.format.write_array(stream, np.asarray(array), version=(1, 0), allow_pickle=False)
+    np.lib.format.write_array_header_1_0(stream, {"descr": descr, "fortran_order": fortran, "shape": shape})
     return stream.getvalue()
 
 
 def _array(payload: bytearray) -> np.ndarray:
     """The array in ``.npy`` bytes, when they are exactly what numpy writes for an array of numbers."""
-    if payload[:8] != b"\x93NUMPY\x01\x00" or len(payload) < 10:
-        raise ProtocolError("an array does not begin like a .npy file of version 1")
     start = 10 + int.from_bytes(payload[8:10], "little")
-    header = _NPY.fullmatch(payload[10:start])
+    dtype, shape, order = _read_npy_header(bytes(payload[: min(start, 1000)]))
+    if len(payload) - start != math.prod(shape) * dtype.itemsize:
+        raise ProtocolError("an array's bytes do not fit its shape")
+    try:
+        return np.frombuffer(payload, dtype, offset=start).reshape(shape, order=order)
+    except ValueError:
+        raise ProtocolError("an array has a shape that does not exist") from None
+
+
+@lru_cache(maxsize=256)
+def _read_npy_header(data: bytes) -> tuple[np.dtype[Any], tuple[int, ...], Literal["C", "F"]]:
+    header = _NPY.fullmatch(data)
     if header is None:
-        raise ProtocolError("an array's header is not one of plain numbers")
+        raise ProtocolError("an array's header is not what numpy writes for numbers")
     try:
         dtype = np.dtype(header["descr"].decode("ascii"))
     except TypeError:
         raise ProtocolError("an array has a dtype that does not exist here") from None
-    shape = tuple(int(n) for n in re.findall(rb"\d+", header["shape"]))
+    shape = tuple(int(n) for n in re.findall(rb"\d+", header["shape"] or b""))
     if dtype.kind not in KINDS or dtype.itemsize == 0 or len(shape) > 32:
         raise ProtocolError("an array is not one of plain numbers")
-    if len(payload) - start != math.prod(shape) * dtype.itemsize:
-        raise ProtocolError("an array's bytes do not fit its shape")
-    flat = np.frombuffer(payload, dtype, offset=start)
-    try:
-        return flat.reshape(shape, order="F" if header["fortran"] == b"True" else "C")
-    except ValueError:
-        raise ProtocolError("an array has a shape that does not exist") from None
+    return dtype, shape, "F" if header["fortran"] == b"True" else "C"
 
 
 def _exactly(sock: socket.socket, size: int, deadline: float | None) -> bytearray:

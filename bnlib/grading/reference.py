@@ -73,7 +73,11 @@ def _run(lesson: Lesson, course: Course, answers: dict[str, Callable[..., Any]])
             if lesson_of(key).key < lesson.key and not any(s.id in answers for s in lesson_of(key).stubs.values()):
                 _run(lesson_of(key), course, answers)
     cells = [replace(cell, source=_LOAD.sub("", cell.source)) for cell in notebook.cells]
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
         warnings.simplefilter("ignore")
         errors = run_cells(cells, new_namespace())
     for name, stub in lesson.stubs.items():

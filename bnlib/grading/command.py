@@ -1,0 +1,115 @@
+"""``bnlib grade FOLDER --out OUT``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what can be said on the command line."""
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="submissions: name.ipynb, name.zip or name/ each")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="OUT", help="where results go; a stopped run goes on"
+    )
+    parser.add_argument(
+        "--lesson", action="append", default=[], metavar="KEY", help="grade this lesson (may be repeated)"
+    )
+    parser.add_argument(
+        "--jobs", type=_positive, default=os.cpu_count() or 1, metavar="N", help="processes (default: cores)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="decides the hidden inputs (default 0)")
+    parser.add_argument(
+        "--no-nbval", action="store_true", help="do not run the notebooks with nbval: faster, same scores"
+    )
+    parser.add_argument("--force", action="store_true", help="go over finished results; what did not change is kept")
+    parser.add_argument("--fresh", action="store_true", help="grade everything again, whatever OUT holds")
+    parser.add_argument(
+        "--require-isolation", action="store_true", help="do not run answers with less than full isolation"
+    )
+    parser.add_argument(
+        "--call-seconds", type=float, default=5.0, metavar="S", help="for one call of an answer (default 5)"
+    )
+    parser.add_argument(
+        "--cell-seconds", type=float, default=30.0, metavar="S", help="for one cell in nbval (default 30)"
+    )
+    parser.add_argument(
+        "--notebook-seconds", type=float, default=120.0, metavar="S", help="for one notebook in nbval (default 120)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Grade; 0 when everything was graded, 1 when something could not be, 2 when nothing was begun."""
+    from bnlib.grading.batch import IsolationError, Settings
+    from bnlib.grading.course import CourseError
+    from bnlib.grading.grade import GradeError, grade
+    from bnlib.grading.submissions import FolderError
+
+    settings = Settings(
+        seed=abs(arguments.seed),
+        nbval=not arguments.no_nbval,
+        call_seconds=arguments.call_seconds,
+        cell_seconds=arguments.cell_seconds,
+        notebook_seconds=arguments.notebook_seconds,
+        require_isolation=arguments.require_isolation,
+    )
+    bar = Bar()
+    try:
+        summary = grade(
+            arguments.folder,
+            arguments.out,
+            wanted=arguments.lesson,
+            settings=settings,
+            jobs=arguments.jobs,
+            force=arguments.force or arguments.fresh,
+            fresh=arguments.fresh,
+            progress=bar,
+        )
+    except (FolderError, GradeError, CourseError, IsolationError) as error:
+        bar.end()
+        print(f"bnlib grade: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        bar.end()
+        print("bnlib grade: stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    bar.end()
+    if summary.ignored:
+        print(f"not submissions, passed over: {', '.join(summary.ignored)}", file=sys.stderr)
+    kept = f", {summary.kept} of them earlier" if summary.kept else ""
+    flagged = f"; {summary.flagged} flagged for a person, see class.html" if summary.flagged else ""
+    print(f"{summary.students} graded{kept} in {summary.seconds:.1f} s{flagged}: {summary.out / 'gradebook.csv'}")
+    if summary.ungraded:
+        print(f"could not be graded: {', '.join(summary.ungraded)}; the reason is in the gradebook", file=sys.stderr)
+    return 1 if summary.ungraded else 0
+
+
+class Bar:
+    """A bar on a terminal; silent elsewhere."""
+
+    def __init__(self) -> None:
+        self._shown = False
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show how far it is."""
+        if sys.stderr.isatty():
+            filled = 30 * done // max(1, total)
+            sys.stderr.write(f"\r[{'#' * filled}{'.' * (30 - filled)}] {done} of {total} ")
+            sys.stderr.flush()
+            self._shown = True
+
+    def end(self) -> None:
+        """Leave the line."""
+        if self._shown:
+            sys.stderr.write("\n")
+            self._shown = False
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number

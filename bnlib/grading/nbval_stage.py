@@ -1,0 +1,243 @@
+"""Run transplanted notebooks with nbval, many in one pytest run, and survive what a kernel can do.
+
+nbval says whether a notebook runs from top to bottom and prints what the solution prints. It runs in a process of its own
+with a limit on the time between two events; a notebook that kills its kernel or exceeds the limit is given up, and the run
+begins again with the next one. Nothing here decides a score.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bnlib
+from bnlib.grading import kernel, nbval_cells
+from bnlib.grading.transplant import OWN
+
+STARTUP = 60.0
+"""Seconds until the first notebook has begun, or a kernel has started."""
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """What nbval saw of one cell: ``outcome`` is "passed", "failed" or "not run"."""
+
+    id: str
+    outcome: str
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What nbval saw of one notebook.
+
+    Attributes:
+        ended: True when it was run to its end; cells may have failed.
+        cells: In the order in which they ran.
+        message: Why it was given up, or "".
+    """
+
+    ended: bool
+    cells: tuple[CellResult, ...] = ()
+    message: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """True when every cell of the course's passed; the learner's own cells are theirs."""
+        return self.ended and all(cell.outcome == "passed" for cell in self.cells if not cell.id.startswith(OWN))
+
+    def cell(self, cell_id: str) -> str:
+        """Outcome of a cell; "not run" when nothing is known of it."""
+        return next((cell.outcome for cell in self.cells if cell.id == cell_id), "not run")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One notebook to run.
+
+    Attributes:
+        notebook: The transplanted notebook.
+        name: Its file name.
+        others: The learner's notebooks of other lessons, which this one may load.
+    """
+
+    notebook: Mapping[str, Any]
+    name: str
+    others: Mapping[str, Mapping[str, Any]]
+
+
+def run(jobs: Sequence[Job], cell_seconds: float = 30.0, notebook_seconds: float = 120.0) -> list[Outcome]:
+    """Run notebooks with nbval.
+
+    Args:
+        jobs: The notebooks.
+        cell_seconds: How long a cell may take.
+        notebook_seconds: How long a notebook may take.
+
+    Returns:
+        An outcome for each job, in order.
+    """
+    outcomes: dict[int, Outcome] = {}
+    while len(outcomes) < len(jobs):
+        left = [index for index in range(len(jobs)) if index not in outcomes]
+        known = _one_run({index: jobs[index] for index in left}, cell_seconds, notebook_seconds)
+        if not known:
+            known = {left[0]: Outcome(False, (), "nbval could not be started")}
+        outcomes.update(known)
+    return [outcomes[index] for index in range(len(jobs))]
+
+
+def _one_run(jobs: Mapping[int, Job], cell_seconds: float, notebook_seconds: float) -> dict[int, Outcome]:
+    """Run notebooks until all are done or one has to be given up; outcomes of all that were begun."""
+    with tempfile.TemporaryDirectory(prefix="bnlib-nbval-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        paths = [_lay_out(folder, index, job) for index, job in jobs.items()]
+        process = _start(folder, paths, cell_seconds, notebook_seconds)
+        try:
+            return _follow(process, notebook_seconds)
+        finally:
+            _end(process)
+
+
+def _lay_out(folder: Path, index: int, job: Job) -> Path:
+    """Write a notebook, and beside it, in another folder, what its kernel may see."""
+    judged = folder / "judged" / str(index) / job.name
+    judged.parent.mkdir(parents=True)
+    judged.write_text(json.dumps(job.notebook), "utf-8")
+    learner = folder / kernel.LEARNERS / str(index)
+    learner.mkdir(parents=True)
+    for name, notebook in job.others.items():
+        learner.joinpath(name).write_text(json.dumps(notebook), "utf-8")
+    return judged
+
+
+def _start(
+    folder: Path, paths: Sequence[Path], cell_seconds: float, notebook_seconds: float
+) -> subprocess.Popen[bytes]:
+    spec = folder / "jupyter" / "kernels" / "bnlib" / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    argv = [sys.executable, "-m", kernel.__name__, "-f", "{connection_file}"]
+    spec.write_text(json.dumps({"argv": argv, "display_name": "bnlib", "language": "python"}), "utf-8")
+    settings = folder / "pytest.ini"
+    settings.write_text("[pytest]\n", "utf-8")
+    home = folder / "home"
+    home.mkdir()
+    keep = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "LD_LIBRARY_PATH", "TZ")
+    environment = {name: os.environ[name] for name in keep if name in os.environ}
+    library = str(Path(bnlib.__file__).resolve().parent.parent)
+    environment |= {
+        "PYTHONPATH": os.pathsep.join(filter(None, [library, os.environ.get("PYTHONPATH")])),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "JUPYTER_PATH": str(folder / "jupyter"),
+        "JUPYTER_RUNTIME_DIR": str(home),
+        "JUPYTER_CONFIG_DIR": str(home),
+        "IPYTHONDIR": str(home),
+        "MPLCONFIGDIR": os.environ.get("MPLCONFIGDIR", str(_fonts())),
+        "HOME": str(home),
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        kernel.SECONDS: str(int(notebook_seconds) + 10),
+    }
+    command = [sys.executable, "-m", "pytest", "-c", str(settings), "--rootdir", str(folder), "-p", "no:cacheprovider"]
+    command += ["-p", "nbval.plugin", "-p", nbval_cells.__name__, "-p", "no:faulthandler", "--capture=no", "-q"]
+    command += ["--nbval-lax", f"--nbval-cell-timeout={cell_seconds}", f"--nbval-kernel-startup-timeout={STARTUP}"]
+    command += ["--nbval-kernel-name=bnlib", *map(str, paths)]
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def _fonts() -> Path:
+    """Matplotlib's list of fonts takes seconds to make; the one that exists is used."""
+    with contextlib.suppress(Exception):
+        import matplotlib
+
+        return Path(matplotlib.get_cachedir())
+    return Path(tempfile.gettempdir())
+
+
+def _follow(process: subprocess.Popen[bytes], notebook_seconds: float) -> dict[int, Outcome]:
+    """Listen to a run until it ends, or a notebook has taken too long."""
+    lines: queue.Queue[bytes | None] = queue.Queue()
+    threading.Thread(target=_pump, args=(process, lines), daemon=True).start()
+    cells: dict[int, list[CellResult]] = {}
+    ended: set[int] = set()
+    current: int | None = None
+    deadline = time.monotonic() + STARTUP
+    late = False
+    while True:
+        try:
+            line = lines.get(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            late = True
+            break
+        event = _event(line) if line else None
+        if event is None:
+            break
+        index = int(event["notebook"])
+        if event["event"] == "start":
+            current, cells[index] = index, []
+            deadline = time.monotonic() + notebook_seconds
+        elif event["event"] == "cell":
+            cells.setdefault(index, []).append(CellResult(event["id"], event["outcome"], event["message"]))
+        else:
+            ended.add(index)
+            current, deadline = None, time.monotonic() + STARTUP
+    if late and current is not None:
+        why = f"the notebook did not end within {notebook_seconds:g} s"
+    else:
+        why = "the kernel died"
+    return {
+        index: Outcome(index in ended, tuple(found), "" if index in ended else why) for index, found in cells.items()
+    }
+
+
+def _pump(process: subprocess.Popen[bytes], lines: queue.Queue[bytes | None]) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.put(line)
+    lines.put(None)
+
+
+def _event(line: bytes) -> dict[str, Any] | None:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a run with everything below it: its kernels have sessions of their own."""
+    import psutil  # type: ignore[import-untyped]
+
+    if process.stdin is not None:
+        process.stdin.close()
+    with contextlib.suppress(psutil.Error):
+        parent = psutil.Process(process.pid)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(1)
+        for child in (*parent.children(recursive=True), parent):
+            with contextlib.suppress(psutil.Error):
+                child.kill()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(10)
+    if process.stdout is not None:
+        process.stdout.close()

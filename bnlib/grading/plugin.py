@@ -1,0 +1,286 @@
+"""Hidden tests × submissions in one pytest session: the cost of pytest is shared by a batch.
+
+``tests/hidden/conftest.py`` takes its fixtures from here. In a plain ``pytest tests/hidden`` they judge the reference
+answers, run in a learner's process like everybody's; the grader registers a :class:`Batch` of submissions instead.
+Verdicts are collected through pytest's hooks; what it prints is not looked at.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bnlib.grading.course import Course
+from bnlib.grading.hidden import Judge, WrongAnswer
+from bnlib.grading.reference import Reference, reference
+from bnlib.notebooks import Notebook, read
+from bnlib.stubs import Lesson, Stub
+
+_QUIET = (
+    "terminal", "cacheprovider", "faulthandler", "logging", "warnings", "unraisableexception", "threadexception",
+    "junitxml", "doctest", "unittest", "nose", "setuponly", "setupplan", "stepwise", "pastebin", "debugging", "legacypath",
+)  # fmt: skip
+_one_session = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Whose answers are judged.
+
+    Attributes:
+        name: Unique in its batch.
+        notebooks: What was handed in, one notebook a lesson, in the order of the lessons.
+    """
+
+    name: str
+    notebooks: tuple[Notebook, ...]
+
+    def notebook(self, lesson: Lesson) -> Notebook | None:
+        """The notebook of a lesson, or None."""
+        return next((notebook for notebook in self.notebooks if notebook.lesson is lesson), None)
+
+
+@dataclass
+class Verdict:
+    """What the hidden tests say about one exercise of one subject.
+
+    Attributes:
+        passed: How many hidden tests passed; after the first that does not, the others are not run.
+        total: How many there are.
+        message: What is wrong, in plain words; "" when nothing is.
+        mistakes: Names of the mistakes, for counting.
+        remarks: What was accepted and is still worth knowing.
+        fault: What went wrong on the grader's own side, or "".
+    """
+
+    passed: int = 0
+    total: int = 0
+    message: str = ""
+    mistakes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    fault: str = ""
+
+    @property
+    def right(self) -> bool:
+        """True when all hidden tests passed."""
+        return 0 < self.total == self.passed
+
+
+@dataclass(eq=False)  # pytest keeps its plugins in sets
+class Batch:
+    """A pytest plugin that judges subjects one after the other.
+
+    Attributes:
+        course: Where the reference answers are.
+        server: What starts the isolated processes of learners (:class:`bnlib.grading.worker.Server`).
+        subjects: By name.
+        wanted: Which lessons of which subject are judged; by default all that it has.
+        seed: Decides the hidden inputs.
+        stop_early: Leave out an exercise's remaining tests once one has failed.
+        verdicts: By subject and id of the exercise.
+        errors: By subject and lesson: for each cell in which something failed, its id and the first error.
+    """
+
+    course: Course
+    server: Any
+    subjects: Mapping[str, Subject]
+    wanted: Mapping[str, set[str]] | None = None
+    seed: int = 0
+    stop_early: bool = True
+    verdicts: dict[str, dict[str, Verdict]] = field(default_factory=dict)
+    errors: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    _references: dict[str, Reference] = field(default_factory=dict)
+    _known: dict[Hashable, Any] = field(default_factory=dict)
+    _current: tuple[str, str] | None = None
+    _learner: Any = None
+
+    def names(self, lesson: Lesson) -> list[str]:
+        """The subjects judged in a lesson."""
+        return [
+            name
+            for name, subject in self.subjects.items()
+            if subject.notebook(lesson) and (self.wanted is None or lesson.key in self.wanted[name])
+        ]
+
+    def verdict(self, name: str, stub: Stub) -> Verdict:
+        """The verdict on one exercise of one subject, as far as it is known."""
+        return self.verdicts.setdefault(name, {}).setdefault(stub.id, Verdict())
+
+    def judge(self, name: str, stub: Stub, test: str) -> Judge:
+        """A judge for one hidden test of one subject."""
+        lesson = stub.lesson
+        if lesson.key not in self._references:
+            self._references[lesson.key] = reference(lesson, self.course)
+        learner = self._learner_of(name, lesson)
+        return Judge(stub, learner, self._references[lesson.key], self.seed, test, self._known)
+
+    def _learner_of(self, name: str, lesson: Lesson) -> Any:
+        """The subject's functions in a process of their own; one subject's is alive at a time."""
+        if self._current != (name, lesson.key):
+            self.close()
+            notebooks = [n for n in self.subjects[name].notebooks if n.lesson.key <= lesson.key]
+            self._learner = self.server.learner(notebooks, lesson)
+            self._current = (name, lesson.key)
+            self.errors[self._current] = dict(self._learner.errors)
+        return self._learner
+
+    def close(self) -> None:
+        """End the learner's process that is still there."""
+        learner, self._learner, self._current = self._learner, None, None
+        if learner is not None:
+            with contextlib.suppress(Exception):
+                learner.close()
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Count the tests; a subject's come together, so that its process is started once."""
+        order = {name: index for index, name in enumerate(self.subjects)}
+        found = {id(item): _what(item) for item in items}
+        for what in found.values():
+            if what:
+                self.verdict(*what).total += 1
+        if self.stop_early:
+
+            def turn(item: pytest.Item) -> int:
+                what = found[id(item)]
+                return order[what[0]] if what else -1
+
+            items.sort(key=turn)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        """Pass over a test that can change nothing any more."""
+        what = _what(item)
+        if self.stop_early and what:
+            verdict = self.verdict(*what)
+            return True if verdict.message or verdict.fault else None
+        return None
+
+    @pytest.hookimpl
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+        """Take down how a test ended."""
+        what = _what(item)
+        if what is None:
+            return
+        verdict = self.verdict(*what)
+        error = call.excinfo.value if call.excinfo else None
+        if isinstance(error, WrongAnswer):
+            verdict.message = verdict.message or error.report.message
+            verdict.mistakes = verdict.mistakes or error.report.names
+        elif error is not None:
+            verdict.fault = verdict.fault or f"{item.nodeid.split('::')[-1]}: {type(error).__name__}: {error}"
+        elif call.when == "call":
+            verdict.passed += 1
+            judge = getattr(item, "funcargs", {}).get("judge")
+            verdict.remarks = tuple(dict.fromkeys(verdict.remarks + (judge.remarks if judge else ())))
+
+    def pytest_sessionfinish(self) -> None:
+        """Leave no process behind."""
+        self.close()
+
+
+_BATCH = pytest.StashKey[Batch]()
+
+
+def run(batch: Batch, lessons: Iterable[Lesson]) -> None:
+    """Judge a batch with the hidden tests of some lessons; verdicts are in ``batch`` afterwards.
+
+    Raises:
+        RuntimeError: A module of hidden tests cannot be run.
+    """
+    modules = [batch.course.hidden(lesson) for lesson in lessons]
+    with tempfile.TemporaryDirectory(prefix="bnlib-") as folder, _one_session, _no_other_plugins():
+        settings = Path(folder, "pytest.ini")
+        settings.write_text("[pytest]\nmarkers = exercise(stub, points): the exercise a hidden test grades\n", "utf-8")
+        off = [word for plugin in _QUIET for word in ("-p", f"no:{plugin}")]
+        options = ["-c", str(settings), "--rootdir", str(batch.course.root), "--confcutdir", str(modules[0].parent)]
+        status = pytest.main(
+            [*off, *options, "--import-mode=importlib", "--assert=plain", "--capture=no", *map(str, modules)],
+            plugins=[batch, _Install(batch)],
+        )
+    batch.close()
+    _forget(modules[0].parent)
+    if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        raise RuntimeError(
+            f"the hidden tests did not run (pytest ended with {status!r}); try pytest {modules[0].parent}"
+        )
+
+
+def _forget(folder: Path) -> None:
+    """Drop the test modules: pytest would take those of another course, or of another version, for the next ones."""
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None) or "").startswith(f"{folder}{os.sep}"):
+            del sys.modules[name]
+
+
+class _Install:
+    """Makes a batch known to the fixtures of a session."""
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.stash[_BATCH] = self._batch
+
+
+@contextlib.contextmanager
+def _no_other_plugins() -> Iterator[None]:
+    """Installed plugins stay out: each would be asked about every test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        patch.delenv("PYTEST_ADDOPTS", raising=False)
+        patch.delenv("PYTEST_PLUGINS", raising=False)
+        yield
+
+
+def _what(item: pytest.Item) -> tuple[str, Stub] | None:
+    """Subject and exercise of a hidden test; None for any other test."""
+    mark, call = item.get_closest_marker("exercise"), getattr(item, "callspec", None)
+    if mark is None or call is None or "subject" not in call.params:
+        return None
+    return call.params["subject"], mark.args[0]
+
+
+def _batch(config: pytest.Config) -> Batch:
+    """The batch of this session; without a grader, the reference answers are the only subject."""
+    if _BATCH not in config.stash:
+        from bnlib.grading.worker import Server
+
+        course = Course()
+        notebooks = tuple(read(path) for path in sorted(course.root.glob("solutions/[0-9][0-9]_*.ipynb")))
+        server = Server()
+        config.add_cleanup(lambda: server.__exit__(None, None, None))
+        subjects = {"reference": Subject("reference", notebooks)}
+        batch = Batch(course, server.__enter__(), subjects, stop_early=False)
+        config.stash[_BATCH] = batch
+        config.pluginmanager.register(batch, "bnlib-reference")
+    return config.stash[_BATCH]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test for each subject that has the lesson."""
+    mark = metafunc.definition.get_closest_marker("exercise")
+    if mark is not None and "subject" in metafunc.fixturenames:
+        metafunc.parametrize("subject", _batch(metafunc.config).names(mark.args[0].lesson), indirect=True)
+
+
+@pytest.fixture
+def subject(request: pytest.FixtureRequest) -> str:
+    """Name of whose answers are judged."""
+    return request.param
+
+
+@pytest.fixture
+def judge(request: pytest.FixtureRequest, subject: str) -> Judge:
+    """What a hidden test asks for a verdict."""
+    mark = request.node.get_closest_marker("exercise")
+    return _batch(request.config).judge(subject, mark.args[0], request.node.originalname)

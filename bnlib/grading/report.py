@@ -1,0 +1,257 @@
+"""What a run looks like: a feedback page a student, a page about the class. Plain HTML, no script, nothing loaded."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any
+
+from bnlib.stubs import Lesson
+
+Result = dict[str, Any]
+
+_STYLE = """
+:root { color-scheme: light dark; --ink: #1b1f24; --soft: #57606a; --paper: #ffffff; --line: #d0d7de; --wash: #f6f8fa;
+  --good: #0b6b3a; --bad: #b3360b; --bar: #1f6feb; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --soft: #9da7b1; --paper: #0d1117; --line: #30363d;
+  --wash: #161b22; --good: #56d390; --bad: #ff9a6b; --bar: #58a6ff; } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; max-width: 46rem; padding: 1rem; font: 1rem/1.5 system-ui, sans-serif; color: var(--ink);
+  background: var(--paper); overflow-wrap: anywhere; }
+h1 { font-size: 1.4rem; line-height: 1.25; } h2 { font-size: 1.15rem; margin-top: 2rem; }
+.total { font-size: 1.2rem; font-weight: 600; }
+.soft { color: var(--soft); font-size: .9rem; }
+.exercise { border: 1px solid var(--line); border-radius: .5rem; padding: .6rem .8rem; margin: .6rem 0; background: var(--wash); }
+.exercise header { display: flex; flex-wrap: wrap; gap: .25rem 1rem; justify-content: space-between; font-weight: 600; }
+.exercise p { margin: .4rem 0 0; }
+.right { color: var(--good); } .wrong { color: var(--bad); }
+code { font: .92em ui-monospace, monospace; }
+.scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+td.number, th.number { text-align: right; white-space: nowrap; }
+svg { width: 100%; height: auto; } svg text { fill: var(--ink); font: 12px system-ui, sans-serif; }
+svg rect { fill: var(--bar); } svg line { stroke: var(--line); }
+li { margin: .3rem 0; }
+"""
+
+_STATUS = {
+    "right": ("✓ right", "right"),
+    "wrong": ("✗ not right", "wrong"),
+    "empty": ("✗ empty", "wrong"),
+    "missing": ("✗ missing", "wrong"),
+    "not graded": ("not graded", "wrong"),
+}
+
+_MISSING = {
+    "missing": "there is no answer cell",
+    "not graded": "your teacher has been told that this could not be graded",
+}
+
+
+def feedback_page(result: Result) -> str:
+    """The page of one student."""
+    parts = [f"<h1>{_text(result['student'])}</h1>", f"<p class='total'>{_points(result)}</p>"]
+    parts += _list(result["reasons"], "What could not be read")
+    parts += _list(result["notes"], "Which files counted")
+    for lesson in result["lessons"].values():
+        parts += _lesson(lesson)
+    levels = {lesson["isolation"] for lesson in result["lessons"].values() if lesson["isolation"]}
+    parts.append(
+        "<p class='soft'>An exercise earns its points when every hidden test of it passes. Hidden tests look at more inputs "
+        "than the notebook's own check."
+        + "".join(f" Answers were run in a process of their own; {_text(level)}." for level in sorted(levels))
+        + "</p>"
+    )
+    return _page(f"Feedback: {result['student']}", parts)
+
+
+def feedback_data(result: Result) -> Result:
+    """What the page of one student says, as data: without what concerns the teacher alone."""
+    lessons = {}
+    for key, lesson in result["lessons"].items():
+        shown = {name: lesson[name] for name in ("title", "score", "max", "reason", "nbval", "isolation")}
+        exercises = [
+            {name: each[name] for name in ("name", "points", "score", "status", "remarks")}
+            | {"message": _message(each)}
+            for each in lesson["exercises"]
+        ]
+        lessons[key] = {**shown, "exercises": exercises}
+    return {name: result[name] for name in ("student", "score", "max", "reasons", "notes", "files")} | {
+        "lessons": lessons
+    }
+
+
+def reason(result: Result) -> str:
+    """Why points are missing, in a line for the gradebook; "" when none are."""
+    parts = [*result["reasons"]]
+    for lesson in result["lessons"].values():
+        if lesson["reason"]:
+            parts += [lesson["reason"]] if lesson["reason"] not in "; ".join(parts) else []
+            continue
+        parts += [f"{each['name']}: {_message(each)}" for each in lesson["exercises"] if each["status"] != "right"]
+    return "; ".join(parts)
+
+
+def _lesson(lesson: Result) -> list[str]:
+    parts = [f"<h2>{_text(lesson['title'])} <span class='soft'>{_text(lesson['lesson'])}</span></h2>"]
+    parts.append(f"<p>{_points(lesson)}</p>")
+    if lesson["reason"]:
+        parts.append(f"<p class='wrong'>{_text(_sentence(lesson['reason']))}</p>")
+        return parts
+    for each in lesson["exercises"]:
+        words, colour = _STATUS[each["status"]]
+        parts.append(
+            f"<section class='exercise'><header><code>{_text(each['name'])}</code>"
+            f"<span class='{colour}'>{words} · {each['score']} of {each['points']}</span></header>"
+        )
+        if message := _message(each):
+            parts.append(f"<p>{_text(_sentence(message))}</p>")
+        parts += [f"<p class='soft'>Note: {_text(remark)}</p>" for remark in each["remarks"]]
+        parts.append("</section>")
+    if lesson["nbval"]:
+        parts.append(_nbval(lesson["nbval"]))
+    return parts
+
+
+def _message(each: Result) -> str:
+    """What to tell a student about an exercise; faults of the grader are for the teacher."""
+    if each["status"] == "not graded" or not each["message"]:
+        return _MISSING.get(each["status"], "")
+    return each["message"]
+
+
+def _nbval(nbval: Result) -> str:
+    """What nbval saw, in a paragraph."""
+    if nbval["passed"]:
+        return "<p class='soft'>Run from top to bottom, the notebook prints what the solution prints.</p>"
+    failed = [cell for cell in nbval["cells"] if cell["outcome"] == "failed"]
+    skipped = sum(cell["outcome"] == "not run" for cell in nbval["cells"])
+    said = f"Run from top to bottom, {len(failed)} of {nbval['ran']} cells did not do what they do in the solution"
+    said += f", and {skipped} were not run" if skipped else ""
+    said += f" ({nbval['message']})" if nbval["message"] else ""
+    items = "".join(f"<li><code>{_text(cell['id'])}</code>: {_text(cell['message'])}</li>" for cell in failed)
+    return f"<details class='soft'><summary>{_text(said)}.</summary><ul>{items}</ul></details>"
+
+
+def class_page(results: Sequence[Result], lessons: Sequence[Lesson]) -> str:
+    """The page about the class: scores, exercises, mistakes, and what a person should look at."""
+    scores = [result["score"] for result in results]
+    most = max((result["max"] for result in results), default=0)
+    parts = ["<h1>The class</h1>"]
+    parts.append(
+        f"<p>{len(results)} students; mean {statistics.fmean(scores):.1f}, median {statistics.median(scores):g} of {most} "
+        "points.</p>"
+    )
+    parts.append(_histogram(scores, most))
+    parts += _exercises(results, lessons)
+    parts += _mistakes(results)
+    flagged = [f"{result['student']}: {flag}" for result in results for flag in result["flags"]]
+    parts += _list(flagged, "For a person to look at") or ["<h2>For a person to look at</h2><p>Nothing.</p>"]
+    read = [f"{result['student']}: {text}" for result in results for text in (*result["reasons"], *result["notes"])]
+    parts += _list(read, "Files")
+    return _page("The class", parts)
+
+
+def _exercises(results: Sequence[Result], lessons: Sequence[Lesson]) -> list[str]:
+    """How many solved each exercise, and whether it tells who knows the rest from who does not."""
+    parts = ["<h2>Exercises</h2><div class='scroll'><table><tr><th>exercise</th><th class='number'>right</th>"]
+    parts.append("<th class='number'>tried</th><th class='number'>telling</th></tr>")
+    for lesson in lessons:
+        for index, (name, stub) in enumerate(lesson.stubs.items()):
+            each = [result["lessons"][lesson.key]["exercises"][index] for result in results]
+            right = [float(e["status"] == "right") for e in each]
+            tried = sum(e["status"] in ("right", "wrong") for e in each)
+            rest = [result["score"] - e["score"] for result, e in zip(results, each, strict=True)]
+            parts.append(
+                f"<tr><td><code>{_text(lesson.name)}.{_text(name)}</code> <span class='soft'>{stub.points} p.</span></td>"
+                f"<td class='number'>{sum(right):.0f} ({100 * statistics.fmean(right):.0f} %)</td>"
+                f"<td class='number'>{tried}</td><td class='number'>{_discrimination(right, rest)}</td></tr>"
+            )
+    parts.append("</table></div>")
+    parts.append(
+        "<p class='soft'>Telling: correlation of solving this exercise with the points in all others. Near 0 or below, "
+        "look at the exercise; – where there is too little to tell.</p>"
+    )
+    return parts
+
+
+def _discrimination(right: Sequence[float], rest: Sequence[float]) -> str:
+    if len(right) < 10 or len(set(right)) < 2 or len(set(rest)) < 2:
+        return "–"
+    return f"{statistics.correlation(right, rest):.2f}"
+
+
+def _mistakes(results: Iterable[Result]) -> list[str]:
+    """The most common mistakes by name, with the words one student was told."""
+    counts: Counter[tuple[str, str]] = Counter()
+    words: dict[tuple[str, str], str] = {}
+    for result in results:
+        for lesson in result["lessons"].values():
+            for each in lesson["exercises"]:
+                for mistake in dict.fromkeys(each["mistakes"]):
+                    counts[each["name"], mistake] += 1
+                    words.setdefault((each["name"], mistake), each["message"])
+    if not counts:
+        return []
+    parts = ["<h2>Most common mistakes</h2><div class='scroll'><table><tr><th class='number'>students</th>"]
+    parts.append("<th>exercise</th><th>mistake</th></tr>")
+    for (name, mistake), count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:20]:
+        parts.append(
+            f"<tr><td class='number'>{count}</td><td><code>{_text(name)}</code></td>"
+            f"<td>{_text(mistake.replace('-', ' '))}<br><span class='soft'>{_text(words[name, mistake])}</span></td></tr>"
+        )
+    return [*parts, "</table></div>"]
+
+
+def _histogram(scores: Sequence[int], most: int) -> str:
+    """Bars: how many students have how many points."""
+    step = max(1, -(-(most + 1) // 15))
+    bins = [0] * (most // step + 1)
+    for score in scores:
+        bins[min(score // step, len(bins) - 1)] += 1
+    highest, width = max(bins), 600 / len(bins)
+    labels = [f"{i * step}" if step == 1 else f"{i * step}–{min(most, i * step + step - 1)}" for i in range(len(bins))]
+    bars = []
+    for index, (count, label) in enumerate(zip(bins, labels, strict=True)):
+        height, x, middle = 130 * count / highest, index * width, (index + 0.5) * width
+        bars.append(f"<rect x='{x + 3:.1f}' y='{150 - height:.1f}' width='{width - 6:.1f}' height='{height:.1f}'/>")
+        bars.append(f"<text x='{middle:.1f}' y='166' text-anchor='middle'>{label}</text>")
+        if count:
+            bars.append(f"<text x='{middle:.1f}' y='{145 - height:.1f}' text-anchor='middle'>{count}</text>")
+    said = ", ".join(f"{label} points: {count}" for label, count in zip(labels, bins, strict=True) if count)
+    return (
+        f"<svg viewBox='0 0 600 190' role='img' aria-label='Number of students by points. {said}'>"
+        f"<line x1='0' y1='150' x2='600' y2='150'/>{''.join(bars)}"
+        "<text x='300' y='186' text-anchor='middle'>points</text></svg>"
+    )
+
+
+def _points(thing: Result) -> str:
+    return f"{thing['score']} of {thing['max']} points"
+
+
+def _list(items: Sequence[str], title: str) -> list[str]:
+    if not items:
+        return []
+    return [f"<h2>{title}</h2><ul>", *(f"<li>{_text(_sentence(item))}</li>" for item in items), "</ul>"]
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!", ")")) else f"{text}."
+
+
+def _text(text: str) -> str:
+    """Anything that came from outside, safe in a page."""
+    return escape(text.encode("utf-8", "replace").decode(), quote=True)
+
+
+def _page(title: str, parts: Sequence[str]) -> str:
+    body = "\n".join(parts)
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+        f"<title>{_text(title)}</title><style>{_STYLE}</style></head>\n<body>\n{body}\n</body></html>\n"
+    )

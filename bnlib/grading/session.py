@@ -1,0 +1,203 @@
+"""One session inside the confined child: run a notebook's cells, then answer the grader's calls.
+
+The grader believes nothing that comes from here: a learner's code may change anything in this process, this module
+included. All it can change that way is its own answers.
+"""
+
+from __future__ import annotations
+
+import mmap
+import random
+import socket
+import struct
+import sys
+import types
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+import bnlib
+import bnlib.checks
+import bnlib.exercises
+import bnlib.quizzes
+import bnlib.running
+from bnlib.grading import answers, protocol
+from bnlib.notebooks import Cell
+from bnlib.stubs import Lesson, Stub, lesson_of
+
+POSITION = struct.Struct("=3i")
+PAGE = mmap.PAGESIZE
+
+
+def run(sock: socket.socket, page: mmap.mmap, trouble: str) -> None:
+    """Serve one session until the grader closes the connection.
+
+    Args:
+        sock: To the grader.
+        page: Memory shared with the grader: which statement is being run, should it never end.
+        trouble: Why isolation could not be put in force; nothing of the learner is run then.
+    """
+    request = protocol.receive(sock, trusted=True)
+    if trouble:
+        protocol.send(sock, {"trouble": trouble})
+        return
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002 - answers that draw without a seed should at least repeat
+    session = Session(request, page)
+    protocol.send(sock, {"errors": session.errors})
+    while True:
+        try:
+            request, received = protocol.receive_with_arrays(sock, trusted=True)
+        except protocol.Closed:
+            return
+        before = [array.tobytes() for array in received]
+        reply = session.answer(request)
+        changed = {str(i): a for i, a in enumerate(received) if a.tobytes() != before[i]}
+        _reply(sock, {"number": request["number"], "changed": changed, **reply})
+
+
+def _reply(sock: socket.socket, reply: dict[str, Any]) -> None:
+    try:
+        protocol.send(sock, reply)
+    except (protocol.TooLargeError, TypeError) as error:
+        reply = _error("Output", f"Output: returned {error}") | {"number": reply["number"], "changed": {}}
+        protocol.send(sock, reply)
+
+
+class Session:
+    """A learner's notebooks in this process.
+
+    Args:
+        request: ``lesson``: its name; ``notebooks``: for each its lesson's key and its cells; ``skip``: statements that
+            never came to an end in an earlier session; ``errors``: what is known of those.
+        page: Where to note which statement is being run.
+    """
+
+    def __init__(self, request: dict[str, Any], page: mmap.mmap) -> None:
+        self.page = page
+        self.lesson: Lesson = sys.modules[f"bnlib.stubs.{request['lesson']}"].lesson
+        self.notebooks: list[tuple[str, list[Cell]]] = [
+            (key, [Cell(*cell) for cell in cells]) for key, cells in request["notebooks"]
+        ]
+        self.skip = {tuple(position) for position in request["skip"]}
+        self.errors: dict[str, str] = dict(request["errors"])
+        self.kept = answers.Kept()
+        self.namespace = _main()
+        self._stand_in()
+        self._run(self.lesson.key, self.namespace, self.errors)
+        POSITION.pack_into(self.page, 0, -1, -1, -1)
+
+    def _stand_in(self) -> None:
+        """Replace the parts of bnlib that show something or read files: nobody looks, and there are no files."""
+        for name in ("check", "hint", "quiz", "progress"):
+            setattr(bnlib, name, _nothing)
+        bnlib.checks.check = bnlib.checks.hint = bnlib.quizzes.quiz = _nothing
+        bnlib.load = bnlib.running.load = self.load
+
+    def load(self, key: str) -> None:
+        """Fill the exercises of an earlier lesson from the learner's own notebook, as ``bnlib.load`` does.
+
+        Raises:
+            NotebookError: It was not handed in.
+        """
+        lesson = lesson_of(key)
+        if lesson.key not in {key for key, _ in self.notebooks}:
+            raise bnlib.running.NotebookError(f"{lesson.key}.ipynb: not handed in")
+        self._run(lesson.key, bnlib.running.new_namespace(), {})
+
+    def _run(self, key: str, namespace: dict[str, Any], errors: dict[str, str]) -> None:
+        """Run the cells of a lesson's notebook, each statement on its own, noting in the shared page which."""
+        outer = POSITION.unpack_from(self.page, 0)
+        for number, (lesson, cells) in enumerate(self.notebooks):
+            if lesson != key:
+                continue
+            for index, cell in enumerate(cells):
+                for place, statement in enumerate(bnlib.running.statements(cell, errors)):
+                    if (number, index, place) in self.skip:
+                        continue
+                    POSITION.pack_into(self.page, 0, number, index, place)
+                    try:
+                        exec(statement, namespace)  # noqa: S102 - running the learner's code is what this is for
+                    except BaseException as error:
+                        errors.setdefault(cell.id, _described(error))
+        POSITION.pack_into(self.page, 0, *outer)
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Make one call and say what came of it."""
+        try:
+            function, returns = self._function(request["call"])
+            args = [protocol.resolved(value, self.kept.__getitem__) for value in request["args"]]
+            kwargs = {key: protocol.resolved(value, self.kept.__getitem__) for key, value in request["kwargs"].items()}
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
+                value = function(*args, **kwargs)
+            if returns is None:
+                return {"value": answers.anything(value, self.kept)}
+            return {"value": answers.returned(value, returns, self.kept)}
+        except protocol.TooLargeError as error:
+            return _error("Output", f"Output: returned {error}: too large")
+        except _CellError as error:
+            return _error(str(error).split(":")[0].split(" ")[0], str(error))
+        except BaseException as error:
+            return _error(type(error).__name__, _described(error))
+
+    def _function(self, name: str) -> tuple[Callable[..., Any], Sequence[str] | None]:
+        """The learner's function for a name, and the names of what it should return where there is a contract."""
+        stub = self.lesson.stubs.get(name)
+        if stub is not None and stub.answer is not None:
+            return stub.answer, stub.returns
+        found = self.namespace.get(name)
+        if callable(found) and not isinstance(found, Stub):
+            return found, stub.returns if stub else None
+        if stub is None:
+            raise AttributeError(f"there is no function called {name}")
+        for lesson, cells in self.notebooks:
+            for cell in cells:
+                if lesson == self.lesson.key and cell.exercise == name and cell.id in self.errors:
+                    raise _CellError(self.errors[cell.id])
+        raise NotImplementedError(f"{name} is still empty")
+
+
+class _CellError(Exception):
+    """An exercise has no function because its cell failed."""
+
+
+def _main() -> dict[str, Any]:
+    """The namespace of the main notebook, in the place of the program that started this process."""
+    module = types.ModuleType("__main__")
+    module.__dict__.update(bnlib.running.new_namespace())
+    module.__dict__["get_ipython"]().namespace = module.__dict__
+    sys.modules["__main__"] = module
+    return module.__dict__
+
+
+def _nothing(*args: Any, **kwargs: Any) -> None:
+    """Stands for what only shows something."""
+
+
+def _described(error: BaseException) -> str:
+    try:
+        return bnlib.running.describe_error(error)
+    except BaseException:
+        return type(error).__name__
+
+
+def _error(kind: str, text: str) -> dict[str, Any]:
+    return {"error": [str(kind), str(text)]}
+
+
+
+
+def warm_up() -> None:
+    """Do once what every session does, so that its children inherit the caches this fills."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        protocol.send(ours, {"x": np.zeros((2, 2)), "n": 1, "list": [1.0, (True, None)]})
+        protocol.receive(theirs, trusted=True)
+    cell = Cell("warm-up", None, False, "import numpy as np\ndef f(x):\n    return x - x.mean(axis=0)\nf(np.ones((3, 2)))\n")
+    namespace = bnlib.running.new_namespace()
+    for statement in bnlib.running.statements(cell, {}):
+        exec(statement, namespace)  # noqa: S102 - our own text
+    bnlib.running.python_of("%time 1\n")

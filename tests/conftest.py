@@ -1,0 +1,57 @@
+"""Fixtures shared by the tests of the grader: notebooks made of text, and a fork server."""
+
+from pathlib import Path
+
+import pytest
+
+GIVEN = """import numpy as np
+from bnlib import check, fill, hint, load
+from bnlib.stubs import translation
+"""
+
+RIGHT = {
+    "center": "@fill(translation.center)\ndef center(h):\n    return h - h.mean(axis=0)\n",
+    "center_jacobian": "@fill(translation.center_jacobian)\ndef center_jacobian(N):\n    return np.eye(N) - 1 / N\n",
+    "center_backward": "@fill(translation.center_backward)\ndef center_backward(dout):\n    return dout - dout.mean(axis=0)\n",
+}
+
+
+@pytest.fixture(scope="session")
+def book():
+    """A notebook of lesson 02 with right answers, some replaced by other text; other names are helper cells in front."""
+    from bnlib.notebooks import Cell, Notebook
+    from bnlib.stubs import translation
+
+    def make(**cells):
+        helpers = [Cell(name, None, False, text) for name, text in cells.items() if name not in RIGHT]
+        answers = [Cell(name, name, False, cells.get(name, text)) for name, text in RIGHT.items()]
+        given = Cell("imports", None, True, GIVEN)
+        return Notebook(Path("02_translation.ipynb"), translation.lesson, (given, *helpers, *answers))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def server():
+    """A fork server with short limits."""
+    from bnlib.grading.sandbox import Limits
+    from bnlib.grading.worker import Server
+
+    with Server(Limits(wall=1.0, cells=1.5, cpu=5, memory=400_000_000)) as running:
+        yield running
+
+
+@pytest.fixture
+def learner(server, book):
+    """The functions of a notebook, in their own process; closed after the test."""
+    from bnlib.stubs import translation
+
+    opened = []
+
+    def make(*notebooks, **cells):
+        opened.append(server.learner([book(**cells), *notebooks], translation.lesson))
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        one.close()

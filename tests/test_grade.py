@@ -1,0 +1,322 @@
+"""The runner: nothing lost, nothing overwritten, the same submission always the same score."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+
+import psutil
+import pytest
+
+from bnlib.cli import main
+from bnlib.grading import grade as module
+from bnlib.grading.batch import Settings, grade_batch
+from bnlib.grading.course import Course
+from bnlib.grading.grade import GradeError, grade, write
+from bnlib.notebooks import parse
+from bnlib.stubs import translation
+
+FAST = Settings(nbval=False, call_seconds=1)
+BODIES = {
+    "center": "return h - h.mean(axis=0)",
+    "center_jacobian": "return np.eye(N) - 1 / N",
+    "center_jacobian_full": "return np.einsum('ki,lj->klij', center_jacobian(N), np.eye(D))",
+    "center_backward": "return dout - dout.mean(axis=0)",
+}
+
+
+def notebook(**bodies):
+    """The released notebook with answers in it, as text."""
+    document = parse(Course().root / "notebooks" / "02_translation.ipynb")
+    for cell in document["cells"]:
+        body = {**BODIES, **bodies}.get(cell.get("id"))
+        if body is not None:
+            cell["source"] = cell["source"][: cell["source"].index("    # your code here")] + f"    {body}"
+    return json.dumps(document)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Five students."""
+    path = tmp_path / "in"
+    path.mkdir()
+    (path / "right.ipynb").write_text(notebook())
+    (path / "wrong.ipynb").write_text(notebook(center_backward="return dout"))
+    (path / "raises.ipynb").write_text(notebook(center="raise ValueError('<b>no</b>')"))
+    (path / "broken.ipynb").write_text("{")
+    (path / "=formula.ipynb").write_text(notebook(center="return h"))
+    return path
+
+
+class Here(Executor):
+    """Runs everything at once, in this process; may be told to fail."""
+
+    def __init__(self, fails=lambda works: False):
+        self.fails, self.batches = fails, []
+
+    def submit(self, function, settings, works):
+        future = Future()
+        self.batches.append([work.name for work in works])
+        try:
+            if self.fails(works):
+                raise OSError("no more")
+            future.set_result(function(settings, works))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+def gradebook(out):
+    return list(csv.DictReader((out / "gradebook.csv").open(encoding="utf-8")))
+
+
+def scores(out):
+    return {row["student"]: row["total"] for row in gradebook(out)}
+
+
+SCORES = {"right": "9", "wrong": "6", "raises": "8", "broken": "0", "'=formula": "8"}
+
+
+def test_results_feedback_and_gradebook(folder, tmp_path):
+    out = tmp_path / "out"
+    summary = grade(folder, out, settings=FAST, executor=Here())
+    assert (summary.students, summary.kept, summary.ungraded) == (5, 0, ())
+    assert scores(out) == SCORES
+    rows = {row["student"]: row for row in gradebook(out)}
+    assert list(rows["right"]) == [
+        "student",
+        "02_translation score",
+        "02_translation max",
+        "total",
+        "max",
+        "flags",
+        "reason",
+    ]
+    assert "path through the mean" in rows["wrong"]["reason"]
+    assert "ValueError" in rows["raises"]["reason"]
+    assert "broken.ipynb: is not a notebook" in rows["broken"]["reason"]
+    assert rows["right"]["reason"] == ""
+    names = {"right", "wrong", "raises", "broken"}
+    for kind in ("results/{}.json", "feedback/{}.html", "feedback/{}.json"):
+        assert all((out / kind.format(name)).is_file() for name in names)
+    assert not [path for path in out.rglob("*") if path.name.startswith(".")]
+    data = json.loads((out / "feedback" / "wrong.json").read_text())
+    assert data["lessons"]["02_translation"]["exercises"][3]["status"] == "wrong"
+    assert (out / "class.html").is_file()
+
+
+def test_the_same_submission_gets_the_same_result_twice(folder, tmp_path):
+    for name in ("a", "b"):
+        grade(folder, tmp_path / name, settings=FAST, executor=Here())
+    files = [path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*") if path.is_file()]
+    assert len(files) == 17
+    for path in files:
+        assert (tmp_path / "a" / path).read_bytes() == (tmp_path / "b" / path).read_bytes()
+
+
+def test_one_bad_batch_costs_only_who_is_to_blame(folder, tmp_path):
+    here = Here(fails=lambda works: any(work.name == "wrong" for work in works))
+    summary = grade(folder, tmp_path / "out", settings=FAST, executor=here)
+    assert summary.ungraded == ("wrong",)
+    assert scores(tmp_path / "out") == {**SCORES, "wrong": "0"}
+    row = next(row for row in gradebook(tmp_path / "out") if row["student"] == "wrong")
+    assert "could not be graded: OSError: no more" in row["reason"]
+    assert "could not be graded" in row["flags"]
+    # it is tried again the next time, and nothing else is
+    here = Here()
+    assert grade(folder, tmp_path / "out", settings=FAST, executor=here, force=True).ungraded == ()
+    assert here.batches == [["wrong"]]
+    assert scores(tmp_path / "out") == SCORES
+
+
+def test_when_nothing_works_the_run_ends_with_one_line(folder, tmp_path):
+    with pytest.raises(GradeError, match="grading does not work here: OSError: no more"):
+        grade(folder, tmp_path / "out", settings=FAST, executor=Here(fails=lambda works: True))
+    assert not (tmp_path / "out" / "gradebook.csv").exists()
+
+
+def test_only_what_changed_is_graded_again(folder, tmp_path):
+    out = tmp_path / "out"
+    grade(folder, out, settings=FAST, executor=Here())
+    (folder / "wrong.ipynb").write_text(notebook())
+    (folder / "new.ipynb").write_text(notebook())
+    here = Here()
+    grade(folder, out, settings=FAST, executor=here, force=True)
+    assert sorted(sum(here.batches, [])) == ["new", "wrong"]
+    assert scores(out) == {**SCORES, "wrong": "9", "new": "9"}
+    for more in ({"settings": Settings(nbval=False, call_seconds=1, seed=3)}, {"settings": FAST, "fresh": True}):
+        here = Here()
+        grade(folder, out, executor=here, force=True, **more)
+        assert len(sum(here.batches, [])) == 5
+
+
+def test_a_changed_hidden_test_is_noticed(tmp_path):
+    course = tmp_path / "course"
+    (course / "tests" / "hidden").mkdir(parents=True)
+    before = Course(course).digest(translation.lesson)
+    (course / "tests" / "hidden" / "test_translation.py").write_text("x = 1")
+    assert Course(course).digest(translation.lesson) != before
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "result.json"
+    write(path, "old")
+
+    def fail(*args):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(module.os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_half_a_result_file_is_graded_again(folder, tmp_path):
+    out = tmp_path / "out"
+    grade(folder, out, settings=FAST, executor=Here())
+    (out / "gradebook.csv").unlink()
+    whole = (out / "results" / "right.json").read_text()
+    for text in (whole[:500], "[]", '{"lessons": {"02_translation": 3}}', ""):
+        (out / "results" / "right.json").write_text(text)
+        here = Here()
+        grade(folder, out, settings=FAST, executor=here, force=True)
+        assert here.batches == [["right"]]
+
+
+def test_any_executor_will_do(folder, tmp_path):
+    with ThreadPoolExecutor(2) as threads:
+        grade(folder, tmp_path / "out", settings=FAST, executor=threads, jobs=2)
+    assert scores(tmp_path / "out") == SCORES
+
+
+def test_a_batch_needs_and_returns_plain_data(folder):
+    from bnlib.grading.batch import Work
+
+    content = (folder / "wrong.ipynb").read_bytes()
+    work = Work("w", {"02_translation": ("w.ipynb", content)}, ("02_translation",))
+    result = grade_batch(FAST, [work])
+    assert json.loads(json.dumps(result)) == result
+    assert result["w"]["02_translation"]["score"] == 6
+    assert "isolated" in result["w"]["02_translation"]["isolation"]
+
+
+def command(folder, out, *more):
+    return [
+        sys.executable,
+        "-m",
+        "bnlib.cli",
+        "grade",
+        str(folder),
+        "--out",
+        str(out),
+        "--no-nbval",
+        "--jobs",
+        "2",
+        *more,
+    ]
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_gradebook(folder, tmp_path):
+    for number in range(9):
+        body = "import time; time.sleep(0.01); return h" + " - h.mean(0)" * (number % 2)
+        (folder / f"s{number:02}.ipynb").write_text(notebook(center=body))
+    options = ["--call-seconds", "1"]
+    subprocess.run(command(folder, tmp_path / "whole", *options), check=True, capture_output=True)
+    out = tmp_path / "out"
+    run = subprocess.Popen(command(folder, out, *options), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and len(list(out.glob("results/s*.json"))) < 2:
+        time.sleep(0.02)
+    family = psutil.Process(run.pid).children(recursive=True)
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    assert not (out / "gradebook.csv").exists()
+    kept = {path.name: path.stat().st_mtime_ns for path in out.glob("results/s*.json")}
+    assert kept
+    gone, alive = psutil.wait_procs(family, timeout=10)
+    assert not alive, "processes were left behind"
+    done = subprocess.run(command(folder, out, *options), check=True, capture_output=True, text=True)
+    assert "of them earlier" in done.stdout
+    assert kept.items() <= {path.name: path.stat().st_mtime_ns for path in out.glob("results/s*.json")}.items()
+    assert (out / "gradebook.csv").read_bytes() == (tmp_path / "whole" / "gradebook.csv").read_bytes()
+
+
+def test_a_grader_process_that_dies_costs_only_what_killed_it(folder, tmp_path, monkeypatch):
+    """The pool breaks when a process of it ends; a new one takes over."""
+    monkeypatch.setattr(module, "grade_batch", _deadly)
+    summary = grade(folder, tmp_path / "out", settings=FAST, jobs=2)
+    assert summary.ungraded == ("wrong",)
+    assert scores(tmp_path / "out") == {**SCORES, "wrong": "0"}
+
+
+def _deadly(settings, works):
+    if any(work.name == "wrong" for work in works):
+        os._exit(1)
+    return grade_batch(settings, works)
+
+
+def test_bad_input_is_one_line_and_nothing_is_overwritten(folder, tmp_path, capsys):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    used = tmp_path / "used"
+    used.mkdir()
+    (used / "thesis.tex").write_text("mine")
+    finished = tmp_path / "finished"
+    (finished / "results").mkdir(parents=True)
+    (finished / "gradebook.csv").write_text("mine")
+    out = tmp_path / "out"
+    cases = {
+        (tmp_path / "none", out): "is not there",
+        (folder / "right.ipynb", out): "is not a folder",
+        (empty, out): "holds no submission",
+        (folder, finished): "already holds results",
+        (folder, used): "is not empty",
+        (folder, folder / "out"): "is inside the folder of submissions",
+        (folder, folder): "is inside the folder of submissions",
+        (folder, folder / "right.ipynb" / "out"): "is inside the folder",
+        (folder, used / "thesis.tex"): "is a file",
+        (folder, used / "thesis.tex" / "out"): "cannot be written",
+        (folder, tmp_path / "proc" / "\0"): None,
+    }
+    for (source, target), words in cases.items():
+        if words is None:
+            continue
+        assert main(["grade", str(source), "--out", str(target), "--no-nbval"]) == 2
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert words in said.err
+        assert said.err.count("\n") == 1
+    assert main(["grade", str(folder), "--out", str(out), "--lesson", "99_none"]) == 2
+    assert "no lesson called '99_none'" in capsys.readouterr().err
+    assert not out.exists()
+    assert (finished / "gradebook.csv").read_text() == "mine"
+    assert sorted(path.name for path in used.iterdir()) == ["thesis.tex"]
+
+
+@pytest.mark.skipif(os.name != "posix" or os.getuid() == 0, reason="root may write everywhere")
+def test_no_write_permission_is_one_line(folder, tmp_path, capsys):
+    tmp_path.chmod(0o555)
+    try:
+        assert main(["grade", str(folder), "--out", str(tmp_path / "out")]) == 2
+    finally:
+        tmp_path.chmod(0o755)
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_finished_run_is_gone_over_with_force_only(folder, tmp_path, capsys):
+    arguments = ["grade", str(folder), "--out", str(tmp_path / "out"), "--no-nbval", "--jobs", "1"]
+    assert main(arguments) == 0
+    assert "5 graded" in capsys.readouterr().out
+    before = (tmp_path / "out" / "gradebook.csv").read_bytes()
+    assert main(arguments) == 2
+    assert "--force" in capsys.readouterr().err
+    assert main([*arguments, "--force"]) == 0
+    assert "4 of them earlier" in capsys.readouterr().out
+    assert (tmp_path / "out" / "gradebook.csv").read_bytes() == before

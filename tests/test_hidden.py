@@ -1,0 +1,247 @@
+"""The hidden tests: right answers in every form earn the points, wrong ones never do, an empty notebook is all empty."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bnlib.grading import plugin
+from bnlib.grading.batch import exercise
+from bnlib.grading.course import Course, CourseError
+from bnlib.grading.hidden import Judge
+from bnlib.grading.plugin import Batch, Subject
+from bnlib.grading.reference import reference
+from bnlib.grading.sandbox import Limits
+from bnlib.grading.worker import Server
+from bnlib.notebooks import Cell, Notebook, read
+from bnlib.stubs import lessons, translation
+
+ROOT = Course().root
+
+RIGHT = {
+    "center": [
+        "return h - h.mean(axis=0)",
+        "return h - np.mean(h, axis=0, keepdims=True)",
+        "return h - h.sum(0) / len(h)",
+        "return h - np.ones((len(h), len(h))) @ h / len(h)",
+        "return (h.T - h.T.mean(axis=1)[:, None]).T",
+        "return [[float(v) - float(np.mean(h[:, j])) for j, v in enumerate(row)] for row in h]",
+        "return np.stack([c - c.mean() for c in h.T], axis=1)",
+        "h = h.copy()\nh -= h.mean(0)\nreturn h",
+        "return h.astype(np.float64) - h.astype(np.float64).mean(0)",
+        "return np.einsum('ki,id->kd', np.eye(len(h)) - 1 / len(h), h)",
+    ],
+    "center_jacobian": [
+        "return np.eye(N) - 1 / N",
+        "return np.eye(N) - np.full((N, N), 1 / N)",
+        "return [[(k == i) - 1 / N for i in range(N)] for k in range(N)]",
+        "J = -np.ones((N, N)) / N\nJ[np.diag_indices(N)] += 1\nreturn J",
+        "return (N * np.eye(N) - np.ones((N, N))) / N",
+    ],
+    "center_jacobian_full": [
+        "return np.einsum('ki,lj->klij', np.eye(N) - 1 / N, np.eye(D))",
+        "return np.kron(np.eye(N) - 1 / N, np.eye(D)).reshape(N, D, N, D)",
+        "J = np.zeros((N, D, N, D))\nfor l in range(D):\n    J[:, l, :, l] = np.eye(N) - 1 / N\nreturn J",
+        "A = np.eye(N) - 1 / N\nreturn A[:, None, :, None] * np.eye(D)[None, :, None, :]",
+    ],
+    "center_backward": [
+        "return dout - dout.mean(axis=0)",
+        "return dout - 1 / dout.shape[0] * np.sum(dout, axis=0)",
+        "N = len(dout)\nreturn (np.eye(N) - 1 / N) @ dout",
+        "dh = dout + 0.0\ndmu = -dout.sum(0)\ndh += dmu / len(dout)\nreturn dh",
+        "N, D = dout.shape\nJ = np.einsum('ki,lj->klij', np.eye(N) - 1 / N, np.eye(D))\n"
+        "return np.einsum('kl,klij->ij', dout, J)",
+    ],
+}
+
+WRONG = {
+    "center": [
+        "return h",
+        "return h - h.mean()",
+        "return h - h.mean(axis=1, keepdims=True)",
+        "return h - h.sum(axis=0)",
+        "return (h - h.mean(0)) / h.std(0)",
+        "return h.mean(0) - h",
+        "h -= h.mean(0)\nreturn h",
+        "return h - np.median(h, axis=0)",
+        "return h - h.sum(0) / (len(h) - 1)",
+        "return h - h[:64].mean(0)",
+        "return (h - h.mean(0)).astype(np.float32)",
+        "return np.round(h - h.mean(0), 6)",
+        "return h - h.mean(0) + 1e-7",
+    ],
+    "center_jacobian": [
+        "return np.eye(N)",
+        "return np.eye(N) * (1 - 1 / N)",
+        "return np.eye(N) - 1",
+        "return np.eye(N) + 1 / N",
+        "return np.eye(N) - (1 - np.eye(N)) / N",
+        "return np.zeros((N, N))",
+        "return np.eye(4) - 1 / 4",
+    ],
+    "center_jacobian_full": [
+        "return np.einsum('ki,lj->klij', np.eye(N), np.eye(D))",
+        "return np.einsum('ki,lj->klij', np.eye(N) - 1 / N, np.ones((D, D)))",
+        "return np.einsum('ki,lj->klij', np.eye(N), np.eye(D)) - 1 / N",
+        "return np.einsum('ki,lj->klij', np.eye(N) - 1 / D, np.eye(D))",
+        "return np.einsum('ki,lj->kilj', np.eye(N) - 1 / N, np.eye(D))",
+        "return np.einsum('ki,lj->ijkl', np.eye(D) - 1 / D, np.eye(N)).reshape(N, D, N, D)",
+    ],
+    "center_backward": [
+        "return dout",
+        "return dout * (1 - 1 / len(dout))",
+        "return dout - dout.sum(axis=0)",
+        "return dout - dout.mean(axis=1, keepdims=True)",
+        "return dout - dout.mean()",
+        "return dout + dout.mean(0)",
+        "return -dout.mean(0) * np.ones_like(dout)",
+        "return (dout - dout.mean(0)) / len(dout)",
+        "return np.zeros_like(dout)",
+        "dout -= dout.mean(0)\nreturn dout",
+        "import itertools\ncenter_backward.n = getattr(center_backward, 'n', 0) + 1\n"
+        "return (dout - dout.mean(0)) * (1 + 1e-3 * (center_backward.n > 1))",
+        # a derivative by finite differences is no derivation: hidden tests are exact
+        "f = lambda h: np.sum((h - h.mean(0)) * dout)\nh = np.ones_like(dout)\nout = np.empty_like(dout)\n"
+        "for i in np.ndindex(h.shape):\n    e = np.zeros_like(h); e[i] = 1e-5\n"
+        "    out[i] = (f(h + e) - f(h - e)) / 2e-5\nreturn out",
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def server():
+    with Server(Limits(wall=5)) as server:
+        yield server
+
+
+def notebook(answers, path="02_translation.ipynb"):
+    """A notebook with these bodies of functions in its answer cells."""
+    cells = [
+        Cell("imports", None, True, "import numpy as np\nfrom bnlib import fill\nfrom bnlib.stubs import translation")
+    ]
+    for name, body in answers.items():
+        stub = translation.lesson.stubs[name]
+        head = f"@fill({stub.id})\ndef {name}{stub.signature}:\n"
+        cells.append(Cell(name, name, False, head + textwrap.indent(body, "    ")))
+    return Notebook(Path(path), translation.lesson, tuple(cells))
+
+
+def judged(server, notebooks, seed=0, **more):
+    subjects = {name: Subject(name, (each,)) for name, each in notebooks.items()}
+    batch = Batch(Course(), server, subjects, seed=seed, **more)
+    plugin.run(batch, [translation.lesson])
+    return batch
+
+
+def cases(bodies):
+    return [pytest.param(name, body, id=f"{name}-{n}") for name, each in bodies.items() for n, body in enumerate(each)]
+
+
+@pytest.fixture(scope="module")
+def verdicts(server):
+    """All bodies of both tables, each a submission of one answer, judged in one session."""
+    bodies = [(name, body) for table in (RIGHT, WRONG) for name, each in table.items() for body in each]
+    names = {f"s{i}": notebook({name: body}) for i, (name, body) in enumerate(bodies)}
+    batch = judged(server, names)
+    return {
+        body: batch.verdicts[subject][f"translation.{name}"]
+        for subject, (name, body) in zip(names, bodies, strict=True)
+    }
+
+
+@pytest.mark.parametrize(("name", "body"), cases(RIGHT))
+def test_every_right_form_earns_the_points(verdicts, name, body):
+    assert verdicts[body].right, verdicts[body]
+
+
+@pytest.mark.parametrize(("name", "body"), cases(WRONG))
+def test_no_wrong_answer_earns_points(verdicts, name, body):
+    verdict = verdicts[body]
+    assert not verdict.right
+    assert verdict.message
+    assert verdict.mistakes
+    assert not verdict.fault
+
+
+def test_the_released_notebook_is_all_empty(server):
+    released = read(ROOT / "notebooks" / "02_translation.ipynb")
+    batch = judged(server, {"released": released})
+    for stub in translation.lesson.stubs.values():
+        result = exercise(stub, batch.verdict("released", stub), released, batch.errors["released", "02_translation"])
+        assert (result["status"], result["score"], result["mistakes"]) == ("empty", 0, ["empty"])
+
+
+def test_one_exercise_that_never_ends_costs_only_itself():
+    answers = {name: bodies[0] for name, bodies in RIGHT.items()}
+    with Server(Limits(wall=0.5, cells=3)) as server:
+        batch = judged(server, {"a": notebook({**answers, "center": "while True: pass"}), "b": notebook(answers)})
+    right = {name: [verdict.right for verdict in each.values()] for name, each in batch.verdicts.items()}
+    assert right == {"a": [False, True, True, True], "b": [True, True, True, True]}
+    assert batch.verdicts["a"]["translation.center"].mistakes == ("raises-Timeout",)
+
+
+def test_inputs_depend_on_seed_and_test_and_nothing_else():
+    def first(seed, test):
+        return Judge(translation.center, None, None, seed, test).draw(1)[0].h
+
+    assert np.array_equal(first(1, "test_a"), first(1, "test_a"))
+    assert not np.array_equal(first(1, "test_a"), first(2, "test_a"))
+    assert not np.array_equal(first(1, "test_a"), first(1, "test_b"))
+
+
+def test_a_fault_of_ours_is_not_a_wrong_answer(server, tmp_path):
+    hidden = tmp_path / "tests" / "hidden"
+    hidden.mkdir(parents=True)
+    (tmp_path / "solutions").symlink_to(ROOT / "solutions")
+    (hidden / "conftest.py").write_text((ROOT / "tests/hidden/conftest.py").read_text())
+    (hidden / "test_translation.py").write_text(
+        "from bnlib.grading.hidden import hidden\nfrom bnlib.stubs import translation\n"
+        "@hidden(translation.center)\ndef test_broken(judge):\n    1 / 0\n"
+    )
+    answers = notebook({"center": RIGHT["center"][0]})
+    subjects = {"a": Subject("a", (answers,))}
+    batch = Batch(Course(tmp_path), server, subjects)
+    plugin.run(batch, [translation.lesson])
+    verdict = batch.verdicts["a"]["translation.center"]
+    assert not verdict.right
+    assert "ZeroDivisionError" in verdict.fault
+    result = exercise(translation.center, verdict, answers, {})
+    assert (result["status"], result["score"]) == ("not graded", 0)
+
+
+@pytest.mark.parametrize(
+    "lesson", [each for each in lessons() if Course().solution(each).is_file()], ids=lambda lesson: lesson.key
+)
+def test_every_exercise_has_hidden_tests_and_a_reference_answer(lesson):
+    text = Course().hidden(lesson).read_text("utf-8")
+    answers = reference(lesson)
+    for stub in lesson.stubs.values():
+        assert f"@hidden({stub.id})" in text
+        assert callable(getattr(answers, stub.name))
+
+
+def test_reference_answers_leave_the_stubs_as_they_were():
+    def mine(h):
+        return h
+
+    translation.center.answer, before = mine, translation.center.answer
+    try:
+        answers = reference(translation.lesson)
+        assert np.allclose(answers.center(np.arange(6.0).reshape(3, 2)).mean(0), 0)
+        assert np.allclose(answers.center_jacobian_full(3, 2).sum(axis=2), 0)
+        assert translation.center.answer is mine
+        assert translation.center_jacobian.answer is None
+    finally:
+        translation.center.answer = before
+    with pytest.raises(AttributeError):
+        answers.nothing  # noqa: B018
+
+
+def test_a_course_without_solutions_says_so(tmp_path):
+    with pytest.raises(CourseError, match="there is no such file"):
+        reference(translation.lesson, Course(tmp_path))
+    with pytest.raises(CourseError, match="is not there, so 02_translation cannot be graded"):
+        Course(tmp_path).require(translation.lesson)

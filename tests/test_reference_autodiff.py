@@ -1,0 +1,173 @@
+"""The reference answers agree with automatic differentiation that others wrote: HIPS autograd, and torch where it is.
+
+A lesson is put here by a function that yields, for one set of data, pairs of a reference answer's result and an
+independent one; the data and the comparison are shared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import pytest
+
+from bnlib.grading.reference import reference
+from bnlib.stubs import lesson_of
+
+autograd = pytest.importorskip("autograd")
+anp = pytest.importorskip("autograd.numpy")
+
+TOLERANCE = 1e-10
+
+
+@dataclass(frozen=True)
+class Data:
+    """A batch with parameters and an upstream gradient.
+
+    Attributes:
+        x: (N, D) array.
+        dout: (N, D) array.
+        gamma: (D,) array.
+        beta: (D,) array.
+        eps: Added to the variance.
+    """
+
+    x: np.ndarray
+    dout: np.ndarray
+    gamma: np.ndarray
+    beta: np.ndarray
+    eps: float
+
+
+def data(shape=(7, 4), scale=1.0, offset=0.0, eps=1e-5, seed=0):
+    rng = np.random.default_rng([seed, *shape])
+    return Data(
+        x=offset
+        + scale * (rng.normal(size=shape) * rng.uniform(0.5, 2, size=shape[1]) + rng.uniform(1, 4, size=shape[1])),
+        dout=rng.normal(size=shape) + 0.7,
+        gamma=rng.uniform(0.5, 2, size=shape[1]) * rng.choice([-1.0, 1.0], size=shape[1]),
+        beta=rng.normal(size=shape[1]),
+        eps=eps,
+    )
+
+
+KINDS = {
+    "ordinary": data(),
+    "one feature": data(shape=(5, 1)),
+    "more features than examples": data(shape=(4, 9)),
+    "large batch": data(shape=(128, 6)),
+    "offset 1e3": data(offset=1e3),
+    "offset -1e3, eps 1e-3": data(offset=-1e3, eps=1e-3),
+    "variance 1e-8": data(scale=1e-4),
+    "variance 1e-8, eps 1e-8": data(scale=1e-4, eps=1e-8),
+    "variance 1e-8, offset 0.1": data(scale=1e-4, offset=0.1),
+    "huge": data(scale=1e6),
+    "eps 0.1": data(eps=0.1),
+    "eps 2": data(eps=2.0),
+    "eps 1e-12": data(eps=1e-12),
+}
+
+
+@cache
+def answers(key):
+    """The reference answers of a lesson, which may have been written by calling one another."""
+    return reference(lesson_of(key))
+
+
+def agree(pairs, digits=TOLERANCE):
+    """Compare each result with its independent counterpart, relative to the counterpart's largest entry."""
+    for name, ours, other in pairs:
+        ours, other = np.asarray(ours, dtype=np.float64), np.asarray(other, dtype=np.float64)
+        assert ours.shape == other.shape, name
+        assert np.max(np.abs(ours - other)) <= digits * np.max(np.abs(other)), name
+
+
+# -- lesson 02
+
+
+def centred(h):
+    return h - anp.mean(h, axis=0)
+
+
+def translation(d):
+    lesson = answers("02_translation")
+    N, D = d.x.shape
+    yield "center", lesson.center(d.x), centred(d.x)
+    yield "center_jacobian", lesson.center_jacobian(N), autograd.jacobian(centred)(d.x[:, 0])
+    if N * D < 50:
+        yield "center_jacobian_full", lesson.center_jacobian_full(N, D), autograd.jacobian(centred)(d.x)
+    yield "center_backward", lesson.center_backward(d.dout), autograd.grad(lambda h: anp.sum(d.dout * centred(h)))(d.x)
+
+
+# -- lesson 03
+
+
+def standardized(x, eps):
+    xc = x - anp.mean(x, axis=0)
+    return xc / anp.sqrt(anp.mean(xc**2, axis=0) + eps)
+
+
+def normalization(d):
+    lesson = answers("03_normalization")
+    first, upstream, gamma = d.x[:, 0], d.dout[:, 0], float(d.gamma[0])
+    mu, var = lesson.batch_statistics(d.x)
+    yield "mu", mu, np.array([np.mean(column) for column in d.x.T])
+    yield "var", var, np.var(d.x, axis=0)
+    yield "dvar_dx", lesson.dvar_dx(first), autograd.grad(variance)(first)
+    slope = autograd.grad(lambda x: 1 / anp.sqrt(variance(x) + d.eps))(first)
+    yield "dinvstd_dx", lesson.dinvstd_dx(first, d.eps), slope
+    J = autograd.jacobian(lambda x: standardized(x, d.eps))(first)
+    yield "xhat_jacobian", lesson.xhat_jacobian(first, d.eps), J
+    yield "normalize_jacobian", lesson.normalize_jacobian(first, gamma, d.eps), gamma * J
+    dx = autograd.grad(lambda x: anp.sum(upstream * gamma * standardized(x, d.eps)))(first)
+    yield "normalize_backward", lesson.normalize_backward(upstream, first, gamma, d.eps), dx
+    yield from normalized_batch(lesson, d)
+    scaled = autograd.grad(lambda c: anp.sum(d.dout * c / anp.sqrt(anp.mean(c**2, axis=0) + d.eps)))(d.x)
+    yield "rms_scale_backward", lesson.rms_scale_backward(d.dout, d.x, d.eps), scaled
+
+
+def variance(x):
+    return anp.mean((x - anp.mean(x)) ** 2)
+
+
+def normalized_batch(lesson, d):
+    def layer(x, gamma, beta):
+        return gamma * standardized(x, d.eps) + beta
+
+    def loss(x, gamma, beta):
+        return anp.sum(d.dout * layer(x, gamma, beta))
+
+    out, cache = lesson.batchnorm_forward(d.x, d.gamma, d.beta, d.eps)
+    yield "out", out, layer(d.x, d.gamma, d.beta)
+    others = autograd.grad(loss, (0, 1, 2))(d.x, d.gamma, d.beta)
+    for exercise in ("batchnorm_backward", "batchnorm_backward_composed"):
+        ours = getattr(lesson, exercise)(d.dout, cache)
+        for name, value, other in zip(("dx", "dgamma", "dbeta"), ours, others, strict=True):
+            yield f"{exercise}: {name}", value, other
+
+
+LESSONS = {"02": translation, "03": normalization}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_reference_agrees_with_autograd(lesson, kind):
+    agree(LESSONS[lesson](KINDS[kind]))
+
+
+# -- torch
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_reference_agrees_with_torch(kind):
+    torch = pytest.importorskip("torch")
+    d, lesson = KINDS[kind], answers("03_normalization")
+    x, gamma, beta = (torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (d.x, d.gamma, d.beta))
+    out = torch.nn.functional.batch_norm(x, None, None, gamma, beta, training=True, eps=d.eps)
+    out.backward(torch.tensor(d.dout, dtype=torch.float64))
+    theirs = [out.detach().numpy(), x.grad.numpy(), gamma.grad.numpy(), beta.grad.numpy()]
+    ours, cache = lesson.batchnorm_forward(d.x, d.gamma, d.beta, d.eps)
+    for exercise in ("batchnorm_backward", "batchnorm_backward_composed"):
+        results = (ours, *getattr(lesson, exercise)(d.dout, cache))
+        agree(zip(("out", "dx", "dgamma", "dbeta"), results, theirs, strict=True))

@@ -1,0 +1,140 @@
+"""Feedback and class page: everything escaped, nothing loaded, nothing of the hidden tests but the diagnosis."""
+
+from __future__ import annotations
+
+import csv
+import io
+from html.parser import HTMLParser
+
+import pytest
+
+from bnlib.grading.grade import gradebook
+from bnlib.grading.report import class_page, feedback_data, feedback_page, reason
+from bnlib.stubs import translation
+
+EVIL = "<script>alert('x')</script>\"'&"
+
+
+def an_exercise(name, status="right", message="", **more):
+    stub = translation.lesson.stubs[name]
+    score = stub.points if status == "right" else 0
+    each = {"name": name, "points": stub.points, "score": score, "status": status, "message": message}
+    return {**each, "mistakes": [], "remarks": [], "passed": 3, "tests": 7, **more}
+
+
+def result(student="anna", exercises=None, flags=(), **more):
+    exercises = exercises or [an_exercise(name) for name in translation.lesson.stubs]
+    lesson = {
+        "lesson": "02_translation",
+        "title": "Only the translation",
+        "score": sum(each["score"] for each in exercises),
+        "max": 9,
+        "reason": "",
+        "exercises": exercises,
+        "nbval": {"passed": True, "message": "", "ran": 19, "cells": []},
+        "isolation": "isolated: everything",
+        "flags": list(flags),
+        **more,
+    }
+    top = {"student": student, "slug": "x", "score": lesson["score"], "max": 9, "reasons": [], "notes": [], "files": []}
+    return {**top, "flags": list(flags), "lessons": {"02_translation": lesson}}
+
+
+def wrong(message=EVIL, **more):
+    names = list(translation.lesson.stubs)
+    return [an_exercise(names[0], "wrong", message, **more), *(an_exercise(name) for name in names[1:])]
+
+
+class Page(HTMLParser):
+    """Tags and attributes of a page; fails on tags that do not match."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.attributes, self.text = [], set(), set(), ""
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+        if tag not in ("meta", "br", "rect", "line"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.add(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def pages():
+    cells = [{"id": EVIL, "outcome": "failed", "message": EVIL}, {"id": "b", "outcome": "not run", "message": ""}]
+    nbval = {"passed": False, "message": EVIL, "ran": 3, "cells": cells}
+    bad = result(EVIL, wrong(mistakes=[EVIL], remarks=[EVIL]), [EVIL], nbval=nbval, isolation=EVIL)
+    bad["reasons"], bad["notes"] = [EVIL], [EVIL]
+    return [feedback_page(bad), feedback_page(result(reason=EVIL)), class_page([bad, result()], [translation.lesson])]
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_pages_are_escaped_and_self_contained(number):
+    text = pages()[number]
+    page = Page(text)
+    assert "script" not in page.tags
+    assert not page.attributes & {"src", "href", "onload", "onerror"}
+    assert "alert('x')" in page.text
+    assert "http://" not in text
+    assert "https://" not in text
+    assert 'name="viewport"' in text
+    assert "prefers-color-scheme: dark" in text
+    assert 'lang="en"' in text
+
+
+def test_a_student_reads_points_and_diagnosis_and_not_what_is_for_the_teacher():
+    given = result("anna", wrong("in dh, a path is missing", mistakes=["secret-name"]), ["look at anna"])
+    text = Page(feedback_page(given)).text
+    assert "8 of 9 points" in text
+    assert "in dh, a path is missing." in text
+    assert "isolated: everything" in text
+    for hidden in ("look at anna", "secret-name"):
+        assert hidden not in text
+        assert hidden not in str(feedback_data(given))
+
+
+def test_a_fault_of_the_grader_is_told_without_details():
+    names = list(translation.lesson.stubs)
+    given = result("anna", [an_exercise(names[0], "not graded", "test_center_secret: ZeroDivisionError")])
+    assert "test_center_secret" not in feedback_page(given)
+    assert "test_center_secret" not in str(feedback_data(given))
+    assert "could not be graded" in reason(given)
+
+
+def test_nbval_is_told_in_words():
+    cells = [{"id": "check-center", "outcome": "failed", "message": "NameError: name 'x'"}]
+    cells += [{"id": f"c{i}", "outcome": "not run", "message": ""} for i in range(4)]
+    text = Page(
+        feedback_page(result(nbval={"passed": False, "message": "the kernel died", "ran": 3, "cells": cells}))
+    ).text
+    assert "1 of 3 cells did not do what they do in the solution, and 4 were not run (the kernel died)" in text
+    assert "check-center: NameError: name 'x'" in text
+    assert "prints what the solution prints" in Page(feedback_page(result())).text
+
+
+def test_the_class_page_counts():
+    results = [result(f"s{i}", wrong("said", mistakes=["sum-for-mean"]) if i < 3 else None) for i in range(12)]
+    results[0]["flags"] = ["a person should look"]
+    text = Page(class_page(results, [translation.lesson])).text
+    assert "12 students; mean 8.8, median 9 of 9 points" in text
+    assert "9 (75 %)" in text
+    assert "sum for mean" in text
+    assert "s0: a person should look" in text
+
+
+def test_the_gradebook_is_safe_to_open_in_a_spreadsheet():
+    rows = [result("=cmd()", wrong("@danger")), result("two\nlines"), result("+1")]
+    read = list(csv.reader(io.StringIO(gradebook(rows, [translation.lesson]))))
+    assert [row[0] for row in read] == ["student", "'=cmd()", "two lines", "'+1"]
+    assert all(not cell.startswith(("=", "+", "-", "@")) for row in read for cell in row)
+    assert read[1][1:5] == ["8", "9", "8", "9"]

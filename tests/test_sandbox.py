@@ -1,0 +1,269 @@
+"""Each layer of the sandbox, seen from inside; what a platform lacks is skipped with the reason."""
+
+import faulthandler
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from bnlib.grading import landlock, sandbox, seccomp
+from bnlib.grading.sandbox import Level, Limits
+
+LEVEL = sandbox.isolation()
+linux = pytest.mark.skipif(not sandbox.LINUX, reason="namespaces, Landlock and seccomp are Linux's")
+needs = {
+    name: pytest.mark.skipif(not getattr(LEVEL, name), reason=f"no {name} layer here: {LEVEL}")
+    for name in ("files", "network", "processes", "limits", "scratch")
+}
+
+
+@pytest.fixture
+def inside(tmp_path):
+    """Run a function in a confined child; returns what it returned as text, or the name of what it raised."""
+
+    def run(action, limits=None, apply=None):
+        scratch = sandbox.scratch_folder(tmp_path)  # made anew for each run
+        ruleset = landlock.ruleset(*sandbox.readable([]), [scratch.parent]) if landlock.abi() else None
+        read_end, write_end = os.pipe()
+        pid = os.fork()
+        if not pid:
+            try:
+                faulthandler.disable()
+                if apply:
+                    apply()
+                else:
+                    sandbox.confine(limits or Limits(), ruleset, scratch)
+                text = str(action())
+            except BaseException as error:
+                text = type(error).__name__
+            os.write(write_end, text.encode())
+            os._exit(0)
+        os.close(write_end)
+        with os.fdopen(read_end, "rb") as pipe:
+            text = pipe.read().decode()
+        status = os.waitpid(pid, 0)[1]
+        if ruleset is not None:
+            os.close(ruleset)
+        scratch.parent.chmod(0o755)
+        assert os.listdir(scratch) == []
+        scratch.rmdir()
+        scratch.parent.rmdir()
+        return text or signal.Signals(os.WTERMSIG(status)).name
+
+    return run
+
+
+def syscall(*numbers):
+    from bnlib.grading.libc import call
+
+    return lambda: call("syscall", *numbers)
+
+
+@linux
+@pytest.mark.skipif(not landlock.abi() or not seccomp.available(), reason=f"this kernel lacks a layer: {LEVEL}")
+def test_a_full_linux_is_isolated():
+    assert LEVEL.isolated, LEVEL
+    assert str(LEVEL).startswith("isolated: ")
+    assert not LEVEL.missing
+
+
+def test_what_is_missing_is_said():
+    level = Level(("limits only",), limits=True)
+    assert not level.isolated
+    assert "hidden files" in level.missing
+    assert "NOT fully isolated" in str(level)
+    assert LEVEL.covers(Level()) is True
+    assert Level().covers(Level(("x",))) is False
+
+
+@needs["files"]
+@pytest.mark.parametrize("path", [__file__, "/etc/passwd", "/proc/self/environ", "/proc/1/cmdline", str(Path.home()), "/"])
+def test_files_are_hidden(inside, path):
+    reader = os.listdir if os.path.isdir(path) else lambda p: open(p).read()  # noqa: SIM115
+    assert inside(lambda: reader(path)) == "PermissionError"
+
+
+@needs["files"]
+def test_python_and_its_packages_can_be_read(inside):
+    assert inside(lambda: __import__("this") and __import__("numpy.ma") and "read") == "read"
+
+
+@needs["files"]
+def test_nothing_is_changed_outside(inside, tmp_path):
+    canary = tmp_path / "canary"
+    canary.write_text("x")
+    for harm in (
+        lambda: canary.write_text("y"),
+        canary.unlink,
+        lambda: canary.chmod(0),
+        lambda: os.utime(canary),
+        lambda: os.truncate(canary, 0),
+        lambda: canary.rename(tmp_path / "other"),
+        lambda: os.link(canary, "link"),
+        lambda: os.symlink("x", tmp_path / "link"),
+        lambda: os.mkfifo(tmp_path / "fifo"),
+    ):
+        assert inside(harm) in ("PermissionError", "OSError")
+    assert os.listdir(tmp_path) == ["canary"]
+    assert canary.read_text() == "x"
+
+
+@needs["scratch"]
+def test_the_own_folder_can_be_written_to_and_is_small(inside):
+    def fill():
+        for i in range(100):
+            Path(f"f{i}").write_bytes(bytes(1_000_000))
+
+    assert inside(fill, Limits(disk=3_000_000)) == "OSError"
+
+
+@needs["scratch"]
+def test_what_is_written_is_gone(inside):
+    assert inside(lambda: Path("f").write_text("x")) == "1"  # the fixture finds the folder empty
+
+
+@linux
+def test_one_file_is_small(inside):
+    assert inside(lambda: Path("f").write_bytes(bytes(2_000_000)), Limits(file_size=1_000_000)) in ("OSError", "PermissionError")
+
+
+@needs["limits"]
+def test_memory_is_limited(inside):
+    assert inside(lambda: len(bytearray(10**9)), Limits(memory=10**8)) == "MemoryError"
+    assert inside(lambda: len(bytearray(10**7)), Limits(memory=10**8)) == "10000000"
+
+
+@needs["limits"]
+def test_processor_time_is_limited(inside):
+    def burn():
+        while True:
+            pass
+
+    assert inside(burn, Limits(cpu=1)) == "SIGXCPU"
+
+
+@needs["processes"]
+@pytest.mark.parametrize(
+    "action",
+    [
+        os.fork,
+        lambda: os.posix_spawn("/bin/true", ["true"], {}),
+        lambda: os.execv("/bin/true", ["true"]),
+        lambda: os.kill(os.getppid(), 0),
+        lambda: os.kill(-1, 0),
+        lambda: os.setpriority(os.PRIO_PROCESS, os.getppid(), 19),
+        lambda: os.sched_setaffinity(os.getppid(), {0}),
+        lambda: __import__("resource").prlimit(os.getppid(), 0),
+        lambda: os.pidfd_open(os.getppid()),
+    ],
+    ids=["fork", "spawn", "exec", "kill", "kill all", "priority", "affinity", "limits", "pidfd"],
+)
+def test_other_processes_are_out_of_reach(inside, action):
+    assert inside(action) == "PermissionError"
+
+
+@needs["network"]
+@pytest.mark.parametrize("family", ["AF_INET", "AF_INET6", "AF_UNIX", "AF_NETLINK", "AF_PACKET"])
+def test_there_are_no_sockets(inside, family):
+    import socket
+
+    assert inside(lambda: socket.socket(getattr(socket, family))) == "PermissionError"
+
+
+@pytest.mark.skipif(not seccomp.available(), reason="no seccomp on this system or machine")
+def test_seccomp_alone(inside):
+    from bnlib.grading.libc import call
+
+    def apply():
+        call("prctl", 38, 1, 0, 0, 0)
+        seccomp.apply()
+
+    def threads():
+        import threading
+
+        done = []
+        for _ in range(3):
+            thread = threading.Thread(target=lambda: done.append(1))
+            thread.start()
+            thread.join()
+        return len(done)
+
+    assert inside(threads, apply=apply) == "3"
+    assert inside(os.fork, apply=apply) == "PermissionError"
+    assert inside(os.abort, apply=apply) == "SIGABRT"
+    assert inside(syscall(435, None, 0), apply=apply) == "OSError"  # clone3 says that it does not exist
+    for number, argument in ((1, 0), (4, 1), (22, 0)):  # its own parent-death signal, dumpable, another filter
+        assert inside(lambda n=number, a=argument: call("prctl", n, a, 0, 0, 0), apply=apply) == "PermissionError"
+
+
+def test_the_filter_fits_its_jumps():
+    if not seccomp.available():
+        pytest.skip("no seccomp on this system or machine")
+    assert len(seccomp.program()) // 8 < 256
+
+
+@pytest.mark.skipif(not landlock.abi(), reason="this kernel has no Landlock")
+def test_landlock_alone_hides_files(inside):
+    from bnlib.grading.libc import call
+
+    ruleset = landlock.ruleset([Path(sys.prefix)], [Path(__file__).parent], [])
+
+    def apply():
+        call("prctl", 38, 1, 0, 0, 0)
+        landlock.restrict(ruleset)
+
+    assert inside(lambda: open(__file__).read(), apply=apply) == "PermissionError"  # noqa: SIM115
+    assert inside(lambda: len(os.listdir(Path(__file__).parent)) > 1, apply=apply) == "True"
+    assert inside(lambda: len(os.listdir(sys.prefix)) > 1, apply=apply) == "True"
+    assert inside(lambda: open(os.devnull, "w").write("x"), apply=apply) == "1"  # noqa: SIM115
+    os.close(ruleset)
+
+
+@linux
+def test_privileges_are_gone(inside):
+    from bnlib.grading.libc import call
+
+    def state():
+        import ctypes
+        import struct
+
+        data = ctypes.create_string_buffer(24)
+        call("capget", struct.pack("=Ii", 0x20080522, 0), ctypes.addressof(data))
+        return data.raw == bytes(24) and call("prctl", 39, 0, 0, 0, 0)
+
+    # Asking is no longer allowed through prctl once the filter is there, so that layer is left out here.
+    def apply():
+        sandbox._unshare(Path("/nonexistent"), Limits())
+        sandbox._drop_capabilities()
+        call("prctl", 38, 1, 0, 0, 0)
+
+    assert inside(state, apply=apply) == "1"
+
+
+def test_hidden_files_are_cut_out_of_readable_folders(tmp_path):
+    for name in ("a/x.py", "a/secret/y.py", "b/z.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    read, names = [], []
+    sandbox._around(tmp_path, [tmp_path / "a" / "secret"], read, names)
+    assert sorted(read) == [tmp_path / "a" / "x.py", tmp_path / "b"]
+    assert sorted(names) == [tmp_path, tmp_path / "a"]
+
+
+def test_the_projects_own_folder_is_not_readable():
+    import bnlib
+
+    root = Path(bnlib.__file__).resolve().parents[1]
+    read, names = sandbox.readable([root / "bnlib" / "checks"])
+    hidden = [root / "solutions", root / "tests", root / "bnlib" / "checks", root / "bnlib" / "checks" / "translation.py"]
+    assert not [(path, secret) for path in read for secret in hidden if secret.is_relative_to(path)]
+    assert root not in names
+
+
+@pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="only root can become another user")
+def test_root_becomes_nobody_where_nobody_can_read_python(tmp_path):
+    user = sandbox.unprivileged_user(tmp_path)
+    readable = all(os.stat(p).st_mode & 0o5 == 0o5 for path in sandbox.code_folders() for p in [Path(path), *Path(path).parents])
+    assert user == (sandbox.NOBODY if readable and os.stat(tmp_path.parent).st_mode & 0o5 == 0o5 else None)

@@ -1,0 +1,218 @@
+"""A folder of submissions: every file becomes a notebook or a reason, never an exception, and nothing is unpacked."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import zipfile
+
+import pytest
+
+from bnlib.grading import submissions
+from bnlib.grading.submissions import FolderError, collect
+
+
+def notebook(lesson="translation", exercise="center", body="return h"):
+    """The text of a small notebook that fills one exercise."""
+    source = f"@fill({lesson}.{exercise})\ndef {exercise}(h):\n    {body}"
+    cell = {
+        "cell_type": "code",
+        "id": exercise,
+        "metadata": {},
+        "source": source,
+        "outputs": [],
+        "execution_count": None,
+    }
+    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]})
+
+
+def one(folder):
+    (submission,) = collect(folder).submissions
+    return submission
+
+
+def test_a_file_a_folder_and_a_zip_are_a_student_each(tmp_path):
+    (tmp_path / "anna.ipynb").write_text(notebook())
+    (tmp_path / "ben" / "work").mkdir(parents=True)
+    (tmp_path / "ben" / "work" / "x.ipynb").write_text(notebook())
+    with zipfile.ZipFile(tmp_path / "cy.zip", "w") as archive:
+        archive.writestr("deep/in/here.ipynb", notebook())
+    found = collect(tmp_path)
+    assert [s.student for s in found.submissions] == ["anna", "ben", "cy"]
+    for submission in found.submissions:
+        assert list(submission.notebooks) == ["02_translation"]
+        assert submission.notebooks["02_translation"].read().answered == ("center",)
+        assert not submission.reasons
+        assert not submission.notes
+
+
+def test_what_is_hidden_or_no_submission_is_passed_over(tmp_path):
+    for name in (".hidden.ipynb", "roster.csv"):
+        (tmp_path / name).write_text("x")
+    for folder in (".ipynb_checkpoints", "__MACOSX", "anna/.ipynb_checkpoints"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "old.ipynb").write_text("{")
+    (tmp_path / "anna" / "02.ipynb").write_text(notebook())
+    with zipfile.ZipFile(tmp_path / "ben.zip", "w") as archive:
+        archive.writestr("02.ipynb", notebook())
+        archive.writestr("__MACOSX/._02.ipynb", "x")
+        archive.writestr(".ipynb_checkpoints/02.ipynb", "x")
+    found = collect(tmp_path)
+    assert [(s.student, s.reasons) for s in found.submissions] == [("anna", []), ("ben", [])]
+    assert found.ignored == ("roster.csv",)
+
+
+def test_the_newest_of_several_counts_and_it_is_said(tmp_path):
+    folder = tmp_path / "anna"
+    folder.mkdir()
+    for name, age in (
+        ("02_translation.ipynb", 50),
+        ("02_translation (10).ipynb", 10),
+        ("02_translation (9).ipynb", 10),
+    ):
+        (folder / name).write_text(notebook(body=f"return h  # {name}"))
+        os.utime(folder / name, (1e9 - age, 1e9 - age))
+    submission = one(tmp_path)
+    assert submission.notebooks["02_translation"].label == "anna/02_translation (10).ipynb"
+    assert submission.notes == [
+        "anna/02_translation.ipynb: passed over, anna/02_translation (9).ipynb is newer (02_translation)",
+        "anna/02_translation (9).ipynb: passed over, anna/02_translation (10).ipynb is newer (02_translation)",
+    ]
+
+
+def test_a_file_and_a_folder_of_one_name_are_one_student(tmp_path):
+    (tmp_path / "anna").mkdir()
+    (tmp_path / "anna" / "a.ipynb").write_text(notebook())
+    (tmp_path / "anna.ipynb").write_text("{")
+    submission = one(tmp_path)
+    assert list(submission.notebooks) == ["02_translation"]
+    assert len(submission.reasons) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'{"cells": [', "breaks off or is damaged"),
+        (b"\xff\xfe\x00", "is not UTF-8"),
+        (b"[" * 100_000, "is not a notebook"),
+        (b"{}", "not a notebook"),
+        (json.dumps({"nbformat": 3, "cells": []}).encode(), "format 3"),
+        (json.dumps({"nbformat": 4, "cells": []}).encode(), "none of this course's lessons"),
+        (b"", "breaks off or is damaged"),
+    ],
+)
+def test_an_unreadable_file_is_a_submission_with_a_reason(tmp_path, content, words):
+    (tmp_path / "anna.ipynb").write_bytes(content)
+    submission = one(tmp_path)
+    assert not submission.notebooks
+    assert words in submission.reasons[0]
+    assert submission.reasons[0].startswith("anna.ipynb: ")
+    assert "\n" not in submission.reasons[0]
+
+
+def test_a_folder_without_a_notebook_says_so(tmp_path):
+    (tmp_path / "anna").mkdir()
+    (tmp_path / "anna" / "essay.pdf").write_text("x")
+    assert one(tmp_path).reasons == ["anna: holds no notebook (a file that ends in .ipynb)"]
+
+
+def test_links_pipes_and_large_files_are_not_opened(tmp_path, monkeypatch):
+    solution = tmp_path / "solution.txt"
+    solution.write_text(notebook())
+    folder = tmp_path / "in"
+    (folder / "ben").mkdir(parents=True)
+    (folder / "anna.ipynb").symlink_to(solution)
+    (folder / "ben" / "02.ipynb").symlink_to(solution)
+    os.mkfifo(folder / "cy.ipynb")
+    (folder / "dee").symlink_to(tmp_path)
+    monkeypatch.setattr(submissions, "MAX_NOTEBOOK", 1000)
+    (folder / "eve.ipynb").write_text(notebook() + " " * 1000)
+    found = {s.student: s for s in collect(folder).submissions}
+    assert not any(s.notebooks for s in found.values())
+    words = {
+        "anna": "is a link",
+        "ben": "is a link",
+        "cy": "not an ordinary file",
+        "dee": "is a link",
+        "eve": "larger than",
+    }
+    for name, word in words.items():
+        assert word in found[name].reasons[0]
+
+
+def test_a_zip_writes_nothing_whatever_its_names_say(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "anna.zip", "w") as archive:
+        archive.writestr("../../escaped.ipynb", notebook())
+        archive.writestr("/etc/absolute.ipynb", notebook("translation", "center", "return 2"))
+        link = zipfile.ZipInfo("link.ipynb")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(link, "/etc/passwd")
+    before = set(tmp_path.rglob("*"))
+    submission = one(folder)
+    assert set(tmp_path.rglob("*")) == before
+    assert ".." not in submission.notebooks["02_translation"].label
+    assert not submission.reasons
+
+
+def test_zip_bombs_and_damaged_zips_are_reasons(tmp_path):
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.ipynb", b" " * 60_000_000)
+    with zipfile.ZipFile(tmp_path / "liar.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.ipynb", b" " * 30_000_000)
+    with zipfile.ZipFile(tmp_path / "many.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(300):
+            archive.writestr(f"{number}.ipynb", "{")
+    with zipfile.ZipFile(tmp_path / "odd.zip", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("a.ipynb", notebook())
+    (tmp_path / "cut.zip").write_bytes((tmp_path / "many.zip").read_bytes()[:-100])
+    (tmp_path / "text.zip").write_text("not a zip")
+    liar = (tmp_path / "liar.zip").read_bytes()
+    size = (30_000_000).to_bytes(4, "little")
+    (tmp_path / "liar.zip").write_bytes(liar.replace(size, (1000).to_bytes(4, "little")))
+    found = {s.student: s for s in collect(tmp_path).submissions}
+    words = {
+        "bomb": "unpacks to more than",
+        "liar": "a.ipynb: ",
+        "many": "0.ipynb: ",
+        "odd": "packed in a way",
+        "cut": "damaged",
+        "text": "is not a zip file",
+    }
+    for name, word in words.items():
+        assert word in found[name].reasons[0], found[name].reasons[0]
+        assert len(found[name].reasons) <= submissions.MAX_FILES + 1
+
+
+def test_a_zip_with_a_password_is_a_reason(tmp_path):
+    with zipfile.ZipFile(tmp_path / "anna.zip", "w") as archive:
+        archive.writestr("a.ipynb", notebook())
+    data = bytearray((tmp_path / "anna.zip").read_bytes())
+    data[6] |= 1
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "anna.zip").write_bytes(data)
+    assert "password" in one(tmp_path).reasons[0]
+
+
+def test_every_student_has_a_file_name_of_their_own(tmp_path):
+    names = ["a b", "a_b", "ünï", "=cmd", "A_B", "日本"]
+    for name in names:
+        (tmp_path / f"{name}.ipynb").write_text(notebook())
+    slugs = [s.slug.casefold() for s in collect(tmp_path).submissions]
+    assert len(set(slugs)) == len(slugs) == 6
+    assert all(slug and "/" not in slug and not slug.startswith(".") for slug in slugs)
+
+
+def test_what_cannot_be_graded_at_all_is_one_line(tmp_path):
+    for path, words in (
+        (tmp_path / "none", "is not there"),
+        (tmp_path, "holds no submission"),
+        (tmp_path / "f", "not a folder"),
+    ):
+        (tmp_path / "f").touch()
+        with pytest.raises(FolderError, match=words) as caught:
+            collect(path)
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)

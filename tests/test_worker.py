@@ -1,0 +1,534 @@
+"""The proxy of a learner's functions behaves like the functions, and survives what they do."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from bnlib.checks import Source, checks_of, examine
+from bnlib.grading import seccomp, worker
+from bnlib.grading.protocol import Handle, Unsupported
+from bnlib.grading.sandbox import Limits
+from bnlib.grading.worker import LearnerError, NeedsAnother, Server, Unfilled
+from bnlib.notebooks import Cell, Notebook
+from bnlib.running import describe_error
+from bnlib.stubs import translation
+
+ROOT = Path(__file__).resolve().parents[1]
+X = np.arange(6.0).reshape(3, 2)
+
+
+def judged(exercise, learner):
+    checks = checks_of(exercise)
+    rng = np.random.default_rng(7)
+    return examine(checks, learner, [checks.draw(rng) for _ in range(3)], checks.truth)
+
+
+def failing(learner, name, *args):
+    with pytest.raises(LearnerError) as caught:
+        getattr(learner, name)(*args)
+    assert "\n" not in str(caught.value)
+    assert describe_error(caught.value) == str(caught.value)
+    return caught.value
+
+
+def test_right_answers_are_right(learner):
+    graded = learner()
+    assert graded.errors == {}
+    for exercise in (translation.center, translation.center_jacobian, translation.center_backward):
+        assert judged(exercise, graded).ok
+
+
+def test_the_reference_notebook_is_right(server):
+    from bnlib.notebooks import read
+
+    path = ROOT / "solutions" / "02_translation.ipynb"
+    with server.learner([read(path)], translation.lesson) as graded:
+        assert graded.errors == {}
+        for exercise in translation.lesson.stubs.values():
+            assert judged(exercise, graded).ok
+
+
+# --- values
+
+
+def test_arguments_and_results_keep_dtype_shape_and_order(learner):
+    graded = learner(helper="def same(x):\n    return x\ndef about(x):\n    return str(x.dtype), x.shape, x.flags.writeable")
+    for array in (X, np.asfortranarray(X), X[::2], X.astype(np.float32), np.array(3), np.zeros((0, 2)), X > 2, X + 1j):
+        got = graded.same(array)
+        assert (got.dtype, got.shape) == (array.dtype, array.shape)
+        assert np.array_equal(got, array)
+        assert graded.about(array) == (str(array.dtype), array.shape, True)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    value=st.recursive(
+        st.one_of(
+            st.none(), st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False), st.text("aé\n", max_size=5)
+        ),
+        lambda inner: st.one_of(st.lists(inner, max_size=3), st.lists(inner, max_size=3).map(tuple)),
+        max_leaves=5,
+    ),
+    array=hnp.arrays(np.float64, hnp.array_shapes(max_side=3)),
+)
+def test_what_goes_there_comes_back(same, value, array):
+    assert same(value) == value
+    assert np.array_equal(same((array,))[0], array, equal_nan=True)
+
+
+@pytest.fixture(scope="module")
+def same(server, book):
+    with server.learner([book(helper="def same(x):\n    return x")], translation.lesson) as graded:
+        yield graded.same
+
+
+def test_a_cache_is_the_very_same_object(learner):
+    graded = learner(
+        helper="""
+class Cache: pass
+def forward(x):
+    cache = Cache()
+    cache.x = x
+    cache.me = cache
+    return x + 1, cache
+def backward(dout, cache):
+    return dout * cache.x, cache.me is cache
+""",
+    )
+    out, cache = graded.forward(X)
+    assert isinstance(cache, Handle)
+    assert type(cache).__name__ == "Cache"
+    dx, identical = graded.backward(X, cache)
+    assert np.array_equal(dx, X * X)
+    assert identical is True
+
+
+@pytest.mark.parametrize("cache", ["(x, 3)", "{'x': x}", "x", "None", "[x, x]", "lambda: x", "'text'"])
+def test_what_a_contract_calls_a_cache_is_never_sent(cache):
+    from bnlib.grading.answers import Kept, returned
+
+    kept = Kept()
+    out, handle = returned((X, eval(cache, {"x": X})), ("y", "cache"), kept)  # noqa: S307
+    assert out is X
+    assert isinstance(handle, Handle)
+    assert repr(kept[handle])[:5] == repr(eval(cache, {"x": X}))[:5]  # noqa: S307
+
+
+def test_a_cache_of_an_ended_process_is_refused(learner):
+    graded = learner(helper="def forward(x):\n    return {'x': x}\ndef use(c):\n    return c['x']\ndef die():\n    import os; os._exit(3)")
+    cache = graded.forward(X)
+    assert np.array_equal(graded.use(cache), X)
+    assert failing(graded, "die").kind == "Crash"
+    assert failing(graded, "use", cache).kind == "Handle"
+    assert np.array_equal(graded.use(graded.forward(X)), X)
+
+
+def test_functions_are_given_as_text(learner):
+    graded = learner(helper="def twice(f, x):\n    return f(f(x))")
+    assert graded.twice(Source("def f(x):\n    return x * 3"), 2) == 18
+
+
+def test_keyword_arguments(learner):
+    assert np.allclose(learner().center(h=X), X - X.mean(0))
+
+
+def test_changes_to_an_argument_are_seen_by_the_caller(learner):
+    graded = learner(helper="def spoil(x, n, more):\n    x[0] = n\n    more['a'] += 1")
+    mine, other = X.copy(), np.zeros(2)
+    assert graded.spoil(mine, 9, {"a": other}) is None
+    assert np.array_equal(mine[0], [9, 9])
+    assert np.array_equal(other, [1, 1])
+    view = np.zeros((4, 4))
+    graded.spoil(view[::2, ::2], 5, {"a": other})
+    assert view[0, 2] == 5
+    assert view[0, 1] == 0
+
+
+@pytest.mark.parametrize(
+    ("result", "name"),
+    [("{'a': 1}", "dict"), ("'text'", "str"), ("np.array([None])", "ndarray"), ("[[1.0], [2.0, 3.0]]", "list"), ("2**70", "int")],
+)
+def test_what_is_no_array_is_named(learner, result, name):
+    got = learner(center=f"@fill(translation.center)\ndef center(h):\n    return {result}").center(X)
+    assert isinstance(got, Unsupported)
+    assert type(got).__name__ == name
+
+
+def test_array_likes_become_arrays_there(learner):
+    graded = learner(center="@fill(translation.center)\ndef center(h):\n    return (h - h.mean(0)).tolist()")
+    assert judged(translation.center, graded).ok
+    graded = learner(center="@fill(translation.center)\ndef center(h):\n    return np.matrix(h - h.mean(0))")
+    assert type(graded.center(X)) is np.ndarray
+
+
+# --- errors
+
+
+def test_an_error_has_a_kind_and_names_the_line(learner):
+    error = failing(learner(center="@fill(translation.center)\ndef center(h):\n    return h.nosuch"), "center", X)
+    assert error.kind == "AttributeError"
+    assert "line 3" in str(error)
+    assert "h.nosuch" in str(error)
+
+
+def test_empty_exercises_are_empty(learner):
+    graded = learner(center="@fill(translation.center)\ndef center(h):\n    raise NotImplementedError")
+    for name, args in (("center", (X,)), ("center_jacobian_full", (2, 3))):
+        error = failing(graded, name, *args)
+        assert isinstance(error, Unfilled)
+        assert isinstance(error, NotImplementedError)
+        assert error.kind == "NotImplementedError"
+    assert not judged(translation.center, graded).ok
+
+
+def test_an_exercise_that_needs_an_empty_one_says_which(learner):
+    graded = learner(center="@fill(translation.center)\ndef center(h):\n    return translation.center_jacobian_full(2, 2)")
+    error = failing(graded, "center", X)
+    assert isinstance(error, NeedsAnother)
+    assert "center_jacobian_full is still empty" in str(error)
+
+
+def test_a_cell_that_failed_says_why(learner):
+    graded = learner(
+        center="@fill(translation.center)\ndef center(h)\n    return h",
+        center_backward="@fill(translation.center_backward)\ndef center_backward(dout, cache):\n    return dout",
+    )
+    assert failing(graded, "center", X).kind == "SyntaxError"
+    error = failing(graded, "center_backward", X)
+    assert error.kind == "SignatureError"
+    assert "center_backward(dout)" in str(error)
+    assert set(graded.errors) == {"center", "center_backward"}
+
+
+def test_a_function_is_found_by_its_name_without_fill(learner):
+    assert np.allclose(learner(center="def center(h):\n    return h - h.mean(0)").center(X), X - X.mean(0))
+
+
+def test_unknown_functions(learner):
+    assert failing(learner(), "nosuch").kind == "AttributeError"
+
+
+# --- endings
+
+
+def test_an_endless_loop_costs_one_exercise_and_one_time_limit(learner):
+    graded = learner(center="@fill(translation.center)\ndef center(h):\n    while True: pass")
+    began = time.monotonic()
+    first = failing(graded, "center", X)
+    assert 0.9 < time.monotonic() - began < 3
+    began = time.monotonic()
+    assert failing(graded, "center", X) is first
+    assert time.monotonic() - began < 0.1
+    assert first.kind == "Timeout"
+    assert judged(translation.center_backward, graded).ok
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ("import os; os._exit(0)", "Crash"),
+        ("import os; os.abort()", "Crash"),
+        ("import ctypes; ctypes.string_at(0)", "Crash"),
+        ("return bytearray(10**12)", "Memory"),
+        ("import sys; sys.exit()", "SystemExit"),
+        ("return np.zeros((4000, 4000))", "Output"),
+        ("import os; os.closerange(3, 99)", "Crash"),
+    ],
+)
+def test_every_end_has_a_name_and_costs_only_itself(learner, body, kind):
+    graded = learner(center=f"@fill(translation.center)\ndef center(h):\n    {body}")
+    assert failing(graded, "center", X).kind == kind
+    assert judged(translation.center_backward, graded).ok
+
+
+def test_processor_time_runs_out_with_a_name(book):
+    with Server(Limits(wall=20, cpu=1)) as server:
+        cell = "@fill(translation.center)\ndef center(h):\n    while True: pass"
+        with server.learner([book(center=cell)], translation.lesson) as graded:
+            assert failing(graded, "center", X).kind == "Timeout"
+
+
+def test_cells_that_hang_crash_or_fail_cost_only_their_statement(learner):
+    graded = learner(
+        slow="a = 1\nwhile True: pass\nb = 2",
+        crash="import os\nos._exit(1)\nc = 3",
+        wrong="d = 1 / 0\ne = 5\ndef names():\n    return a, b, c, e",
+    )
+    assert graded.errors["slow"].startswith("Timeout")
+    assert graded.errors["crash"].startswith("Crash")
+    assert graded.errors["wrong"].startswith("ZeroDivisionError")
+    assert graded.names() == (1, 2, 3, 5)
+    assert judged(translation.center, graded).ok
+
+
+def test_a_notebook_that_hangs_everywhere_is_given_up(learner, monkeypatch):
+    monkeypatch.setattr(worker, "MAX_RUNS", 2)
+    began = time.monotonic()
+    graded = learner(**{f"slow{i}": "while True: pass" for i in range(worker.MAX_RUNS + 1)})
+    assert failing(graded, "center", X).kind == "Timeout"
+    assert time.monotonic() - began < 8
+
+
+def test_sessions_know_nothing_of_each_other(learner):
+    first = learner(helper="import numpy, builtins\nnumpy.leak = builtins.leak = 1")
+    assert judged(translation.center, first).ok
+    second = learner(helper="import builtins\ndef leaked():\n    return hasattr(np, 'leak') or hasattr(builtins, 'leak')")
+    assert second.leaked() is False
+    assert failing(learner(center=""), "center", X).kind == "NotImplementedError"
+
+
+def test_the_same_submission_gives_the_same_numbers(learner, book, server):
+    helper = "import random\ndef draw():\n    return np.random.normal(), random.random(), hash('x')"
+    with Server() as other, other.learner([book(helper=helper)], translation.lesson) as again:
+        assert learner(helper=helper).draw() == again.draw()
+
+
+def test_load_runs_the_students_other_notebook(learner, server, book):
+    lesson = translation.lesson
+    helper = Notebook(Path("x"), lesson, (Cell("a", None, False, "from bnlib import load\nload('02_translation')"),))
+    graded = server.learner([book(), helper], lesson)
+    with graded:
+        assert judged(translation.center, graded).ok
+    missing = learner(helper="load('01_nosuch')")
+    assert "KeyError" in missing.errors["helper"]
+
+
+def test_figures_checks_and_magics_are_left_out(learner):
+    graded = learner(
+        helper="%matplotlib inline\n!ls\nimport matplotlib.pyplot as plt\nfrom bnlib import plots, progress, quiz\n"
+        "fig, ax = plt.subplots()\nax.plot([1, 2])\nplt.rcParams['x'] = 1\ncheck(translation.center)\n"
+        "hint(translation.center)\nprogress()\nquiz(translation.applied_twice)\ndisplay(fig)"
+    )
+    assert graded.errors == {}
+
+
+def test_pickle_dataclasses_and_main_work(learner):
+    graded = learner(
+        helper="import dataclasses, pickle\n@dataclasses.dataclass\nclass Cache:\n    x: 'float'\n"
+        "def both():\n    return pickle.loads(pickle.dumps(Cache(2.0))).x"
+    )
+    assert graded.both() == 2.0
+
+
+# --- the processes
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def gone(pid, seconds=3):
+    deadline = time.monotonic() + seconds
+    while alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not alive(pid)
+
+
+def test_the_server_holds_nothing_that_is_right(learner):
+    graded = learner(helper="import sys\ndef modules():\n    return '\\n'.join(n for n, m in sys.modules.items() if m)")
+    modules = graded.modules().split("\n")
+    ours = {name for name in modules if name.startswith("bnlib")}
+    allowed = {f"bnlib.grading.{n}" for n in ("answers", "hollow", "landlock", "libc", "protocol", "sandbox", "seccomp", "server", "session")}
+    assert {name for name in ours if name.startswith("bnlib.grading.")} == allowed
+    assert not {name for name in ours if name.startswith("bnlib.checks.")}
+    assert not [name for name in modules if name.startswith(("tests", "pytest", "hypothesis", "nbformat"))]
+
+
+def test_the_server_takes_nothing_from_the_environment(tmp_path, monkeypatch, book):
+    (tmp_path / "numpy.py").write_text("raise SystemExit('planted')")
+    (tmp_path / "sitecustomize.py").write_text("raise SystemExit('planted')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("SECRET", "x")
+    monkeypatch.chdir(tmp_path)
+    with Server() as server, server.learner([book(helper="import os, sys\ndef seen():\n    return str(os.environ) + str(sys.path)")], translation.lesson) as graded:  # fmt: skip
+        assert "SECRET" not in graded.seen()
+        assert str(tmp_path) not in graded.seen()
+
+
+def test_a_server_that_died_is_started_again(book):
+    with Server() as server:
+        with server.learner([book()], translation.lesson) as graded:
+            server._process.kill()
+            server._process.wait()
+            assert failing(graded, "center", X).kind == "Crash"
+            assert np.allclose(graded.center_backward(X), X - X.mean(0))
+        with server.learner([book()], translation.lesson) as graded:
+            assert judged(translation.center, graded).ok
+
+
+WEAK = """
+import errno, os, sys
+from bnlib.grading import seccomp
+from bnlib.grading.libc import call
+from bnlib.grading.worker import Server
+
+# A machine that lacks layers, made with the very tool that is lacking: these calls fail from here on.
+refused = {"unshare": (272, 97), "landlock": (444, 444), "seccomp": (157, 167)}
+column, architecture = seccomp._ARCHITECTURES[os.uname().machine]
+code = [seccomp._load(0)]
+for name in sys.argv[1:]:
+    number = refused[name][column]
+    if name == "seccomp":
+        code += [seccomp._if_equal(number, 0, 4), seccomp._load(16), seccomp._if_equal(22, 0, 1)]
+        code += [seccomp._return(0x50000 | errno.EINVAL), seccomp._load(0)]
+    else:
+        code += [seccomp._if_equal(number, 0, 1), seccomp._return(0x50000 | errno.ENOSYS)]
+program = b"".join([*code, seccomp._return(0x7FFF0000)])
+seccomp.program = lambda: program
+call("prctl", 38, 1, 0, 0, 0)
+seccomp.apply()
+
+import numpy as np
+from pathlib import Path
+from bnlib.notebooks import Cell, Notebook
+from bnlib.stubs import translation
+cell = Cell("a", None, False, "def f(x):\\n    return x * 2\\ndef w():\\n    open('f', 'w').write('x')\\ndef loop():\\n    while True: pass")
+with Server() as server, server.learner([Notebook(Path("x"), translation.lesson, (cell,))], translation.lesson) as graded:
+    assert graded.f(np.ones(2)).tolist() == [2, 2]
+    try:
+        graded.w()
+        print("wrote", end=" ")
+    except Exception as error:
+        assert error.kind in ("PermissionError", "OSError"), error
+    print(*[name for name in ("files", "network", "processes", "limits", "scratch") if getattr(server.level, name)])
+    print(server.level)
+"""
+
+
+@pytest.mark.skipif(not seccomp.available(), reason="made with seccomp")
+@pytest.mark.parametrize(
+    ("lacking", "kept"),
+    [
+        ((), "wrote files network processes limits scratch"),
+        (("unshare",), "files network processes limits"),
+        (("landlock",), "wrote network processes limits scratch"),
+        (("seccomp",), "wrote files limits scratch"),
+        (("unshare", "landlock", "seccomp"), "limits"),
+    ],
+)
+def test_a_machine_that_lacks_layers_uses_the_others_and_says_so(server, lacking, kept):
+    if not (server.level.isolated and server.level.scratch):
+        pytest.skip(f"this machine lacks some itself: {server.level}")
+    done = subprocess.run([sys.executable, "-c", WEAK, *lacking], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.returncode == 0, done.stderr
+    first, level = done.stdout.strip().split("\n")
+    assert first == kept
+    assert level.startswith("isolated" if {"files", "network", "processes"} <= set(first.split()) else "NOT fully isolated")
+
+
+def test_close_leaves_no_process_and_no_folder(book):
+    server = Server()
+    graded = server.learner([book()], translation.lesson)
+    pids = [server._process.pid, graded._session._pid]
+    folder = Path(server._folder.name)
+    assert folder.exists()
+    server.close()
+    assert all(gone(pid) for pid in pids)
+    assert not folder.exists()
+    with pytest.raises(worker.ServerError):
+        server.learner([book()], translation.lesson)
+    graded.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_nothing_is_left_when_the_grader_is_killed():
+    program = textwrap.dedent("""
+        import sys, threading, time
+        from pathlib import Path
+        from bnlib.grading.worker import Server
+        from bnlib.notebooks import Cell, Notebook
+        from bnlib.stubs import translation
+        server = Server()
+        cell = Cell("a", None, False, "def loop():\\n    while True: pass")
+        graded = server.learner([Notebook(Path("x"), translation.lesson, (cell,))], translation.lesson)
+        threading.Thread(target=graded.loop, daemon=True).start()
+        time.sleep(0.3)
+        print(server._process.pid, graded._session._pid, server._folder.name, flush=True)
+        time.sleep(60)
+    """)
+    grader = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    server, child, folder = grader.stdout.readline().split()
+    assert alive(server)
+    assert alive(child)
+    grader.send_signal(signal.SIGKILL)
+    grader.wait()
+    grader.stdout.close()
+    assert gone(child)
+    assert gone(server)
+    assert not Path(folder).exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
+def test_a_child_dies_with_the_server(book):
+    with Server() as server, server.learner([book()], translation.lesson) as graded:
+        child = graded._session._pid
+        os.kill(server._process.pid, signal.SIGKILL)
+        assert gone(child)
+
+
+def test_a_server_serves_threads(server, book):
+    results = []
+
+    def one():
+        with server.learner([book()], translation.lesson) as graded:
+            results.append(judged(translation.center, graded).ok)
+
+    threads = [threading.Thread(target=one) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [True] * 8
+
+
+def test_isolation_can_be_required(monkeypatch, server):
+    from bnlib.grading.sandbox import Level
+
+    if server.level.isolated:
+        with Server(require_isolation=True) as strict:
+            assert strict.level.isolated
+    original = Server._start
+
+    def weaker(self):
+        original(self)
+        self.level = Level(("time, memory and file size limited",), limits=True)
+
+    monkeypatch.setattr(Server, "_start", weaker)
+    with pytest.raises(worker.ServerError, match="hidden files"):
+        Server(require_isolation=True)
+
+
+def test_interrupted_calls_do_not_confuse_the_next(learner, monkeypatch):
+    graded = learner(center="@fill(translation.center)\ndef center(h):\n    import time; time.sleep(0.3); return h")
+
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(worker.protocol, "receive", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            graded.center(X)
+    assert judged(translation.center_backward, graded).ok
+
+
+def test_a_session_is_fast(server, book):
+    began = time.perf_counter()
+    for _ in range(20):
+        with server.learner([book()], translation.lesson) as graded:
+            for _ in range(20):
+                graded.center(X)
+    assert (time.perf_counter() - began) / 20 < 0.15  # 0.013 on two idle cores; the bound is for a busy machine
