@@ -20,7 +20,7 @@ MAX_BYTES = 50_000_000
 METADATA = "bnlib"
 """Key of this project's own metadata, in notebooks and in cells."""
 
-_FILL = re.compile(r"^\s*@(?:\w+\.)*fill\(\s*(?:\w+\.)*?(\w+)\.(\w+)\s*\)", re.MULTILINE)
+_FILL = re.compile(r"^[ \t]*@(?:\w+\.)*fill\(\s*(?:\w+\.)*?(\w+)\.(\w+)\s*\)", re.MULTILINE)
 
 
 class NotebookError(ValueError):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import io
 import linecache
 import os
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bnlib.notebooks import Cell, NotebookError, read
-from bnlib.stubs import lesson_of
+from bnlib.stubs import lesson_of, lessons
 
 _OWN_FOLDER = str(Path(__file__).parent)
 _DEFINITIONS = (
@@ -29,10 +30,8 @@ _DEFINITIONS = (
     ast.FunctionDef,
     ast.AsyncFunctionDef,
     ast.ClassDef,
-    ast.Assign,
-    ast.AnnAssign,
-    ast.AugAssign,
 )
+_ASSIGNMENTS = (ast.Assign, ast.AnnAssign, ast.AugAssign)
 _replaying: ContextVar[bool] = ContextVar("replaying", default=False)
 _MAGICS_WITH_A_BODY = {"time", "timeit", "capture", "prun"}
 
@@ -83,7 +82,8 @@ def python_of(source: str) -> str:
 def run_cells(cells: Iterable[Cell], namespace: dict[str, Any]) -> dict[str, str]:
     """Run cells in order, each statement on its own.
 
-    Of a given cell only imports, definitions, assignments and ``load`` are run: its figures and checks are not needed.
+    Of a given cell only imports, definitions, ``load`` and such assignments are run as use no exercise: figures, checks and
+    trials of the learner's answers are not needed.
 
     Args:
         cells: What :func:`bnlib.notebooks.read` found.
@@ -131,9 +131,17 @@ def statements(cell: Cell, errors: dict[str, str]) -> Iterator[types.CodeType]:
 
 
 def _needed(node: ast.stmt) -> bool:
+    """Whether a statement of a given cell is run: what the answers may build on, and nothing that tries them out."""
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         return isinstance(node.value.func, ast.Name) and node.value.func.id == "load"
+    if isinstance(node, _ASSIGNMENTS):
+        return not any(isinstance(part, ast.Name) and part.id in _exercises() for part in ast.walk(node))
     return isinstance(node, _DEFINITIONS)
+
+
+@functools.cache
+def _exercises() -> frozenset[str]:
+    return frozenset(name for lesson in lessons() for name in lesson.stubs)
 
 
 def describe_error(error: BaseException) -> str:

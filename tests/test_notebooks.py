@@ -153,6 +153,19 @@ def test_given_cells_only_define(write):
     assert namespace["z"] == 1
 
 
+def test_given_cells_do_not_try_out_the_answers(write):
+    trial = code("result = center(1)\nn = 3\ndef uses():\n    return center(2)", bnlib={"given": True})
+    errors, namespace = run(write(IMPORTS, "@fill(translation.center)\ndef center(h):\n    raise SystemExit", trial))
+    assert errors == {}
+    assert "result" not in namespace
+    assert namespace["n"] == 3
+    assert "uses" in namespace
+
+
+def test_a_file_of_blank_lines_is_read_at_once(write):
+    assert read(write("\n" * 200_000)).answered == ()
+
+
 def test_progress_inside_a_replayed_notebook_does_not_start_itself_again(write):
     errors, _ = run(write(IMPORTS, "progress()", CENTER))
     assert errors == {}
