@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
@@ -45,14 +46,17 @@ class Standing:
     note: str = ""
 
 
-class Standings(tuple[Standing, ...]):
+class Standings:
     """All lessons' standings; a table in Jupyter, aligned text elsewhere."""
+
+    def __init__(self, lessons: Iterable[Standing]) -> None:
+        self.lessons = tuple(lessons)
 
     _HEAD = ("lesson", "filled", "passing", "points", "next")
 
     def _rows(self) -> list[tuple[str, ...]]:
         rows: list[tuple[str, ...]] = []
-        for s in self:
+        for s in self.lessons:
             if s.note:
                 rows.append((f"{s.key}  {s.title}", "-", "-", f"-/{s.points[1]}", s.note))
             else:
@@ -85,7 +89,7 @@ def progress() -> None:
     if replaying():
         return
     here = {lesson.key: standing(lesson) for lesson in lessons() if any(s.answer for s in lesson.stubs.values())}
-    saved = {s.key: s for s in saved_standings() if s.key not in here}
+    saved = {s.key: s for s in saved_standings().lessons if s.key not in here}
     feedback.show(Standings(here.get(lesson.key) or saved[lesson.key] for lesson in lessons()))
 
 

@@ -68,7 +68,8 @@ class Live:
 
     Args:
         draw: From the sliders' values (keyword arguments) to a picture.
-        sliders: For each argument of ``draw``: label, lowest, highest and first value, step.
+        sliders: For each argument of ``draw``: label, lowest, highest and first value, step; a step that is an int makes
+            a slider of whole numbers.
     """
 
     def __init__(self, draw: Callable[..., Picture], **sliders: tuple[str, float, float, float, float]) -> None:
@@ -83,8 +84,10 @@ class Live:
         """Sliders above the picture."""
         import ipywidgets as widgets
 
-        controls = {
-            name: widgets.FloatSlider(
+        controls = {}
+        for name, (label, low, high, start, step) in self.sliders.items():
+            slider = widgets.IntSlider if isinstance(step, int) else widgets.FloatSlider
+            controls[name] = slider(
                 description=label,
                 min=low,
                 max=high,
@@ -93,8 +96,6 @@ class Live:
                 style={"description_width": "initial"},
                 layout=widgets.Layout(width="32em"),
             )
-            for name, (label, low, high, start, step) in self.sliders.items()
-        }
         image = widgets.HTML(self.first().html())
 
         def redraw(_: Any) -> None:

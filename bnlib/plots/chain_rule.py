@@ -28,10 +28,15 @@ def what_it_is_for(x: Any) -> Picture:
     figure, (left, right) = new_figure(columns=2, width=8.0, height=3.0)
     after = np.stack([(column - np.mean(column)) / np.std(column) for column in x.T], axis=1)
     for ax, values, title in ((left, x, "what a layer sends"), (right, after, "the same, normalized over the batch")):
-        bins = np.linspace(values.min(), values.max(), 60 if ax is left else 24)
+        bins = np.linspace(values.min(), values.max(), 60 if ax is left else 24).tolist()
         ax.axvspan(-2, 2, color=SKY, alpha=0.25, linewidth=0)
         for feature, (colour, line, hatch) in enumerate(_FEATURES):
-            style = {"histtype": "stepfilled", "alpha": 0.4, "hatch": hatch, "label": f"feature {feature}"}
+            style: dict[str, Any] = {
+                "histtype": "stepfilled",
+                "alpha": 0.4,
+                "hatch": hatch,
+                "label": f"feature {feature}",
+            }
             ax.hist(values[:, feature], bins, color=colour, edgecolor=colour, **style)
             ax.hist(values[:, feature], bins, histtype="step", color=colour, linestyle=line, linewidth=1.6)
         ax.set_title(title, fontsize=10)
@@ -102,7 +107,7 @@ def pistons() -> Live:
 
 def _pistons(push: float, area: float) -> Picture:
     figure, (ax, graph) = new_figure(columns=2, width=8.0, height=4.3)
-    figure.get_layout_engine().set(w_pad=0.02, wspace=0.0)
+    figure.set_layout_engine("constrained", w_pad=0.02, wspace=0.0)
     for axes in (ax, graph):
         axes.set_axis_off()
     ax.set(xlim=(0.6, 13.4), ylim=(-0.2, 12.1), aspect="equal")
@@ -122,7 +127,7 @@ def _machine(ax: Axes, push: float, area: float) -> None:
     """Plate, pistons, cylinders and vessel, to scale: what a piston presses out is what the vessel gains."""
     bottom, rest, plate, floor, left_wall = 3.6, 6.8, 10.1, 0.8, 1.0
     level = floor + push * (LEFT_AREA + area) / VESSEL_AREA
-    water = {"alpha": 0.75, "edgecolor": "white", "linewidth": 0}
+    water: dict[str, Any] = {"alpha": 0.75, "edgecolor": "white", "linewidth": 0}
     ax.add_patch(Rectangle((left_wall, 0), VESSEL_AREA, floor, facecolor=SKY, alpha=0.35))
     filled = floor
     for left, width, colour, hatch, name in (
@@ -145,7 +150,7 @@ def _machine(ax: Axes, push: float, area: float) -> None:
         ax.text(middle + 0.4, bottom - 0.5, f"{name} = {push * width:.1f}", fontsize=10, va="center")
     ax.add_patch(Rectangle((1.0, plate), 10.0, 0.25, fill=False, linestyle=":", edgecolor=GREY))
     ax.add_patch(Rectangle((1.0, plate - push), 10.0, 0.25, facecolor="#9aa1ab", edgecolor="black"))
-    arrow = {"arrowstyle": "-|>", "mutation_scale": 16, "linewidth": 2.2, "color": VERMILION}
+    arrow: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 16, "linewidth": 2.2, "color": VERMILION}
     ax.add_patch(FancyArrowPatch((6.0, plate + 1.9 - push), (6.0, plate + 0.2 - push), **arrow))
     ax.text(6.35, plate + 1.2 - push, f"$x$ = {push:.1f}", fontsize=10, va="center", color=VERMILION)
     right_wall = left_wall + VESSEL_AREA
@@ -167,7 +172,7 @@ def _paths(ax: Axes, push: float, area: float) -> None:
     )
     for start, end, colour, label in edges:
         (x0, y0), (x1, y1) = nodes[start], nodes[end]
-        style = {
+        style: dict[str, Any] = {
             "arrowstyle": "-|>",
             "mutation_scale": 13,
             "linewidth": 2,
@@ -231,11 +236,17 @@ def _before_and_after(ax: Axes, before: Any, after: Any, nudged: int) -> None:
     for k, (old, new) in enumerate(zip(before, after, strict=True)):
         colour = VERMILION if k == nudged else BLUE
         if abs(new - old) > 0.02:
-            arrow = {"arrowstyle": "-|>", "mutation_scale": 9, "color": colour, "shrinkA": 0, "shrinkB": 0}
+            arrow: dict[str, Any] = {
+                "arrowstyle": "-|>",
+                "mutation_scale": 9,
+                "color": colour,
+                "shrinkA": 0,
+                "shrinkB": 0,
+            }
             ax.annotate("", (k + 0.22, new), (k + 0.22, old), arrowprops=arrow)
-        label = {"label": "before"} if k == 0 else {}
+        label: dict[str, Any] = {"label": "before"} if k == 0 else {}
         ax.plot(k, old, "o", markersize=8, markerfacecolor="white", markeredgecolor=GREY, **label)
-        marker = {"marker": "s", "label": "after, the nudged one"} if k == nudged else {"marker": "o"}
+        marker: dict[str, Any] = {"marker": "s", "label": "after, the nudged one"} if k == nudged else {"marker": "o"}
         if k == (1 if nudged == 0 else 0):
             marker["label"] = "after"
         ax.plot(k, new, linestyle="", markersize=7, color=colour, zorder=3, **marker)
@@ -308,13 +319,13 @@ def learning(seen: Any, wanted: Any) -> Picture:
     styles = ((BLUE, "-"), (BLUE, "--"), (ORANGE, "-"), (ORANGE, "--"))
     for values, (name, target), (colour, line) in zip(seen.T, wanted.items(), styles, strict=True):
         ax.plot(range(1, len(values) + 1), values, color=colour, linestyle=line, linewidth=2)
-        ax.axhline(target, color=GREY, linewidth=0.7, linestyle=":")
+        ax.plot([0, len(values)], [target, target], color=GREY, linewidth=0.9, linestyle=":")
         ax.text(len(values) + 0.6, target, name, va="center", fontsize=9)
     ax.set_xlabel("step of gradient descent")
     ax.set_ylabel("value")
-    ax.set_xlim(0, 1.12 * len(seen))
+    ax.set_xlim(0, 1.16 * len(seen))
     return Picture(
         figure,
-        "Four curves, two scales and two shifts, that move within about ten steps to the dotted lines of the wanted values "
+        "Four curves, two scales and two shifts, that move within about twenty steps to the dotted lines of the wanted values "
         "and stay there.",
     )

@@ -145,5 +145,13 @@ def _draw_lines(ax: Axes, steps: Any, lines: Mapping[str, Any]) -> None:
 
 def _draw_truth(ax: Axes, truth: float, label: str) -> None:
     ax.axhline(truth, color="black", linestyle=(0, (2, 2)), linewidth=1)
-    beside = {"xycoords": ("axes fraction", "data"), "xytext": (4, 0), "textcoords": "offset points"}
-    ax.annotate(label.replace(" ", "\n"), (1.0, truth), va="center", fontsize=9, annotation_clip=False, **beside)
+    ax.annotate(
+        label.replace(" ", "\n"),
+        (1.0, truth),
+        xycoords=("axes fraction", "data"),
+        xytext=(4, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=9,
+        annotation_clip=False,
+    )

@@ -30,7 +30,7 @@ def variance_slopes(x: Any, dvar: Any) -> Picture:
         slope = round(dvar[i], 2) + 0.0  # never -0.00
         ax.plot(x[i], np.var(x), marker, color=colour, markersize=9, zorder=4, label=f"x[{i}]: slope {slope:+.2f}")
     ax.axvline(x.mean(), color=GREY, linewidth=1.0)
-    ax.annotate(" mu", (x.mean(), 0.02), xycoords=("data", "axes fraction"), color=GREY)
+    ax.annotate(" mu", (x.mean(), 0.93), xycoords=("data", "axes fraction"), color=GREY)
     ax.set_xlabel("where one example is moved to, the others staying")
     ax.set_ylabel("variance of the batch")
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -63,7 +63,7 @@ def jacobians(J: Any) -> Picture:
         figure,
         f"Three matrices of {N} by {N} cells. Left, the centring: {1 - 1 / N:.2f} on the diagonal and {-1 / N:.2f} everywhere else. "
         f"Middle, their difference, of rank {rank}: positive where two examples lie on the same side of the mean, negative where "
-        "they lie on opposite sides. Right, the full normalization: symmetric, every entry different.",
+        "they lie on opposite sides. Right, the full normalization: symmetric, and no longer the same for all examples.",
     )
 
 
