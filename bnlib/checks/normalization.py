@@ -1276,7 +1276,7 @@ fixed_mean = Answer(
     right="b",
     why={
         "a": "The term of the mean in eq. 3.9 is a multiple of the sum of all deviations. What is that sum?",
-        "b": "What was forgotten is a multiple of the sum of all deviations, and that is zero. Two wrongs are not needed here: the "
+        "b": "What was forgotten is a multiple of the sum of all deviations, and that is zero. The "
         "variance is least when measured from the mean, so at the mean it does not feel a small shift of mu.",
         "c": "The deviation of x[i] itself is still there, squared, and has a slope.",
         "d": "That is what comes out when the sum over j different from i is taken to be zero. Only the sum over all j is.",
@@ -1303,7 +1303,7 @@ sum_loss = Answer(
     why={
         "a": "That is dout, the gradient of the loss with respect to out. It still has to go back through the normalization.",
         "b": "That is the first term of eq. 3.23 alone. What do the other two make of a dout of ones?",
-        "c": "The sum of x_hat over the batch is zero whatever x is, so this loss is the constant N * beta and cannot depend on x. "
+        "c": "The sum of x_hat over the batch is zero whatever x is, so this loss is N times the sum of beta, and x cannot change it. "
         "A wrong backward pass that only lacks the last term gives zero as well: this test would let it through. "
         "Take a random dout.",
         "d": "Look at the loss first: what is the sum of x_hat over the batch, for any x?",

@@ -234,7 +234,7 @@ def batch_statistics(x):
     "dvar_dx": {
         "one line": "def dvar_dx(x):\n    return 2 * (x - x.mean()) / x.size",
         "with the zero": "def dvar_dx(x):\n    c = x - x.mean()\n    return 2 / len(x) * c - 2 / len(x) ** 2 * c.sum()",
-        "zero with a wrong factor": "def dvar_dx(x):\n    c = x - x.mean()\n    return 2 / len(x) * c - 7 * c.sum()",
+        "zero with a wrong factor": "def dvar_dx(x):\n    c = x - x.mean()\n    return 2 / len(x) * c - 2 * c.sum()",
         "loops": """
 def dvar_dx(x):
     N = len(x)
