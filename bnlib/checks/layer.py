@@ -1,8 +1,7 @@
 """Lesson 05: what is checked about running averages, the two modes, the block, folding and the layer.
 
-The definitions are written out feature by feature; gradients are complex-step derivatives of them. The slips of forward
-and backward are needed three times (training, evaluation, inside the layer), so they are written once, for a *view* of a
-case that says which mean and variance normalize.
+The definitions are written out feature by feature; gradients are complex-step derivatives of them. The mistakes of one
+normalization are needed several times (training, evaluation, block, layer): they are in ``_modes.py``.
 """
 
 from __future__ import annotations
@@ -11,12 +10,13 @@ import copy
 
 import numpy as np
 
-from bnlib.checks import Answer, Case, Checks, Property, Slip, Term
+from bnlib.checks import Answer, Case, Checks, Property, Slip, Term, _modes
+from bnlib.checks._modes import USUAL_EPS
+from bnlib.diagnosis import Knob, variants
 from bnlib.numerics import vjp_complex
 from bnlib.stubs import layer
 
 CONVENTIONS = ("cs231n", "pytorch")
-USUAL_EPS = 1e-5
 
 
 # -- definitions
@@ -114,7 +114,8 @@ def _draw_update(rng):
 
 
 def _draw_variance(rng):
-    return Case(x=_batch(rng, *_sizes(rng), offset=3e4), convention=CONVENTIONS[int(rng.integers(2))])
+    N, D = _sizes(rng)
+    return Case(x=_batch(rng, N, D, offset=3e4), convention=CONVENTIONS[int(rng.integers(2))])
 
 
 def _draw_train(rng):
@@ -192,9 +193,23 @@ def _draw_layer(rng):
 # -- views: the numbers that one normalization works with
 
 
+def _both(case):
+    """What training and evaluation mode share."""
+    return {
+        "weights": _weights(case) if "momentum" in case else None,
+        "kept": _kept(case.x, case.convention) if "convention" in case else None,
+    }
+
+
 def _training(case):
     x = case.x
-    return Case(case, mean=x.mean(axis=0), var=x.var(axis=0), other_mean=case.running_mean, other_var=case.running_var)
+    v = Case(case, mean=x.mean(axis=0), var=x.var(axis=0), **_both(case))
+    if "running_mean" in case:
+        v |= {"other_mean": case.running_mean, "other_var": case.running_var}
+        if v.weights:
+            v["updated_mean"] = _updated(case, case.running_mean, v.mean)
+            v["updated_var"] = _updated(case, case.running_var, v.kept)
+    return v
 
 
 def _evaluation(case):
@@ -203,487 +218,35 @@ def _evaluation(case):
 
 
 def _block_view(case):
-    h = case.x @ case.W + case.b
-    return Case(case, x=h, mean=h.mean(axis=0), var=h.var(axis=0))
+    return _training(Case(case, x=case.x @ case.W + case.b))
 
 
-def _layer_history(case):
+def _history(case, start=(0.0, 1.0)):
     """Running statistics of the layer after none, one and both training batches."""
-    mean, var = np.zeros(case.gamma.shape), np.ones(case.gamma.shape)
-    history = [(mean, var)]
+    mean, var = (np.full(case.gamma.shape, value) for value in start)
+    history = [{"running_mean": mean, "running_var": var}]
     for x in (case.x1, case.x2):
         mean, var = _updated(case, mean, _mean(x)), _updated(case, var, _kept(x, case.convention))
-        history.append((mean, var))
+        history.append({"running_mean": mean, "running_var": var})
     return history
 
 
 def _layer_training(case):
-    mean, var = _layer_history(case)[1]
-    return _training(Case(case, x=case.x2, dout=case.dout2, running_mean=mean, running_var=var))
+    return _training(Case(case, x=case.x2, dout=case.dout2, **_history(case)[1]))
 
 
 def _layer_evaluation(case):
-    mean, var = _layer_history(case)[2]
-    return _evaluation(Case(case, x=case.x3, dout=case.dout3, running_mean=mean, running_var=var))
-
-
-def _sigma(v):
-    return np.sqrt(v.var + v.eps)
-
-
-def _x_hat(v):
-    return (v.x - v.mean) / _sigma(v)
-
-
-# -- slips of one normalization, forward
-
-
-def _forward_slips(output, view, training):
-    """Mistakes of gamma * x_hat + beta; ``training`` decides which statistics are the wrong ones."""
-    where = "eq. 5.1" if training else "eq. 5.9"
-
-    def slip(name, message, wrong):
-        return Slip(name, message, output, lambda case: wrong(view(case)))
-
-    slips = [
-        slip(
-            "eps-forgotten",
-            f"eps is missing: see what stands beside the variance in {where}.",
-            lambda v: v.gamma * (v.x - v.mean) / np.sqrt(v.var) + v.beta,
-        ),
-        slip(
-            "eps-hard-coded",
-            f"eps is not the one that was passed: {USUAL_EPS} seems to be written into the code.",
-            lambda v: v.gamma * (v.x - v.mean) / np.sqrt(v.var + USUAL_EPS) + v.beta,
-        ),
-        slip(
-            "eps-outside-the-root",
-            f"eps is added after the root was taken. In {where}, what does the root reach over?",
-            lambda v: v.gamma * (v.x - v.mean) / (np.sqrt(v.var) + v.eps) + v.beta,
-        ),
-        slip(
-            "no-root",
-            f"Something is divided by the variance itself: {where} has a root. (Or a variance was taken for a "
-            "standard deviation.)",
-            lambda v: v.gamma * (v.x - v.mean) / (v.var + v.eps) + v.beta,
-        ),
-        slip(
-            "no-root",
-            f"Something is divided by the variance itself, without eps: {where} has a root, and eps under it.",
-            lambda v: v.gamma * (v.x - v.mean) / v.var + v.beta,
-        ),
-        slip(
-            "mean-not-subtracted",
-            f"x is scaled, but its mean was not subtracted: see the numerator of {where}.",
-            lambda v: v.gamma * v.x / _sigma(v) + v.beta,
-        ),
-        slip(
-            "gamma-and-beta-exchanged",
-            "gamma is added and beta multiplied: it is the other way round.",
-            lambda v: v.beta * _x_hat(v) + v.gamma,
-        ),
-        slip(
-            "running-statistics-in-training" if training else "batch-statistics-in-evaluation",
-            "The running statistics were used to normalize. In training mode the batch is normalized with its own."
-            if training
-            else "The batch's own mean and variance were used to normalize. In evaluation mode they must not matter.",
-            lambda v: v.gamma * (v.x - v.other_mean) / np.sqrt(v.other_var + v.eps) + v.beta,
-        ),
-        slip(
-            "statistics-mixed",
-            "Mean and variance come from different places: one from the batch, one from the running averages.",
-            lambda v: v.gamma * (v.x - v.mean) / np.sqrt(v.other_var + v.eps) + v.beta,
-        ),
-        slip(
-            "statistics-mixed",
-            "Mean and variance come from different places: one from the batch, one from the running averages.",
-            lambda v: v.gamma * (v.x - v.other_mean) / _sigma(v) + v.beta,
-        ),
-    ]
-    if training:
-        slips += [
-            slip(
-                "unbiased-in-forward",
-                "The batch is normalized with the variance that divides by N - 1. The unbiased variance is for the running "
-                "average only (and in one convention only); eq. 5.1 divides by N.",
-                lambda v: v.gamma * (v.x - v.mean) / np.sqrt(v.x.var(axis=0, ddof=1) + v.eps) + v.beta,
-            ),
-            slip(
-                "updated-running-statistics-in-training",
-                "The running averages, already updated, were used to normalize. In training mode the batch is normalized "
-                "with its own statistics.",
-                lambda v: (
-                    v.gamma
-                    * (v.x - _updated(v, v.running_mean, v.mean))
-                    / np.sqrt(_updated(v, v.running_var, _kept(v.x, v.convention)) + v.eps)
-                    + v.beta
-                ),
-            ),
-            slip(
-                "wrong-axis",
-                "Mean and variance were taken over the features of each example. Eq. 5.1 has one of each a feature.",
-                lambda v: (
-                    v.gamma * (v.x - v.x.mean(axis=1, keepdims=True)) / np.sqrt(v.x.var(axis=1, keepdims=True) + v.eps)
-                    + v.beta
-                ),
-            ),
-            slip(
-                "no-axis",
-                "One mean and one variance were taken over the whole array. Eq. 5.1 has one of each a feature: name the axis.",
-                lambda v: v.gamma * (v.x - v.x.mean()) / np.sqrt(v.x.var() + v.eps) + v.beta,
-            ),
-            slip(
-                "variance-by-subtraction",
-                "The variance was computed as a difference of two large numbers (mean of the squares, square of the mean): "
-                "with a mean far from zero its digits are lost. Square the distances from the mean.",
-                lambda v: (
-                    v.gamma * (v.x - v.mean) / np.sqrt(np.mean(v.x**2, axis=0) - np.mean(v.x, axis=0) ** 2 + v.eps)
-                    + v.beta
-                ),
-            ),
-        ]
-    return tuple(slips)
-
-
-def _forward_terms(view, where):
-    return (
-        Term("scaled part", where, lambda case: view(case).gamma * _x_hat(view(case))),
-        Term("shift", where, lambda case: np.broadcast_to(view(case).beta, view(case).x.shape)),
-    )
-
-
-# -- slips of one normalization, backward
-
-
-def _train_dx(v, dout, sigma=None, x_hat=None):
-    """Three terms of the training gradient with some sigma and x_hat, right or wrong."""
-    sigma = _sigma(v) if sigma is None else sigma
-    x_hat = _x_hat(v) if x_hat is None else x_hat
-    scaled = v.gamma * dout / sigma
-    return scaled - scaled.mean(axis=0) - x_hat * (scaled * x_hat).mean(axis=0)
-
-
-def _train_dx_slips(output, view, gradient, after=lambda case, dx: dx, running=True):
-    """Mistakes of the training gradient; ``gradient`` says what arrives, ``after`` sends the wrong dx on."""
-
-    def slip(name, message, wrong):
-        return Slip(name, message, output, lambda case: after(case, wrong(view(case), gradient(case))))
-
-    def along_axis_1(v, d):
-        scaled, x_hat = v.gamma * d / _sigma(v), _x_hat(v)
-        means = scaled.mean(axis=1, keepdims=True), (scaled * x_hat).mean(axis=1, keepdims=True)
-        return scaled - means[0] - x_hat * means[1]
-
-    def over_everything(v, d):
-        scaled, x_hat = v.gamma * d / _sigma(v), _x_hat(v)
-        return scaled - scaled.mean() - x_hat * (scaled * x_hat).mean()
-
-    slips = [
-        slip(
-            "only-the-diagonal",
-            "Only the diagonal of the Jacobian was used: the sums of eq. 5.8 over all k are missing.",
-            lambda v, d: v.gamma * d / _sigma(v) * (1 - 1 / len(d) - _x_hat(v) ** 2 / len(d)),
-        ),
-        slip(
-            "eps-forgotten",
-            "eps is missing in the backward pass: sigma is the one of the forward pass, eps included.",
-            lambda v, d: _train_dx(v, d, np.sqrt(v.var), (v.x - v.mean) / np.sqrt(v.var)),
-        ),
-        slip(
-            "eps-forgotten",
-            "eps is missing in the division of the backward pass: sigma is the one of the forward pass, eps included.",
-            lambda v, d: _train_dx(v, d, np.sqrt(v.var)),
-        ),
-        slip(
-            "eps-hard-coded",
-            f"eps is not the one that was passed: {USUAL_EPS} seems to be written into the backward pass.",
-            lambda v, d: _train_dx(v, d, np.sqrt(v.var + USUAL_EPS), (v.x - v.mean) / np.sqrt(v.var + USUAL_EPS)),
-        ),
-        slip(
-            "eps-hard-coded",
-            f"eps is not the one that was passed: {USUAL_EPS} seems to be written into the backward pass.",
-            lambda v, d: _train_dx(v, d, np.sqrt(v.var + USUAL_EPS)),
-        ),
-        slip(
-            "bessel",
-            "The backward pass uses the variance that divides by N - 1, the forward pass the one that divides by N.",
-            lambda v, d: _train_dx(
-                v,
-                d,
-                np.sqrt(v.x.var(axis=0, ddof=1) + v.eps),
-                (v.x - v.mean) / np.sqrt(v.x.var(axis=0, ddof=1) + v.eps),
-            ),
-        ),
-        slip(
-            "x-for-x-hat",
-            "x stands where x_hat belongs, in the last term of eq. 5.8.",
-            lambda v, d: _train_dx(v, d, None, v.x),
-        ),
-        slip(
-            "wrong-axis",
-            "The means were taken over the features of each example. In eq. 5.8 they run over the batch.",
-            along_axis_1,
-        ),
-        slip(
-            "no-axis",
-            "The means were taken over the whole array. In eq. 5.8 they run over the batch, for each feature.",
-            over_everything,
-        ),
-    ]
-    if running:
-        slips += [
-            slip(
-                "evaluation-gradient-in-training",
-                "This is the gradient of evaluation mode, where mean and variance do not depend on the batch. In training "
-                "mode they do: eq. 5.8 has three terms.",
-                lambda v, d: v.gamma * d / np.sqrt(v.other_var + v.eps),
-            ),
-            slip(
-                "running-statistics-in-training",
-                "The running statistics were used in the backward pass. Training mode normalized with the batch's own.",
-                lambda v, d: _train_dx(
-                    v, d, np.sqrt(v.other_var + v.eps), (v.x - v.other_mean) / np.sqrt(v.other_var + v.eps)
-                ),
-            ),
-        ]
-    return tuple(slips)
-
-
-def _train_dx_terms(view, gradient, after=lambda case, dx: dx):
-    def scaled(case):
-        v = view(case)
-        return v.gamma * gradient(case) / _sigma(v)
-
-    def over_batch(array):
-        return np.broadcast_to(array.mean(axis=0), array.shape)
-
-    return (
-        Term("direct path", "first term of eq. 5.8", lambda case: after(case, scaled(case))),
-        Term("path through the mean", "second term of eq. 5.8", lambda case: after(case, over_batch(scaled(case)))),
-        Term(
-            "path through the variance",
-            "third term of eq. 5.8",
-            lambda case: after(case, _x_hat(view(case)) * (scaled(case) * _x_hat(view(case))).mean(axis=0)),
-        ),
-    )
-
-
-def _parameter_slips(dgamma, dbeta, view, gradient):
-    """Mistakes of the gradients of gamma and beta."""
-    return (
-        Slip(
-            "dgamma-contains-gamma",
-            "gamma itself is a factor of dgamma. How does y change with gamma? Eq. 5.7.",
-            dgamma,
-            lambda case: np.sum(view(case).gamma * gradient(case) * _x_hat(view(case)), axis=0),
-        ),
-        Slip(
-            "dgamma-with-x",
-            "dgamma was computed with x. What does gamma multiply in eq. 5.1?",
-            dgamma,
-            lambda case: np.sum(gradient(case) * view(case).x, axis=0),
-        ),
-        Slip(
-            "dgamma-with-centred-x",
-            "dgamma was computed with the centred x, before its division. What does gamma multiply in eq. 5.1?",
-            dgamma,
-            lambda case: np.sum(gradient(case) * (view(case).x - view(case).mean), axis=0),
-        ),
-        Slip(
-            "dgamma-with-output",
-            "dgamma was computed with the layer's output. What does gamma multiply in eq. 5.1?",
-            dgamma,
-            lambda case: np.sum(gradient(case) * (view(case).gamma * _x_hat(view(case)) + view(case).beta), axis=0),
-        ),
-        Slip(
-            "dbeta-contains-gamma",
-            "gamma is a factor of dbeta. beta is added behind gamma: see eq. 5.7.",
-            dbeta,
-            lambda case: np.sum(view(case).gamma * gradient(case), axis=0),
-        ),
-    )
-
-
-def _parameter_terms(view, gradient):
-    return (
-        (Term("sum over the batch", "eq. 5.7", lambda case: np.sum(gradient(case) * _x_hat(view(case)), axis=0)),),
-        (Term("sum over the batch", "eq. 5.7", lambda case: np.sum(gradient(case), axis=0)),),
-    )
-
-
-def _eval_dx_slips(output, view, gradient):
-    def slip(name, message, wrong):
-        return Slip(name, message, output, lambda case: wrong(view(case), gradient(case)))
-
-    def other_sigma(v):
-        return np.sqrt(v.other_var + v.eps)
-
-    def batch_view(v):
-        return Case(v, mean=v.other_mean, var=v.other_var)
-
-    return (
-        slip(
-            "training-gradient-in-evaluation",
-            "This is the gradient of training mode, with the batch's statistics. In evaluation mode, which numbers of "
-            "eq. 5.9 depend on x?",
-            lambda v, d: _train_dx(batch_view(v), d),
-        ),
-        slip(
-            "training-gradient-in-evaluation",
-            "This has the three terms of training mode. In evaluation mode neither the mean nor the variance of eq. 5.9 "
-            "depends on x: which paths are left?",
-            lambda v, d: _train_dx(v, d),
-        ),
-        slip(
-            "mean-path-in-evaluation",
-            "A mean over the batch was subtracted. In evaluation mode the mean of eq. 5.9 does not depend on x.",
-            lambda v, d: v.gamma * (d - d.mean(axis=0)) / _sigma(v),
-        ),
-        slip(
-            "batch-variance-in-evaluation",
-            "This divides by the batch's own standard deviation. What did the forward pass of evaluation mode divide by?",
-            lambda v, d: v.gamma * d / other_sigma(v),
-        ),
-        slip(
-            "eps-forgotten",
-            "eps is missing: see what stands under the root of eq. 5.9.",
-            lambda v, d: v.gamma * d / np.sqrt(v.var),
-        ),
-        slip(
-            "eps-hard-coded",
-            f"eps is not the one that was passed: {USUAL_EPS} seems to be written into the backward pass.",
-            lambda v, d: v.gamma * d / np.sqrt(v.var + USUAL_EPS),
-        ),
-        slip(
-            "eps-outside-the-root",
-            "eps is added after the root was taken. In eq. 5.9, what does the root reach over?",
-            lambda v, d: v.gamma * d / (np.sqrt(v.var) + v.eps),
-        ),
-        slip(
-            "no-root",
-            "This divides by the variance itself: eq. 5.9 has a root.",
-            lambda v, d: v.gamma * d / (v.var + v.eps),
-        ),
-        slip(
-            "no-root",
-            "This divides by the variance itself, without eps: eq. 5.9 has a root, and eps under it.",
-            lambda v, d: v.gamma * d / v.var,
-        ),
-    )
-
-
-def _eval_parameter_slips(dgamma, dbeta, view, gradient):
-    def batch_x_hat(v):
-        return (v.x - v.other_mean) / np.sqrt(v.other_var + v.eps)
-
-    return (
-        Slip(
-            "dgamma-with-batch-statistics",
-            "dgamma was computed with the batch's own mean and variance. What does gamma multiply in eq. 5.9?",
-            dgamma,
-            lambda case: np.sum(gradient(case) * batch_x_hat(view(case)), axis=0),
-        ),
-        *_parameter_slips(dgamma, dbeta, view, gradient),
-    )
-
-
-# -- slips of running averages
-
-
-def _running_slips(output, old, new, view=lambda case: case):
-    """Mistakes of one running average; ``old`` and ``new`` are functions of a view."""
-
-    def slip(name, message, wrong):
-        return Slip(name, message, output, lambda case: wrong(view(case), *_weights(view(case))))
-
-    return (
-        slip(
-            "momentum-reversed",
-            "The old average and the new batch have each other's weight. Which of them does momentum multiply in this "
-            "convention: eq. 5.2 or eq. 5.3?",
-            lambda v, a, b: b * old(v) + a * new(v),
-        ),
-        slip(
-            "never-updated",
-            "This is the average from before: it was never updated (or the old one was returned).",
-            lambda v, a, b: old(v) + 0 * new(v),
-        ),
-        slip(
-            "average-replaced",
-            "This is the new batch alone: what was known before is lost.",
-            lambda v, a, b: new(v) + 0 * old(v),
-        ),
-    )
-
-
-def _running_var_slips(output, old, view, x=lambda v: v.x):
-    """Mistakes of the running variance: the wrong weights, and the wrong quantity."""
-
-    def kept(v):
-        return x(v).var(axis=0, ddof=1 if v.convention == "pytorch" else 0)
-
-    def slip(name, message, wrong):
-        def value(case):
-            v = view(case)
-            a, b = _weights(v)
-            return a * old(v) + b * wrong(v)
-
-        return Slip(name, message, output, value)
-
-    other = {"cs231n": 1, "pytorch": 0}
-    return (
-        *_running_slips(output, old, kept, view),
-        slip(
-            "biased-for-unbiased",
-            "The biased variance (divided by N) was kept. This is the convention that keeps the unbiased one: see eq. 5.6.",
-            lambda v: x(v).var(axis=0),
-        ),
-        slip(
-            "unbiased-for-biased",
-            "The unbiased variance (divided by N - 1) was kept. This is the convention that keeps the biased one: see eq. 5.1.",
-            lambda v: x(v).var(axis=0, ddof=1),
-        ),
-        slip(
-            "variances-exchanged",
-            "Biased and unbiased variance are in each other's place: which convention keeps which?",
-            lambda v: x(v).var(axis=0, ddof=other[v.convention]),
-        ),
-        slip(
-            "std-kept",
-            "A standard deviation went into the running variance. Average variances, and take the root when you use them.",
-            lambda v: np.sqrt(kept(v)),
-        ),
-        slip(
-            "std-kept",
-            "A standard deviation (with eps in it) went into the running variance. Average variances without eps, and take "
-            "the root when you use them.",
-            lambda v: np.sqrt(x(v).var(axis=0) + v.eps),
-        ),
-        slip(
-            "eps-kept",
-            "eps went into the running variance. It is added when the variance is used: added here too, it counts twice.",
-            lambda v: kept(v) + v.eps,
-        ),
-        slip(
-            "eps-kept",
-            "eps went into the running variance, and it is the biased one. eps is added when the variance is used.",
-            lambda v: x(v).var(axis=0) + v.eps,
-        ),
-    )
-
-
-def _running_terms(old, new, view=lambda case: case):
-    return (
-        Term("old average", "eq. 5.2 or 5.3", lambda case: old(view(case))),
-        Term("new batch", "eq. 5.2 or 5.3", lambda case: new(view(case))),
-    )
-
-
-def _norm_factors(view):
-    return lambda case: {"gamma": view(case).gamma, "sigma": _sigma(view(case))}
+    return _evaluation(Case(case, x=case.x3, dout=case.dout3, **_history(case)[2]))
 
 
 # -- 1, 2: running averages
+
+
+def _one_pass_kept(x, var, eps):
+    """The one-pass variance, made unbiased in the way people do where the right one is."""
+    unbiased = np.allclose(var, _modes.bessel(x), rtol=1e-6)
+    return _modes.one_pass(x) * (len(x) / (len(x) - 1) if unbiased else 1)
+
 
 update_running = Checks(
     layer.update_running,
@@ -696,9 +259,10 @@ update_running = Checks(
         'With momentum 0.9, "cs231n" keeps nine tenths of the old average; "pytorch" keeps one tenth of it.',
     ),
     idea="Turn the convention into one number, the weight of the old average, then write a weighted mean once.",
-    terms={"running": _running_terms(lambda v: v.running, lambda v: v.batch)},
-    slips=_running_slips("running", lambda v: v.running, lambda v: v.batch),
-    factors=lambda case: {"momentum": case.momentum, "(1-momentum)": 1 - case.momentum},
+    terms={"running": _modes.running_terms(lambda v: v.running, lambda v: v.batch)},
+    slips=_modes.running_slips(
+        "running", lambda case: Case(case, weights=_weights(case)), lambda v: v.running, lambda v: v.batch
+    ),
 )
 
 kept_variance = Checks(
@@ -712,49 +276,38 @@ kept_variance = Checks(
         "For the numbers 1, 3 (mean 2, squares 1 and 1): biased (1 + 1)/2 = 1, unbiased (1 + 1)/1 = 2.",
     ),
     idea="One sum of squares a feature, and a divisor that depends on the convention; numpy's ddof does it.",
-    slips=(
-        Slip(
-            "biased-for-unbiased",
-            "The biased variance came back where the unbiased one is kept: PyTorch's convention divides as in eq. 5.6.",
-            "var",
-            lambda case: case.x.var(axis=0),
-        ),
-        Slip(
-            "unbiased-for-biased",
-            "The unbiased variance came back where the biased one is kept: CS231n's convention divides as in eq. 5.1.",
-            "var",
-            lambda case: case.x.var(axis=0, ddof=1),
-        ),
-        Slip(
-            "variances-exchanged",
-            "Biased and unbiased are in each other's place: which convention keeps which?",
-            "var",
-            lambda case: case.x.var(axis=0, ddof=0 if case.convention == "pytorch" else 1),
-        ),
-        Slip(
-            "std-kept",
-            "These are standard deviations: the root comes later, when the variance is used.",
-            "var",
-            lambda case: np.sqrt(_kept(case.x, case.convention)),
-        ),
-        Slip(
-            "sum-for-mean",
-            "The squares are added up and not divided.",
-            "var",
-            lambda case: _variance(case.x, 1),
-        ),
-        Slip(
-            "no-axis",
-            "This is one variance of the whole array: name the axis.",
-            "var",
-            lambda case: np.full(case.x.shape[1], case.x.var(ddof=1 if case.convention == "pytorch" else 0)),
-        ),
-        Slip(
-            "variance-by-subtraction",
-            "The mean of the squares minus the square of the mean: right on paper, but with a mean far from zero the digits "
-            "are lost in the difference of two large numbers. Square the distances from the mean.",
-            "var",
-            lambda case: np.mean(case.x**2, axis=0) - np.mean(case.x, axis=0) ** 2,
+    slips=variants(
+        "var",
+        lambda case, keep=lambda x, var, eps: var: keep(case.x, _kept(case.x, case.convention), 0.0),
+        (
+            *(knob for knob in _modes.kept_knobs() if not knob.name.startswith(("eps", "sigma"))),
+            Knob(
+                "mean-not-subtracted",
+                "The squares are those of x itself: take the distances from the batch's mean.",
+                {"keep": lambda x, var, eps: np.mean(x**2, axis=0) * var / x.var(axis=0)},
+            ),
+            Knob(
+                "sum-for-mean",
+                "The squares are added up and not divided.",
+                {"keep": lambda x, var, eps: len(x) * x.var(axis=0)},
+            ),
+            Knob(
+                "no-axis",
+                "This is one variance of the whole array: name the axis.",
+                {"keep": lambda x, var, eps: np.full(x.shape[1], x.var())},
+            ),
+            Knob(
+                "one-pass-biased-variance",
+                "The digits are gone: the mean of the squares minus the squared mean is right on paper, but with a large mean "
+                "these are two large, nearly equal numbers. Square the distances from the mean.",
+                {"keep": lambda x, var, eps: _modes.one_pass(x)},
+            ),
+            Knob(
+                "one-pass-variance",
+                "The digits are gone: the mean of the squares minus the squared mean is right on paper, but with a large mean "
+                "these are two large, nearly equal numbers. Square the distances from the mean.",
+                {"keep": _one_pass_kept},
+            ),
         ),
     ),
 )
@@ -801,16 +354,16 @@ batchnorm_train_forward = Checks(
     ),
     idea="Compute the batch's statistics once; normalize with them; average them into copies of the running ones.",
     terms={
-        "out": _forward_terms(_training, "eq. 5.1"),
-        "running_mean": _running_terms(lambda v: v.running_mean, lambda v: v.mean, _training),
-        "running_var": _running_terms(lambda v: v.running_var, lambda v: _kept(v.x, v.convention), _training),
+        "out": _modes.forward_terms(_training, "eq. 5.1"),
+        "running_mean": _modes.running_terms(lambda v: v.running_mean, lambda v: v.mean, _training),
+        "running_var": _modes.running_terms(lambda v: v.running_var, lambda v: v.kept, _training),
     },
     slips=(
-        *_forward_slips("out", _training, training=True),
-        *_running_slips("running_mean", lambda v: v.running_mean, lambda v: v.mean, _training),
-        *_running_var_slips("running_var", lambda v: v.running_var, _training),
+        *_modes.forward_slips("out", _training, "eq. 5.1", training=True),
+        *_modes.running_slips("running_mean", _training, lambda v: v.running_mean, lambda v: v.mean),
+        *_modes.running_slips("running_var", _training, lambda v: v.running_var),
     ),
-    factors=_norm_factors(_training),
+    factors=_modes.factors(_training),
 )
 
 batchnorm_train_backward = Checks(
@@ -830,15 +383,15 @@ batchnorm_train_backward = Checks(
     ),
     idea="The forward pass leaves x_hat, gamma and one over sigma in the cache; eq. 5.8 is then one line, eq. 5.7 two.",
     terms={
-        "dx": _train_dx_terms(_training, _dout),
-        "dgamma": _parameter_terms(_training, _dout)[0],
-        "dbeta": _parameter_terms(_training, _dout)[1],
+        "dx": _modes.train_dx_terms(_training, _dout),
+        "dgamma": _modes.parameter_terms(_training, _dout)[0],
+        "dbeta": _modes.parameter_terms(_training, _dout)[1],
     },
     slips=(
-        *_train_dx_slips("dx", _training, _dout),
-        *_parameter_slips("dgamma", "dbeta", _training, _dout),
+        *_modes.train_dx_slips("dx", _training, _dout, more=_modes.running_in_training()),
+        *_modes.parameter_slips("dgamma", "dbeta", _training, _dout, "eq. 5.1"),
     ),
-    factors=_norm_factors(_training),
+    factors=_modes.factors(_training),
     properties=(
         Property(
             "each feature of dx sums to zero over the batch",
@@ -874,9 +427,9 @@ batchnorm_eval_forward = Checks(
         "For one feature it would read (x[:, l] - running_mean[l]) / np.sqrt(running_var[l] + eps), then scale and shift.",
     ),
     idea="Eq. 5.1 with two arrays exchanged. Each example is treated on its own.",
-    terms={"out": _forward_terms(_evaluation, "eq. 5.9")},
-    slips=_forward_slips("out", _evaluation, training=False),
-    factors=_norm_factors(_evaluation),
+    terms={"out": _modes.forward_terms(_evaluation, "eq. 5.9")},
+    slips=_modes.forward_slips("out", _evaluation, "eq. 5.9", training=False),
+    factors=_modes.factors(_evaluation),
 )
 
 batchnorm_eval_backward = Checks(
@@ -904,17 +457,22 @@ batchnorm_eval_backward = Checks(
                 lambda case: case.gamma * case.dout / np.sqrt(case.running_var + case.eps),
             ),
         ),
-        "dgamma": _parameter_terms(_evaluation, _dout)[0],
-        "dbeta": _parameter_terms(_evaluation, _dout)[1],
+        "dgamma": _modes.parameter_terms(_evaluation, _dout)[0],
+        "dbeta": _modes.parameter_terms(_evaluation, _dout)[1],
     },
     slips=(
-        *_eval_dx_slips("dx", _evaluation, _dout),
-        *_eval_parameter_slips("dgamma", "dbeta", _evaluation, _dout),
+        *_modes.eval_dx_slips("dx", _evaluation, _dout),
+        *_modes.parameter_slips("dgamma", "dbeta", _evaluation, _dout, "eq. 5.9"),
     ),
-    factors=_norm_factors(_evaluation),
+    factors=_modes.factors(_evaluation),
 )
 
 # -- 6: undoing
+
+
+def _root(case, var=lambda x: x.var(axis=0), divide=lambda var, eps: np.sqrt(var + eps), after=lambda root: root):
+    return after(divide(var(case.x), case.eps))
+
 
 undo_normalization = Checks(
     layer.undo_normalization,
@@ -928,36 +486,22 @@ undo_normalization = Checks(
     ),
     idea="gamma is the root that stood in the denominator, beta the mean that was subtracted.",
     slips=(
-        Slip(
-            "eps-forgotten",
-            "gamma lacks eps: multiply by exactly what eq. 5.1 divided by.",
+        *variants(
             "gamma",
-            lambda case: case.x.std(axis=0),
-        ),
-        Slip(
-            "eps-outside-the-root",
-            "In gamma, eps is added after the root was taken: multiply by exactly what eq. 5.1 divided by.",
-            "gamma",
-            lambda case: case.x.std(axis=0) + case.eps,
-        ),
-        Slip(
-            "no-root",
-            "gamma is a variance: eq. 5.1 divided by a root.",
-            "gamma",
-            lambda case: case.x.var(axis=0) + case.eps,
-        ),
-        Slip("no-root", "gamma is a variance: eq. 5.1 divided by a root.", "gamma", lambda case: case.x.var(axis=0)),
-        Slip(
-            "unbiased-in-forward",
-            "gamma was made from the unbiased variance. Eq. 5.1 divides by N.",
-            "gamma",
-            lambda case: np.sqrt(case.x.var(axis=0, ddof=1) + case.eps),
-        ),
-        Slip(
-            "gamma-inverted",
-            "gamma divides once more, in place of undoing the division.",
-            "gamma",
-            lambda case: 1 / np.sqrt(case.x.var(axis=0) + case.eps),
+            _root,
+            (
+                *_modes.root_knobs("eq. 5.1", "gamma is"),
+                Knob(
+                    "bessel",
+                    "gamma was made from the unbiased variance. Eq. 5.1 divides by N.",
+                    {"var": lambda x: _modes.bessel(x)},
+                ),
+                Knob(
+                    "gamma-inverted",
+                    "gamma divides once more, in place of undoing the division.",
+                    {"after": lambda root: 1 / root},
+                ),
+            ),
         ),
         Slip(
             "beta-sign",
@@ -1041,7 +585,7 @@ def _run_block_backward(learner, case):
 
 def _y(case):
     v = _block_view(case)
-    return v.gamma * _x_hat(v) + v.beta
+    return v.gamma * _modes.x_hat(v) + v.beta
 
 
 def _dy(case):
@@ -1057,12 +601,15 @@ def _to_W(case, dh):
     return np.einsum("nd,nh->dh", case.x, dh)
 
 
-def _full_dh(case, gradient):
-    return _train_dx(_block_view(case), gradient)
+def _relu(case, y):
+    return np.maximum(y, 0)
 
 
-def _block_forward_slip(name, message, wrong):
-    return Slip(name, message, "a", lambda case: wrong(case, _block_view(case)))
+def _with_start_statistics(case):
+    """The block's view, with the running statistics that a fresh layer has."""
+    H = len(case.b)
+    start = {"running_mean": np.zeros(H), "running_var": np.ones(H), "momentum": 0.9, "convention": "cs231n"}
+    return _training(Case(case, x=case.x @ case.W + case.b, **start))
 
 
 block_forward = Checks(
@@ -1079,66 +626,57 @@ block_forward = Checks(
     ),
     idea="h, y, a: one line each; the cache is what the three backward functions will ask for.",
     slips=(
-        *(
-            Slip(
-                slip.name,
-                slip.message,
-                "a",
-                lambda case, wrong=slip.wrong: np.maximum(wrong(case), 0),
-            )
-            for slip in _forward_slips(
-                "a",
-                lambda case: Case(
-                    _block_view(case),
-                    other_mean=np.zeros_like(case.b),
-                    other_var=np.ones_like(case.b),
-                    running_mean=np.zeros_like(case.b),
-                    running_var=np.ones_like(case.b),
-                    momentum=0.9,
-                    convention="cs231n",
-                ),
-                training=True,
-            )
+        *_modes.forward_slips(
+            "a",
+            _with_start_statistics,
+            "eq. 5.1",
+            training=True,
+            after=_relu,
+            more=(Knob("relu-missing", "The ReLU is missing: some of a is negative.", {"after": _modes.unchanged}),),
         ),
-        _block_forward_slip("relu-missing", "The ReLU is missing: some of a is negative.", lambda c, v: _y(c)),
-        _block_forward_slip(
+        Slip(
             "relu-before-normalization",
             "The ReLU stands before the normalization: in eq. 5.17 it is the last.",
-            lambda c, v: _trained(np.maximum(v.x, 0), c.gamma, c.beta, c.eps),
+            "a",
+            lambda c: _trained(np.maximum(_block_view(c).x, 0), c.gamma, c.beta, c.eps),
         ),
-        _block_forward_slip(
+        Slip(
             "normalization-missing",
             "The normalization is missing: this is the affine layer and the ReLU.",
-            lambda c, v: np.maximum(v.x, 0),
-        ),
-        _block_forward_slip(
-            "gamma-missing",
-            "gamma is missing.",
-            lambda c, v: np.maximum(_x_hat(v) + c.beta, 0),
-        ),
-        _block_forward_slip(
-            "beta-missing",
-            "beta is missing.",
-            lambda c, v: np.maximum(c.gamma * _x_hat(v), 0),
-        ),
-        _block_forward_slip(
-            "gamma-and-beta-missing",
-            "gamma and beta are missing.",
-            lambda c, v: np.maximum(_x_hat(v), 0),
+            "a",
+            lambda c: np.maximum(_block_view(c).x, 0),
         ),
     ),
 )
 
 
-def _block_slip(name, message, gradient, full=True):
-    """A slip of all the block's gradients at once, by what it sends into the affine layer."""
-
-    def dh(case):
-        return _full_dh(case, gradient(case)) if full else gradient(case)
-
+def _relu_knobs():
+    """Mistakes of the block's first backward step; they turn ``gradient``."""
     return (
-        Slip(name, message, "dx", lambda case: _to_x(case, dh(case))),
-        Slip(name, message, "dW", lambda case: _to_W(case, dh(case))),
+        Knob(
+            "relu-missing",
+            "The gradient passed the ReLU as if it were not there: see eq. 5.16.",
+            {"gradient": lambda case: case.da},
+        ),
+        Knob(
+            "mask-from-da",
+            "In the ReLU, the sign of da decides what passes. In eq. 5.16 the forward pass decides.",
+            {"gradient": lambda case: case.da * (case.da > 0)},
+        ),
+        Knob(
+            "mask-from-h",
+            "In the ReLU, h decides what passes: its input was y, after the normalization.",
+            {"gradient": lambda case: case.da * (_block_view(case).x > 0)},
+        ),
+    )
+
+
+def _skipped(output, after):
+    return Slip(
+        "normalization-skipped",
+        "The gradient passed the normalization as if it were not there.",
+        output,
+        lambda case: after(case, _dy(case)),
     )
 
 
@@ -1161,42 +699,23 @@ block_backward = Checks(
     ),
     idea="Three calls in reverse order. Whatever db comes out, compare it with zero.",
     terms={
-        "dx": _train_dx_terms(_block_view, _dy, _to_x),
-        "dW": _train_dx_terms(_block_view, _dy, _to_W),
+        "dx": _modes.train_dx_terms(_block_view, _dy, _to_x),
+        "dW": _modes.train_dx_terms(_block_view, _dy, _to_W),
         "db": (
             Term(
                 "sum over the batch",
                 "eq. 5.18",
-                lambda case: np.sum(np.abs(case.gamma * _dy(case)) / _sigma(_block_view(case)), axis=0),
+                lambda case: np.sum(np.abs(case.gamma * _dy(case)) / _modes.sigma(_block_view(case)), axis=0),
             ),
         ),
-        "dgamma": _parameter_terms(_block_view, _dy)[0],
-        "dbeta": _parameter_terms(_block_view, _dy)[1],
+        "dgamma": _modes.parameter_terms(_block_view, _dy)[0],
+        "dbeta": _modes.parameter_terms(_block_view, _dy)[1],
     },
     slips=(
-        *_block_slip(
-            "relu-missing",
-            "The gradient passed the ReLU as if it were not there: see eq. 5.16.",
-            lambda case: case.da,
-        ),
-        *_block_slip(
-            "mask-from-da",
-            "In the ReLU, the sign of da decides what passes. In eq. 5.16 the forward pass decides.",
-            lambda case: case.da * (case.da > 0),
-        ),
-        *_block_slip(
-            "mask-from-h",
-            "In the ReLU, h decides what passes: its input was y, after the normalization.",
-            lambda case: case.da * (_block_view(case).x > 0),
-        ),
-        *_block_slip(
-            "normalization-skipped",
-            "The gradient passed the normalization as if it were not there.",
-            _dy,
-            full=False,
-        ),
-        *_train_dx_slips("dx", _block_view, _dy, _to_x, running=False),
-        *_train_dx_slips("dW", _block_view, _dy, _to_W, running=False),
+        _skipped("dx", _to_x),
+        _skipped("dW", _to_W),
+        *_modes.train_dx_slips("dx", _block_view, _dy, _to_x, more=_relu_knobs()),
+        *_modes.train_dx_slips("dW", _block_view, _dy, _to_W, more=_relu_knobs()),
         Slip(
             "db-skips-the-normalization",
             "db is the sum of what arrives at the normalization. b stands before it: sum what leaves it (eq. 5.18).",
@@ -1213,22 +732,9 @@ block_backward = Checks(
             "db-direct-path-only",
             "db knows the direct path only. b moves the mean as well (eq. 5.18).",
             "db",
-            lambda case: (case.gamma * _dy(case) / _sigma(_block_view(case))).sum(axis=0),
+            lambda case: (case.gamma * _dy(case) / _modes.sigma(_block_view(case))).sum(axis=0),
         ),
-        *_parameter_slips("dgamma", "dbeta", _block_view, _dy),
-        *_parameter_slips("dgamma", "dbeta", _block_view, lambda case: case.da),
-        Slip(
-            "relu-missing",
-            "dgamma takes the gradient from before the ReLU: see eq. 5.16.",
-            "dgamma",
-            lambda case: np.sum(case.da * _x_hat(_block_view(case)), axis=0),
-        ),
-        Slip(
-            "relu-missing",
-            "dbeta takes the gradient from before the ReLU: see eq. 5.16.",
-            "dbeta",
-            lambda case: np.sum(case.da, axis=0),
-        ),
+        *_modes.parameter_slips("dgamma", "dbeta", _with_start_statistics, _dy, "eq. 5.1", more=_relu_knobs()),
     ),
 )
 
@@ -1244,19 +750,22 @@ def _folded(case, x, b):
     return _served(_affine(x, case.W, b), case)
 
 
-def _fold_slips():
-    wrong_scales = (
-        ("eps-forgotten", "eps is missing: see what stands under the root of eq. 5.9.", lambda c: c.gamma / np.sqrt(c.running_var)),
-        ("eps-hard-coded", f"eps is not the one that was passed: {USUAL_EPS} seems to be written into the code.", lambda c: c.gamma / np.sqrt(c.running_var + USUAL_EPS)),
-        ("eps-outside-the-root", "eps is added after the root was taken.", lambda c: c.gamma / (np.sqrt(c.running_var) + c.eps)),
-        ("no-root", "This divides by the variance itself: eq. 5.9 has a root.", lambda c: c.gamma / (c.running_var + c.eps)),
-        ("no-root", "This divides by the variance itself: eq. 5.9 has a root, and eps under it.", lambda c: c.gamma / c.running_var),
-        ("gamma-missing", "gamma is missing: see eq. 5.9.", lambda c: 1 / np.sqrt(c.running_var + c.eps)),
-        ("scale-missing", "W came back as it was: the scaling of eq. 5.9 has to go into it.", lambda c: np.ones_like(c.gamma)),
-    )  # fmt: skip
-    for name, message, scale in wrong_scales:
-        yield Slip(name, message, "W2", lambda c, s=scale: c.W * s(c))
-        yield Slip(name, message, "b2", lambda c, s=scale: (c.b - c.running_mean) * s(c) + c.beta)
+def _scale_knobs():
+    """Mistakes of the one number a feature that multiplies; they turn ``scale``."""
+    for knob in _modes.root_knobs("eq. 5.9"):
+        divide = knob.turn["divide"]
+        yield Knob(knob.name, knob.message, {"scale": lambda c, divide=divide: c.gamma / divide(c.running_var, c.eps)})
+    yield Knob("gamma-missing", "gamma is missing: see eq. 5.9.", {"scale": lambda c: _scale(c) / c.gamma})
+    yield Knob(
+        "scale-missing",
+        "Nothing is scaled here: the scaling of eq. 5.9 has to go into the weights and into the bias.",
+        {"scale": lambda c: np.ones_like(c.gamma)},
+    )
+
+
+def _new_bias(case, scale=_scale, b=None, mean=None, beta=lambda c: c.beta):
+    s = scale(case)
+    return (b(case) if b else case.b * s) - (mean(case) if mean else case.running_mean * s) + beta(case)
 
 
 fold_into_affine = Checks(
@@ -1283,24 +792,28 @@ fold_into_affine = Checks(
         ),
     },
     slips=(
-        *_fold_slips(),
-        Slip(
-            "b-not-scaled",
-            "b is not scaled. It is added before the normalization, so the scaling reaches it as well.",
+        *variants("W2", lambda case, scale=_scale: case.W * scale(case), tuple(_scale_knobs())),
+        *variants(
             "b2",
-            lambda c: c.b - c.running_mean * _scale(c) + c.beta,
-        ),
-        Slip(
-            "mean-not-scaled",
-            "The running mean is not scaled. It is subtracted before the scaling of eq. 5.9.",
-            "b2",
-            lambda c: c.b * _scale(c) - c.running_mean + c.beta,
-        ),
-        Slip(
-            "beta-scaled",
-            "beta is scaled as well. It is added after the scaling of eq. 5.9.",
-            "b2",
-            lambda c: (c.b - c.running_mean + c.beta) * _scale(c),
+            _new_bias,
+            (
+                *_scale_knobs(),
+                Knob(
+                    "b-not-scaled",
+                    "b is not scaled. It is added before the normalization, so the scaling reaches it as well.",
+                    {"b": lambda c: c.b},
+                ),
+                Knob(
+                    "mean-not-scaled",
+                    "The running mean is not scaled. It is subtracted before the scaling of eq. 5.9.",
+                    {"mean": lambda c: c.running_mean},
+                ),
+                Knob(
+                    "beta-scaled",
+                    "beta is scaled as well. It is added after the scaling of eq. 5.9.",
+                    {"beta": lambda c: c.beta * _scale(c)},
+                ),
+            ),
         ),
     ),
     factors=lambda case: {"gamma": case.gamma, "sigma": np.sqrt(case.running_var + case.eps)},
@@ -1335,8 +848,8 @@ def _parameters(layer_):
 
 
 def _layer_truth(case):
-    mean, var = _layer_history(case)[2]
-    served = Case(case, running_mean=mean, running_var=var)
+    served = Case(case, **_history(case)[2])
+    mean, var = served.running_mean, served.running_var
     x, x3 = case.x2, case.x3
     return (
         case.gamma,
@@ -1364,23 +877,83 @@ def _dout3(case):
     return case.dout3
 
 
-def _first_batch(view):
-    """The view of the second training step as it would be were the first one's numbers still there."""
-    return lambda case: _training(Case(view(case), x=case.x1))
+def _first_batch(case):
+    """The view of the second training step as it would be were the first batch's numbers still there."""
+    return _training(Case(_layer_training(case), x=case.x1))
 
 
-def _wrong_start(case, start):
-    """Running statistics after both batches from another start."""
-    mean, var = (np.full(case.gamma.shape, float(s)) for s in start)
-    for x in (case.x1, case.x2):
-        mean, var = _updated(case, mean, _mean(x)), _updated(case, var, _kept(x, case.convention))
-    return mean, var
+def _stale(output, message, wrong, name="stale-cache"):
+    return Slip(name, message, output, wrong)
 
 
-_START = "The running average did not begin where the docstring says."
+def _layer_running_slips(output, which, batch):
+    """Mistakes of a running average over the layer's two training batches.
+
+    Args:
+        output: The returned value.
+        which: ``"running_mean"`` or ``"running_var"``.
+        batch: From a case, one batch and a turn of ``keep`` to what the batch says.
+    """
+
+    def model(
+        case,
+        weigh=lambda old, new: (old, new),
+        keep=lambda x, var, eps: var,
+        momentum=None,
+        start=None,
+        batches=slice(2),
+    ):
+        value = np.full(case.gamma.shape, {"running_mean": 0.0, "running_var": 1.0}[which] if start is None else start)
+        old, new = weigh(*_weights(Case(case, momentum=case.momentum if momentum is None else momentum)))
+        for x in (case.x1, case.x2)[batches]:
+            value = old * value + new * batch(case, x, keep)
+        return value
+
+    return variants(
+        output,
+        model,
+        (
+            *_modes.weight_knobs(),
+            *(_modes.kept_knobs() if which == "running_var" else ()),
+            Knob(
+                "momentum-fixed",
+                "It was updated with another momentum than the one that was passed: 0.9, the default.",
+                {"momentum": 0.9},
+            ),
+            Knob(
+                "updated-once",
+                "It knows only one of the two training batches: the first.",
+                {"batches": slice(1)},
+            ),
+            Knob(
+                "starts-again",
+                "It knows only one of the two training batches: it starts again with every call.",
+                {"batches": slice(1, 2)},
+            ),
+            Knob(
+                "wrong-start",
+                "The running average did not begin where the docstring says.",
+                {"start": 1.0 if which == "running_mean" else 0.0},
+            ),
+        ),
+    )
+
+
+def _mean_of(case, x, keep):
+    return _mean(x)
+
+
+def _variance_of(case, x, keep):
+    return keep(x, _kept(x, case.convention), case.eps)
+
+
+def _served_too_early(batches):
+    """Evaluation mode with the running statistics of an earlier time."""
+    return lambda case: _served(case.x3, Case(case, **_history(case)[batches]))
+
 
 BatchNorm = Checks(
-    layer.BatchNorm,
+    layer.lesson.stubs["BatchNorm"],
     draw=_draw_layer,
     truth=_layer_truth,
     call=_run_layer,
@@ -1393,31 +966,40 @@ BatchNorm = Checks(
     ),
     idea="A drawer for gamma, beta and the running statistics, and two switches: training or not, in forward and in backward.",
     terms={
-        "out": _forward_terms(_layer_training, "eq. 5.1"),
-        "dx": _train_dx_terms(_layer_training, _dout2),
-        "dgamma": _parameter_terms(_layer_training, _dout2)[0],
-        "dbeta": _parameter_terms(_layer_training, _dout2)[1],
-        "running_mean": _running_terms(lambda v: v.running_mean, lambda v: v.mean, _layer_training),
-        "running_var": _running_terms(lambda v: v.running_var, lambda v: _kept(v.x, v.convention), _layer_training),
-        "out_eval": _forward_terms(_layer_evaluation, "eq. 5.9"),
+        "out": _modes.forward_terms(_layer_training, "eq. 5.1"),
+        "dx": _modes.train_dx_terms(_layer_training, _dout2),
+        "dgamma": _modes.parameter_terms(_layer_training, _dout2)[0],
+        "dbeta": _modes.parameter_terms(_layer_training, _dout2)[1],
+        "running_mean": _modes.running_terms(lambda v: v.running_mean, lambda v: v.mean, _layer_training),
+        "running_var": _modes.running_terms(lambda v: v.running_var, lambda v: v.kept, _layer_training),
+        "out_eval": _modes.forward_terms(_layer_evaluation, "eq. 5.9"),
         "dx_eval": (
             Term(
                 "direct path",
                 "eq. 5.11",
-                lambda case: case.gamma * case.dout3 / _sigma(_layer_evaluation(case)),
+                lambda case: case.gamma * case.dout3 / _modes.sigma(_layer_evaluation(case)),
             ),
         ),
-        "dgamma_eval": _parameter_terms(_layer_evaluation, _dout3)[0],
-        "dbeta_eval": _parameter_terms(_layer_evaluation, _dout3)[1],
+        "dgamma_eval": _modes.parameter_terms(_layer_evaluation, _dout3)[0],
+        "dbeta_eval": _modes.parameter_terms(_layer_evaluation, _dout3)[1],
     },
     slips=(
-        *_forward_slips("out", _layer_training, training=True),
+        *_modes.forward_slips("out", _layer_training, "eq. 5.1", training=True),
+        Slip(
+            "start-statistics-in-training",
+            "The running statistics of the very start were used to normalize. In training mode the batch is normalized with "
+            "its own.",
+            "out",
+            lambda case: case.gamma * case.x2 / np.sqrt(1 + case.eps) + case.beta,
+        ),
         Slip(
             "gradients-added-up",
             "dgamma is the sum over both calls of backward. It should be that of the last call only.",
             "dgamma",
-            lambda case: np.sum(case.dout1 * _x_hat(_first_batch(_layer_training)(case)), axis=0)
-            + np.sum(case.dout2 * _x_hat(_layer_training(case)), axis=0),
+            lambda case: (
+                np.sum(case.dout1 * _modes.x_hat(_first_batch(case)), axis=0)
+                + np.sum(case.dout2 * _modes.x_hat(_layer_training(case)), axis=0)
+            ),
         ),
         Slip(
             "gradients-added-up",
@@ -1425,157 +1007,79 @@ BatchNorm = Checks(
             "dbeta",
             lambda case: case.dout1.sum(axis=0) + case.dout2.sum(axis=0),
         ),
-        Slip(
-            "stale-cache",
-            "backward uses the numbers of the first forward. Each forward has to replace what the one before stored.",
+        _stale(
             "dx",
-            lambda case: _train_dx(_first_batch(_layer_training)(case), case.dout2),
+            "backward uses the numbers of the first forward. Each forward has to replace what the one before stored.",
+            lambda case: _modes.train_dx(_first_batch(case), case.dout2),
         ),
-        Slip(
-            "stale-gradient",
-            "dgamma is still that of the first call of backward.",
+        _stale(
             "dgamma",
-            lambda case: np.sum(case.dout1 * _x_hat(_first_batch(_layer_training)(case)), axis=0),
-        ),
-        Slip(
+            "dgamma is still that of the first call of backward.",
+            lambda case: np.sum(case.dout1 * _modes.x_hat(_first_batch(case)), axis=0),
             "stale-gradient",
-            "dbeta is still that of the first call of backward.",
+        ),
+        _stale(
             "dbeta",
+            "dbeta is still that of the first call of backward.",
             lambda case: case.dout1.sum(axis=0),
+            "stale-gradient",
         ),
-        *_train_dx_slips("dx", _layer_training, _dout2),
-        *_parameter_slips("dgamma", "dbeta", _layer_training, _dout2),
-        Slip(
-            "momentum-reversed",
-            "The old average and the new batch have each other's weight: is the convention passed on?",
-            "running_mean",
-            lambda case: _layer_history(Case(case, momentum=1 - case.momentum))[2][0],
-        ),
-        Slip(
-            "never-updated",
-            "The running mean is still what it was at the start: forward must store the new one.",
-            "running_mean",
-            lambda case: np.zeros_like(case.gamma),
-        ),
-        Slip(
-            "updated-once",
-            "The running mean knows only one of the two training batches: the first.",
-            "running_mean",
-            lambda case: _layer_history(case)[1][0],
-        ),
-        Slip(
-            "updated-once",
-            "The running mean knows only one of the two training batches: it starts again with every call.",
-            "running_mean",
-            lambda case: _updated(case, np.zeros_like(case.gamma), _mean(case.x2)),
-        ),
-        Slip(
-            "average-replaced",
-            "The running mean is that of the last batch alone: what was known before is lost.",
-            "running_mean",
-            lambda case: _mean(case.x2),
-        ),
-        Slip("wrong-start", _START, "running_mean", lambda case: _wrong_start(case, (1, 1))[0]),
-        Slip("wrong-start", _START, "running_var", lambda case: _wrong_start(case, (0, 0))[1]),
-        Slip(
-            "biased-for-unbiased",
-            "The biased variance (divided by N) was kept. This is the convention that keeps the unbiased one: see eq. 5.6.",
-            "running_var",
-            lambda case: _layer_variance(case, lambda x: x.var(axis=0)),
-        ),
-        Slip(
-            "unbiased-for-biased",
-            "The unbiased variance (divided by N - 1) was kept. This is the convention that keeps the biased one: see eq. 5.1.",
-            "running_var",
-            lambda case: _layer_variance(case, lambda x: x.var(axis=0, ddof=1)),
-        ),
-        Slip(
-            "std-kept",
-            "A standard deviation went into the running variance. Average variances, and take the root when you use them.",
-            "running_var",
-            lambda case: _layer_variance(case, lambda x: np.sqrt(_kept(x, case.convention))),
-        ),
-        Slip(
-            "eps-kept",
-            "eps went into the running variance. It is added when the variance is used: added here too, it counts twice.",
-            "running_var",
-            lambda case: _layer_variance(case, lambda x: _kept(x, case.convention) + case.eps),
-        ),
-        Slip(
-            "never-updated",
-            "The running variance is still what it was at the start: forward must store the new one.",
-            "running_var",
-            lambda case: np.ones_like(case.gamma),
-        ),
-        Slip(
-            "momentum-reversed",
-            "The old average and the new batch have each other's weight: is the convention passed on?",
-            "running_var",
-            lambda case: _layer_history(Case(case, momentum=1 - case.momentum))[2][1],
-        ),
-        *_forward_slips("out_eval", _layer_evaluation, training=False),
-        Slip(
-            "stale-running-statistics",
+        *_modes.train_dx_slips("dx", _layer_training, _dout2, more=_modes.running_in_training()),
+        *_modes.parameter_slips("dgamma", "dbeta", _layer_training, _dout2, "eq. 5.1"),
+        *_layer_running_slips("running_mean", "running_mean", _mean_of),
+        *_layer_running_slips("running_var", "running_var", _variance_of),
+        *_modes.forward_slips("out_eval", _layer_evaluation, "eq. 5.9", training=False),
+        _stale(
+            "out_eval",
             "Evaluation mode uses running statistics from before the last training batch.",
-            "out_eval",
-            lambda case: _served(case.x3, Case(case, **dict(zip(("running_mean", "running_var"), _layer_history(case)[1], strict=True)))),
-        ),
-        Slip(
+            _served_too_early(1),
             "stale-running-statistics",
-            "Evaluation mode uses the running statistics of the very start: is the new pair stored?",
+        ),
+        _stale(
             "out_eval",
-            lambda case: _served(case.x3, Case(case, **dict(zip(("running_mean", "running_var"), _layer_history(case)[0], strict=True)))),
+            "Evaluation mode uses the running statistics of the very start: is the new pair stored?",
+            _served_too_early(0),
+            "start-statistics-in-evaluation",
         ),
-        Slip(
-            "stale-cache",
-            "After a forward in evaluation mode, backward still uses the numbers of the training batch before it.",
+        _stale(
             "dx_eval",
-            lambda case: _train_dx(_layer_training(case), case.dout3),
+            "After a forward in evaluation mode, backward still uses the numbers of the training batch before it.",
+            lambda case: _modes.train_dx(_layer_training(case), case.dout3),
         ),
-        *_eval_dx_slips("dx_eval", _layer_evaluation, _dout3),
-        *_eval_parameter_slips("dgamma_eval", "dbeta_eval", _layer_evaluation, _dout3),
-        Slip(
-            "stale-cache",
+        *_modes.eval_dx_slips("dx_eval", _layer_evaluation, _dout3),
+        _stale(
+            "dgamma_eval",
             "In evaluation mode dgamma still uses the x_hat of the training batch before it.",
-            "dgamma_eval",
-            lambda case: np.sum(case.dout3 * _x_hat(_layer_training(case)), axis=0),
+            lambda case: np.sum(case.dout3 * _modes.x_hat(_layer_training(case)), axis=0),
         ),
-        Slip(
-            "stale-gradient",
+        _stale(
+            "dgamma_eval",
             "backward in evaluation mode left dgamma as it was after the training batch.",
-            "dgamma_eval",
-            lambda case: np.sum(case.dout2 * _x_hat(_layer_training(case)), axis=0),
-        ),
-        Slip(
+            lambda case: np.sum(case.dout2 * _modes.x_hat(_layer_training(case)), axis=0),
             "stale-gradient",
-            "backward in evaluation mode left dbeta as it was after the training batch.",
-            "dbeta_eval",
-            lambda case: case.dout2.sum(axis=0),
         ),
+        _stale(
+            "dbeta_eval",
+            "backward in evaluation mode left dbeta as it was after the training batch.",
+            lambda case: case.dout2.sum(axis=0),
+            "stale-gradient",
+        ),
+        *_modes.parameter_slips("dgamma_eval", "dbeta_eval", _layer_evaluation, _dout3, "eq. 5.9"),
         Slip(
             "updated-in-evaluation",
             "Evaluation mode changed the running mean. Serving must not teach: update in training mode only.",
             "running_mean_after",
-            lambda case: _updated(case, _layer_history(case)[2][0], _mean(case.x3)),
+            lambda case: _updated(case, _history(case)[2]["running_mean"], _mean(case.x3)),
         ),
         Slip(
             "updated-in-evaluation",
             "Evaluation mode changed the running variance. Serving must not teach: update in training mode only.",
             "running_var_after",
-            lambda case: _updated(case, _layer_history(case)[2][1], _kept(case.x3, case.convention)),
+            lambda case: _updated(case, _history(case)[2]["running_var"], _kept(case.x3, case.convention)),
         ),
     ),
-    factors=_norm_factors(_layer_training),
-)  # fmt: skip
-
-
-def _layer_variance(case, kept):
-    """The layer's running variance when ``kept`` is taken from each batch."""
-    var = np.ones(case.gamma.shape)
-    for x in (case.x1, case.x2):
-        var = _updated(case, var, kept(x))
-    return var
-
+    factors=_modes.factors(_layer_training),
+)
 
 # -- quizzes
 

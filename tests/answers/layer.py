@@ -301,8 +301,11 @@ for l in range(D):
 return dx, [float(sum(dout[:, l] * x_hat[:, l])) for l in range(D)], [float(sum(dout[:, l])) for l in range(D)]
 """
 )
-OBJECT_CACHE = "class Kept:\n    pass\n" + TRAIN + body(
-    """
+OBJECT_CACHE = (
+    "class Kept:\n    pass\n"
+    + TRAIN
+    + body(
+        """
 kept = Kept()
 kept.x_hat = (x - x.mean(0)) / np.sqrt(np.var(x, 0) + eps)
 kept.gamma, kept.sigma = gamma, np.sqrt(np.var(x, 0) + eps)
@@ -310,6 +313,7 @@ new_mean = update_running(running_mean, x.mean(0), momentum, convention)
 new_var = update_running(running_var, kept_variance(x, convention), momentum, convention)
 return kept.x_hat * gamma + beta, new_mean, new_var, kept
 """
+    )
 )
 OBJECT_BACKWARD = "def batchnorm_train_backward(dout, cache):\n" + body(
     """
@@ -465,9 +469,12 @@ RIGHT = {
             "dmu = -h.sum(axis=0) / sigma + dvar * np.sum(-2 * xc, axis=0)",
         ),
         "rows": train() + train_back(dgamma="(dout * x_hat).sum(axis=0, keepdims=True)", dbeta="dout.sum(0)[None]"),
-        "in the learner's own copy": train() + train_back(dx="dx", before="dx = h.copy()\ndx -= h.mean(axis=0)\n"
-            "dx -= x_hat * (h * x_hat).mean(axis=0)\ndx /= sigma"),
-        "Jacobian by einsum": train() + train_back(
+        "in the learner's own copy": train()
+        + train_back(
+            dx="dx", before="dx = h.copy()\ndx -= h.mean(axis=0)\ndx -= x_hat * (h * x_hat).mean(axis=0)\ndx /= sigma"
+        ),
+        "Jacobian by einsum": train()
+        + train_back(
             dx='np.einsum("kl,kil->il", h / sigma, np.eye(N)[:, :, None] - (1 + x_hat[:, None] * x_hat[None]) / N)'
         ),
     },
@@ -496,7 +503,9 @@ return out, None
         ),
         "rows": eval_pair(dgamma="np.sum(dout * x_hat, axis=0, keepdims=True)", dbeta="np.sum(dout, 0)[None]"),
         "everything again": EVAL
-        + body("return gamma * (x - running_mean) / (running_var + eps) ** 0.5 + beta, (x, gamma, running_mean, running_var, eps)")
+        + body(
+            "return gamma * (x - running_mean) / (running_var + eps) ** 0.5 + beta, (x, gamma, running_mean, running_var, eps)"
+        )
         + function(
             "batchnorm_eval_backward(dout, cache)",
             "x, gamma, m, v, eps = cache",
@@ -519,10 +528,10 @@ return out, None
         ),
     },
     "affine_backward": {
-        "products": affine("dx = np.dot(dh, W.T)", "dW = np.dot(x.T, dh)", "db = np.sum(dh, axis=0)", "return dx, dW, db"),
-        "einsum": affine(
-            'return np.einsum("ij,dj->id", dh, W), np.einsum("id,ij->dj", x, dh), np.einsum("ij->j", dh)'
+        "products": affine(
+            "dx = np.dot(dh, W.T)", "dW = np.dot(x.T, dh)", "db = np.sum(dh, axis=0)", "return dx, dW, db"
         ),
+        "einsum": affine('return np.einsum("ij,dj->id", dh, W), np.einsum("id,ij->dj", x, dh), np.einsum("ij->j", dh)'),
         "loops": affine(
             "dx, dW, db = np.zeros(x.shape), np.zeros(W.shape), np.zeros((1, W.shape[1]))",
             "for i in range(len(x)):",
@@ -572,7 +581,9 @@ return np.maximum(0, y), {"x": x, "W": W, "y": y, "norm": cache}
             'dx, dW, db = affine_backward(dh, cache["x"], cache["W"])',
             "return [dx, dW, db, dgamma, dbeta]",
         ),
-        "einsum": block(dx='np.einsum("nh,dh->nd", dh, W)', dW='np.einsum("nd,nh->dh", x, dh)', db="np.ones(len(x)) @ dh"),
+        "einsum": block(
+            dx='np.einsum("nh,dh->nd", dh, W)', dW='np.einsum("nd,nh->dh", x, dh)', db="np.ones(len(x)) @ dh"
+        ),
         "rows": block(db="dh.sum(axis=0, keepdims=True)", dgamma="(dy * x_hat).sum(axis=0)[None]"),
     },
     "fold_into_affine": {
@@ -614,13 +625,13 @@ return W2, b2
 
 AXIS1 = "x.mean(axis=1, keepdims=True)"
 WRONG_TRAIN_OUT = {
-    "ddof": ("unbiased-in-forward", train(var="x.var(axis=0, ddof=1)", kept="x.var(axis=0, ddof=int(convention != 'cs231n'))")),
+    "ddof": ("bessel", train(var="x.var(axis=0, ddof=1)", kept="x.var(axis=0, ddof=int(convention != 'cs231n'))")),
     "eps outside": ("eps-outside-the-root", train(sigma="np.sqrt(var) + eps")),
-    "eps forgotten": ("eps-forgotten", train(sigma="np.sqrt(var)")),
-    "eps hard-coded": ("eps-hard-coded", train(sigma="np.sqrt(var + 1e-5)")),
+    "eps forgotten": ("eps-missing", train(sigma="np.sqrt(var)")),
+    "eps hard-coded": ("eps-fixed", train(sigma="np.sqrt(var + 1e-5)")),
     "no root": ("no-root", train(sigma="var + eps")),
-    "no root, no eps": ("no-root", train(sigma="var")),
-    "squared": (None, train(sigma="(var + eps) ** 2")),
+    "no root, no eps": ("no-root-no-eps", train(sigma="var")),
+    "squared": ("squared-for-root", train(sigma="(var + eps) ** 2")),
     "running statistics": (
         "running-statistics-in-training",
         train(x_hat="(x - running_mean) / np.sqrt(running_var + eps)"),
@@ -629,20 +640,27 @@ WRONG_TRAIN_OUT = {
         "updated-running-statistics-in-training",
         train(out="gamma * (x - new_mean) / np.sqrt(new_var + eps) + beta"),
     ),
-    "mixed": ("statistics-mixed", train(x_hat="(x - mu) / np.sqrt(running_var + eps)")),
+    "mixed": ("variance-of-the-other-mode", train(x_hat="(x - mu) / np.sqrt(running_var + eps)")),
     "wrong axis": ("wrong-axis", train(x_hat=f"(x - {AXIS1}) / np.sqrt(x.var(axis=1, keepdims=True) + eps)")),
     "no axis": ("no-axis", train(x_hat="(x - x.mean()) / np.sqrt(x.var() + eps)")),
     "E[x^2] - E[x]^2": (
-        "variance-by-subtraction",
+        "one-pass-variance",
         train(var="np.mean(x ** 2, axis=0) - np.mean(x, axis=0) ** 2"),
     ),
-    "gamma missing": ("scaled-part-over-gamma", train(out="x_hat + beta")),
-    "beta missing": ("shift-missing", train(out="gamma * x_hat")),
+    "gamma missing": ("gamma-missing", train(out="x_hat + beta")),
+    "beta missing": ("beta-missing", train(out="gamma * x_hat")),
     "gamma and beta exchanged": ("gamma-and-beta-exchanged", train(out="beta * x_hat + gamma")),
     "mean not subtracted": ("mean-not-subtracted", train(x_hat="x / sigma")),
-    "sign of beta": ("shift-sign", train(out="gamma * x_hat - beta")),
+    "sign of beta": ("beta-sign", train(out="gamma * x_hat - beta")),
 }
 WRONG_RUNNING = {
+    "two: reversed and std": (
+        "momentum-reversed",
+        train(
+            kept="x.std(axis=0, ddof=int(convention == 'pytorch'))", new_var="keep * kept + (1 - keep) * running_var"
+        ),
+    ),
+    "two: eps and gamma": ("eps-missing", train(sigma="np.sqrt(var)", out="x_hat + beta")),
     "momentum reversed": ("momentum-reversed", train(keep='momentum if convention == "pytorch" else 1 - momentum')),
     "one convention only": ("momentum-reversed", train(keep="momentum")),
     "never updated": ("never-updated", train(new_mean="running_mean.copy()", new_var="running_var.copy()")),
@@ -653,17 +671,18 @@ WRONG_RUNNING = {
     "unbiased always": ("unbiased-for-biased", train(kept="x.var(axis=0, ddof=1)")),
     "exchanged": ("variances-exchanged", train(kept='x.var(axis=0, ddof=int(convention == "cs231n"))')),
     "std": ("std-kept", train(kept="x.std(axis=0, ddof=int(convention == 'pytorch'))")),
-    "sigma": ("std-kept", train(kept="sigma")),
+    "sigma": ("sigma-kept", train(kept="sigma")),
     "eps folded in": ("eps-kept", train(kept="x.var(axis=0, ddof=int(convention == 'pytorch')) + eps")),
     "old average missing": ("old-average-missing", train(new_mean="(1 - keep) * mu")),
-    "no weight of the new": (None, train(new_mean="keep * running_mean + mu")),
+    "no weight of the new": ("new-weight-missing", train(new_mean="keep * running_mean + mu")),
     "old ones returned": ("never-updated", train(returns="out, running_mean, running_var, cache")),
     "order": ("swapped", train(returns="out, new_var, new_mean, cache")),
     "cache forgotten": ("wrong-count", train(returns="out, new_mean, new_var")),
     "in place": (
         "input-changed",
         train(returns="out, running_mean, running_var, cache").replace(
-            "    return", "    running_mean *= keep\n    running_mean += (1 - keep) * mu\n    running_var[:] = new_var\n    return"
+            "    return",
+            "    running_mean *= keep\n    running_mean += (1 - keep) * mu\n    running_var[:] = new_var\n    return",
         ),
     ),
     "batch changed in place": ("input-changed", train(x_hat="np.divide(np.subtract(x, mu, out=x), sigma)", kept="var")),
@@ -690,18 +709,18 @@ WRONG = {
             ),
         ),
         "new batch without its weight": (
-            None,
+            "new-weight-missing",
             update('a = momentum if convention == "cs231n" else 1 - momentum', "return a * running + batch"),
         ),
         "old average without its weight": (
-            None,
+            "old-weight-missing",
             update('a = momentum if convention == "cs231n" else 1 - momentum', "return running + (1 - a) * batch"),
         ),
         "sign": (
             "new-batch-sign",
             update('a = momentum if convention == "cs231n" else 1 - momentum', "return a * running - (1 - a) * batch"),
         ),
-        "plain mean": (None, update("return (running + batch) / 2")),
+        "plain mean": ("momentum-ignored", update("return (running + batch) / 2")),
         "no return": ("returned-none", update("momentum * running + (1 - momentum) * batch")),
     },
     "kept_variance": {
@@ -713,7 +732,7 @@ WRONG = {
         "no axis": ("wrong-shape", variance("return x.var()")),
         "wrong axis": ("wrong-shape", variance('return x.var(axis=1, ddof=int(convention == "pytorch"))')),
         "E[x^2] - E[x]^2": (
-            "variance-by-subtraction",
+            "one-pass-variance",
             variance(
                 "var = np.mean(x ** 2, axis=0) - np.mean(x, axis=0) ** 2",
                 'return var * len(x) / (len(x) - 1) if convention == "pytorch" else var',
@@ -723,7 +742,7 @@ WRONG = {
             "input-changed",
             variance("x -= x.mean(axis=0)", 'return (x ** 2).sum(axis=0) / (len(x) - (convention == "pytorch"))'),
         ),
-        "around zero": (None, variance('return (x ** 2).sum(axis=0) / (len(x) - (convention == "pytorch"))')),
+        "around zero": ("mean-not-subtracted", variance('return (x ** 2).sum(axis=0) / (len(x) - (convention == "pytorch"))')),
     },
     "batchnorm_train_forward": WRONG_TRAIN_OUT | WRONG_RUNNING,
     "batchnorm_train_backward": {
@@ -774,7 +793,7 @@ WRONG = {
             train() + train_back(dx="(h - h.mean(axis=0) - x_hat * (h * x_hat).mean(axis=0)) / sigma ** 2"),
         ),
         "xc for x_hat": (
-            None,
+            "path-through-the-variance-times-sigma^2",
             train_pair(dx="(h - h.mean(axis=0) - xc * (h * xc).mean(axis=0)) / sigma"),
         ),
         "x for x_hat": (
@@ -782,7 +801,7 @@ WRONG = {
             train_pair(dx="(h - h.mean(axis=0) - x * (h * x).mean(axis=0)) / sigma"),
         ),
         "exponent": (
-            None,
+            "path-through-the-variance-times-sigma^2",
             train_pair(
                 dx="h / sigma + dvar * 2 * xc / N - h.sum(axis=0) / sigma / N",
                 before="dvar = (h * xc).sum(axis=0) * -0.5 / sigma",
@@ -807,12 +826,12 @@ WRONG = {
             train() + train_back(dx="h / sigma - (h / sigma).mean() - x_hat * (h * x_hat / sigma).mean()"),
         ),
         "eps dropped": (
-            "eps-forgotten",
+            "eps-missing",
             train_pair(before="sigma = np.sqrt(var)\nx_hat = xc / sigma"),
         ),
-        "eps dropped in one division": ("eps-forgotten", train_pair(before="sigma = np.sqrt(var)")),
+        "eps dropped in one division": ("eps-missing-in-the-division", train_pair(before="sigma = np.sqrt(var)")),
         "eps hard-coded": (
-            "eps-hard-coded",
+            "eps-fixed",
             train_pair(before="sigma = np.sqrt(var + 1e-5)\nx_hat = xc / sigma"),
         ),
         "running statistics": (
@@ -823,8 +842,15 @@ WRONG = {
             "evaluation-gradient-in-training",
             train_pair(dx="h / np.sqrt(running_var + eps)"),
         ),
-        "dbeta mean": ("sum-over-the-batch-over-N", train() + train_back(dbeta="dout.mean(axis=0)")),
-        "dgamma mean": ("sum-over-the-batch-over-N", train() + train_back(dgamma="(dout * x_hat).mean(axis=0)")),
+        "two: eps and a path": (
+            "path-through-the-mean-missing",
+            train_pair(
+                before="sigma = np.sqrt(var)\nx_hat = xc / sigma", dx="(h - x_hat * (h * x_hat).mean(axis=0)) / sigma"
+            ),
+        ),
+        "two: mean and gamma": ("mean-for-sum", train() + train_back(dgamma="(h * x_hat).mean(axis=0)")),
+        "dbeta mean": ("mean-for-sum", train() + train_back(dbeta="dout.mean(axis=0)")),
+        "dgamma mean": ("mean-for-sum", train() + train_back(dgamma="(dout * x_hat).mean(axis=0)")),
         "dgamma with x": ("dgamma-with-x", train() + train_back(dgamma="(dout * x).sum(axis=0)")),
         "dgamma with xc": ("dgamma-with-centred-x", train_pair(dgamma="(dout * xc).sum(axis=0)")),
         "dgamma with gamma": ("dgamma-contains-gamma", train() + train_back(dgamma="(h * x_hat).sum(axis=0)")),
@@ -842,15 +868,15 @@ WRONG = {
             "batch-statistics-in-evaluation",
             eval_pair(sigma="np.sqrt(x.var(axis=0) + eps)", x_hat="(x - x.mean(axis=0)) / sigma"),
         ),
-        "batch mean": ("statistics-mixed", eval_pair(x_hat="(x - x.mean(axis=0)) / sigma")),
-        "batch variance": ("statistics-mixed", eval_pair(sigma="np.sqrt(x.var(axis=0) + eps)")),
-        "eps forgotten": ("eps-forgotten", eval_pair(sigma="np.sqrt(running_var)")),
+        "batch mean": ("mean-of-the-other-mode", eval_pair(x_hat="(x - x.mean(axis=0)) / sigma")),
+        "batch variance": ("variance-of-the-other-mode", eval_pair(sigma="np.sqrt(x.var(axis=0) + eps)")),
+        "eps forgotten": ("eps-missing", eval_pair(sigma="np.sqrt(running_var)")),
         "eps outside": ("eps-outside-the-root", eval_pair(sigma="np.sqrt(running_var) + eps")),
-        "eps hard-coded": ("eps-hard-coded", eval_pair(sigma="np.sqrt(running_var + 1e-5)")),
+        "eps hard-coded": ("eps-fixed", eval_pair(sigma="np.sqrt(running_var + 1e-5)")),
         "variance taken for std": ("no-root", eval_pair(sigma="running_var + eps")),
-        "variance taken for std, no eps": ("no-root", eval_pair(sigma="running_var")),
-        "gamma missing": ("scaled-part-over-gamma", eval_pair(out="x_hat + beta")),
-        "beta missing": ("shift-missing", eval_pair(out="gamma * x_hat")),
+        "variance taken for std, no eps": ("no-root-no-eps", eval_pair(sigma="running_var")),
+        "gamma missing": ("gamma-missing", eval_pair(out="x_hat + beta")),
+        "beta missing": ("beta-missing", eval_pair(out="gamma * x_hat")),
         "mean not subtracted": ("mean-not-subtracted", eval_pair(x_hat="x / sigma")),
         "exchanged": ("gamma-and-beta-exchanged", eval_pair(out="beta * x_hat + gamma")),
         "one value": (
@@ -866,7 +892,7 @@ WRONG = {
             eval_pair(dx="(h - h.mean(axis=0) - x_hat * (h * x_hat).mean(axis=0)) / sigma"),
         ),
         "training gradient, batch statistics": (
-            "training-gradient-in-evaluation",
+            "training-gradient-with-batch-statistics",
             eval_pair(
                 forward=False,
                 sigma="np.sqrt(x.var(axis=0) + eps)",
@@ -879,9 +905,9 @@ WRONG = {
             "batch-variance-in-evaluation",
             eval_pair(forward=False, sigma="np.sqrt(x.var(axis=0) + eps)", x_hat="x_hat"),
         ),
-        "eps forgotten": ("eps-forgotten", eval_pair(forward=False, sigma="np.sqrt(running_var)", x_hat="x_hat")),
+        "eps forgotten": ("eps-missing", eval_pair(forward=False, sigma="np.sqrt(running_var)", x_hat="x_hat")),
         "eps hard-coded": (
-            "eps-hard-coded",
+            "eps-fixed",
             eval_pair(forward=False, sigma="np.sqrt(running_var + 1e-5)", x_hat="x_hat"),
         ),
         "eps outside": (
@@ -889,26 +915,27 @@ WRONG = {
             eval_pair(forward=False, sigma="np.sqrt(running_var) + eps", x_hat="x_hat"),
         ),
         "no root": ("no-root", eval_pair(forward=False, sigma="running_var + eps", x_hat="x_hat")),
-        "gamma missing": ("direct-path-over-gamma", eval_pair(dx="dout / sigma")),
+        "gamma missing": ("gamma-missing", eval_pair(dx="dout / sigma")),
         "sigma missing": ("direct-path-times-sigma", eval_pair(dx="gamma * dout")),
         "over N": ("direct-path-over-N", eval_pair(dx="gamma * dout / sigma / len(dout)")),
         "dgamma with batch statistics": (
-            "dgamma-with-batch-statistics",
+            "statistics-of-the-other-mode",
             eval_pair(dgamma="(dout * (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + eps)).sum(axis=0)"),
         ),
         "dgamma with x": ("dgamma-with-x", eval_pair(dgamma="(dout * x).sum(axis=0)")),
-        "dgamma mean": ("sum-over-the-batch-over-N", eval_pair(dgamma="(dout * x_hat).mean(axis=0)")),
+        "dgamma mean": ("mean-for-sum", eval_pair(dgamma="(dout * x_hat).mean(axis=0)")),
         "dgamma with gamma": ("dgamma-contains-gamma", eval_pair(dgamma="(h * x_hat).sum(axis=0)")),
-        "dbeta mean": ("sum-over-the-batch-over-N", eval_pair(dbeta="dout.mean(axis=0)")),
+        "dbeta mean": ("mean-for-sum", eval_pair(dbeta="dout.mean(axis=0)")),
         "dbeta with gamma": ("dbeta-contains-gamma", eval_pair(dbeta="h.sum(axis=0)")),
-        "no parameters learn": (None, eval_pair(dgamma="0 * gamma", dbeta="0 * gamma")),
+        "no parameters learn": ("dgamma-zero", eval_pair(dgamma="0 * gamma", dbeta="0 * gamma")),
     },
     "undo_normalization": {
-        "std": ("eps-forgotten", undo("return x.std(axis=0), x.mean(axis=0)")),
+        "ddof and no eps": ("bessel", undo("return x.std(axis=0, ddof=1), x.mean(axis=0)")),
+        "std": ("eps-missing", undo("return x.std(axis=0), x.mean(axis=0)")),
         "eps outside": ("eps-outside-the-root", undo("return x.std(axis=0) + eps, x.mean(axis=0)")),
         "variance": ("no-root", undo("return x.var(axis=0) + eps, x.mean(axis=0)")),
-        "plain variance": ("no-root", undo("return x.var(axis=0), x.mean(axis=0)")),
-        "ddof": ("unbiased-in-forward", undo("return np.sqrt(x.var(axis=0, ddof=1) + eps), x.mean(axis=0)")),
+        "plain variance": ("no-root-no-eps", undo("return x.var(axis=0), x.mean(axis=0)")),
+        "ddof": ("bessel", undo("return np.sqrt(x.var(axis=0, ddof=1) + eps), x.mean(axis=0)")),
         "inverse": ("gamma-inverted", undo("return 1 / np.sqrt(x.var(axis=0) + eps), x.mean(axis=0)")),
         "swapped": ("swapped", undo("return x.mean(axis=0), np.sqrt(x.var(axis=0) + eps)")),
         "minus the mean": ("beta-sign", undo("return np.sqrt(x.var(axis=0) + eps), -x.mean(axis=0)")),
@@ -945,13 +972,13 @@ WRONG = {
         "no ReLU": ("relu-missing", block(a="y")),
         "ReLU first": ("relu-before-normalization", block(h="np.maximum(x @ W + b, 0)", a="y")),
         "no normalization": ("normalization-missing", block(a="np.maximum(h, 0)")),
-        "eps forgotten": ("eps-forgotten", block(sigma="h.std(axis=0)")),
+        "eps forgotten": ("eps-missing", block(sigma="h.std(axis=0)")),
         "eps outside": ("eps-outside-the-root", block(sigma="h.std(axis=0) + eps")),
-        "ddof": ("unbiased-in-forward", block(sigma="np.sqrt(h.var(axis=0, ddof=1) + eps)")),
+        "ddof": ("bessel", block(sigma="np.sqrt(h.var(axis=0, ddof=1) + eps)")),
         "no root": ("no-root", block(sigma="h.var(axis=0) + eps")),
         "gamma missing": ("gamma-missing", block(y="x_hat + beta")),
         "beta missing": ("beta-missing", block(y="gamma * x_hat")),
-        "both missing": ("gamma-and-beta-missing", block(y="x_hat")),
+        "both missing": ("gamma-missing", block(y="x_hat")),
         "wrong axis": (
             "wrong-axis",
             block(mu="h.mean(axis=1, keepdims=True)", sigma="np.sqrt(h.var(axis=1, keepdims=True) + eps)"),
@@ -968,7 +995,7 @@ WRONG = {
         "sums": ("path-through-the-mean-times-N", block(dh=DX_SUMS.replace("h.", "g.").replace("(h", "(g"))),
         "diagonal": ("only-the-diagonal", block(dh="g * (1 - 1 / len(x) - x_hat ** 2 / len(x)) / sigma")),
         "eps forgotten": (
-            "eps-forgotten",
+            "eps-missing-in-the-division",
             block(dh="(g - g.mean(axis=0) - x_hat * (g * x_hat).mean(axis=0)) / h.std(axis=0)"),
         ),
         "db of dy": ("db-skips-the-normalization", block(db="dy.sum(axis=0)")),
@@ -983,11 +1010,11 @@ WRONG = {
         "swapped": ("swapped", block(dgamma="dy.sum(axis=0)", dbeta="(dy * x_hat).sum(axis=0)")),
     },
     "fold_into_affine": {
-        "eps forgotten": ("eps-forgotten", fold("gamma / np.sqrt(running_var)")),
-        "eps hard-coded": ("eps-hard-coded", fold("gamma / np.sqrt(running_var + 1e-5)")),
+        "eps forgotten": ("eps-missing", fold("gamma / np.sqrt(running_var)")),
+        "eps hard-coded": ("eps-fixed", fold("gamma / np.sqrt(running_var + 1e-5)")),
         "eps outside": ("eps-outside-the-root", fold("gamma / (np.sqrt(running_var) + eps)")),
         "no root": ("no-root", fold("gamma / (running_var + eps)")),
-        "variance as std": ("no-root", fold("gamma / running_var")),
+        "variance as std": ("no-root-no-eps", fold("gamma / running_var")),
         "gamma missing": ("gamma-missing", fold("1 / np.sqrt(running_var + eps)")),
         "W untouched": ("scale-missing", fold(W2="W.copy()")),
         "rows scaled": ("raises-ValueError", fold(W2="s[:, None] * W")),
@@ -1011,28 +1038,28 @@ WRONG = {
             ),
         ),
         "always training": ("batch-statistics-in-evaluation", layer(mode="training = self.trained = True")),
-        "always evaluation": ("running-statistics-in-training", layer(mode="training = self.trained = False")),
-        "modes exchanged": (None, layer(mode="training = self.trained = not training")),
-        "training gradient always": (None, layer(pick="back = batchnorm_train_backward", mode="self.trained = True")),
+        "always evaluation": ("start-statistics-in-training", layer(mode="training = self.trained = False")),
+        "modes exchanged": ("start-statistics-in-training", layer(mode="training = self.trained = not training")),
+        "training gradient always": ("training-gradient-in-evaluation", layer(pick="back = batchnorm_train_backward", mode="self.trained = True")),
         "evaluation gradient always": (
             "path-through-the-mean-missing",
             layer(pick="back = batchnorm_eval_backward"),
         ),
         "statistics not stored": ("never-updated", layer(store="pass")),
         "only the mean stored": ("never-updated", layer(store="self.running_mean = new_mean")),
-        "starts again": ("updated-once", layer(trains="notes0 = np.zeros(len(self.gamma)), np.ones(len(self.gamma))\n        if training:").replace(
+        "starts again": ("starts-again", layer(trains="notes0 = np.zeros(len(self.gamma)), np.ones(len(self.gamma))\n        if training:").replace(
             "x, self.gamma, self.beta, *notes, self.momentum", "x, self.gamma, self.beta, *notes0, self.momentum")),
         "starts at ones": ("wrong-start", layer(start="np.ones(len(gamma)), np.ones(len(gamma))")),
         "variance starts at zeros": ("wrong-start", layer(start="np.zeros(len(gamma)), np.zeros(len(gamma))")),
         "convention ignored": ("momentum-reversed", layer(settings='momentum, eps, "cs231n"')),
-        "momentum ignored": (None, layer(settings="0.9, eps, convention")),
-        "eps ignored": ("eps-hard-coded", layer(settings="momentum, 1e-5, convention")),
-        "another default": (None, layer(head='def __init__(self, gamma, beta, momentum=0.1, eps=1e-5, convention="cs231n"):')),
+        "momentum ignored": ("momentum-fixed", layer(settings="0.9, eps, convention")),
+        "eps ignored": ("eps-fixed", layer(settings="momentum, 1e-5, convention")),
+        "another default": ("momentum-reversed", layer(head='def __init__(self, gamma, beta, momentum=0.1, eps=1e-5, convention="cs231n"):')),
         "gradients added up": (
             "gradients-added-up",
             layer(gradients="self.dgamma, self.dbeta = self.dgamma + dgamma, self.dbeta + dbeta"),
         ),
-        "gradients not stored": ("sum-over-the-batch-missing", layer(gradients="pass")),
+        "gradients not stored": ("dgamma-zero", layer(gradients="pass")),
         "first cache kept": (
             "stale-cache",
             layer(cache="self.cache = cache if self.cache is None else self.cache"),
@@ -1066,7 +1093,7 @@ WRONG = {
             ),
         ),
         "parameters in another order": (
-            None,
+            "swapped",
             layer(parameters="self.gamma, self.dgamma, self.beta, self.dbeta, self.running_mean, self.running_var"),
         ),
         "parameters too few": ("raises-ValueError", layer(parameters="self.gamma, self.beta")),
@@ -1074,8 +1101,11 @@ WRONG = {
         "backward returns three": ("wrong-type", layer(returns="return dx, dgamma, dbeta")),
         "all layers share": (
             None,
-            layer(start="SHARED", store="SHARED[0][:], SHARED[1][:] = new_mean, new_var")
-            + "\nSHARED = (np.zeros(0), np.ones(0))\n",
+            layer(
+                start="SHARED.setdefault(len(gamma), [np.zeros(len(gamma)), np.ones(len(gamma))])",
+                store="self.running_mean[:], self.running_var[:] = new_mean, new_var",
+            )
+            + "\nSHARED = {}\n",
         ),
     },
 }  # fmt: skip
