@@ -137,7 +137,7 @@ def test_every_exercise_and_quiz_is_complete():
             assert checks.stub is stub
             assert len(checks.hints) >= 3, stub.id
             assert checks.idea
-            names = [slip.name for slip in checks.slips]
+            names = [(slip.output, slip.name) for slip in checks.slips]
             assert len(names) == len(set(names)), stub.id
             assert {slip.output for slip in checks.slips} <= set(checks.outputs), stub.id
             assert set(checks.terms) <= set(checks.outputs), stub.id

@@ -271,6 +271,8 @@ class _Rows:
         self.names = [
             f"runs, and returns its {len(checks.stub.returns)} values"
             if checks.walk
+            else "all methods run, and return what they should in the right shape"
+            if checks.stub.methods
             else f"runs, and returns {shown} in the right shape",
             "leaves its input unchanged",
             *(f"{name} agrees with {checks.against}" for name in checks.outputs),
@@ -299,7 +301,9 @@ class _Rows:
 def _empty(stub: Stub, error: Exception) -> str:
     if isinstance(error, NotFilledError):
         return f"it needs another exercise first. {error}"
-    return f"{stub.name} is still empty: write it in the cell that begins with @fill({stub.id}), and run that cell."
+    method = str(error).removesuffix(" is still empty")
+    empty = method if method in [f"{stub.name}.{name}" for name in stub.methods] else stub.name
+    return f"{empty} is still empty: write it in the cell that begins with @fill({stub.id}), and run that cell."
 
 
 def _kind(error: Exception) -> str:
@@ -391,7 +395,8 @@ def _compare(
             continue
         if any(item.got.shape != item.expected.shape for item in wrong):
             got, wanted = wrong[0].got.shape, wrong[0].expected.shape
-            why = diagnose(name, wrong, (), checks.slips) or Finding((), "")
+            shaped = [Evidence(item.case, item.got, np.zeros_like(item.got)) for item in wrong]
+            why = diagnose(name, shaped, (), checks.slips) or Finding((), "")
             message = f"{name} has shape {got} and should have {wanted}. {why.message}".rstrip()
             return name, Finding(("wrong-shape", *why.names), message)
         pairs = [
@@ -451,7 +456,9 @@ def _first_difference(name: str, item: Evidence) -> str:
     where = tuple(int(i) for i in np.argwhere(difference > 1e-6 * np.max(difference))[0]) if item.got.ndim else ()
     place = f"{name}[{', '.join(map(str, where))}]" if where else name
     inputs = ", ".join(f"{k} {_describe(v)}" for k, v in item.case.items())
-    return f"{place} is {item.got[where]:.6g} and should be {item.expected[where]:.6g} (for {inputs})."
+    got, expected = float(item.got[where]), float(item.expected[where])
+    digits = next(n for n in (6, 10, 17) if f"{got:.{n}g}" != f"{expected:.{n}g}" or n == 17)
+    return f"{place} is {got:.{digits}g} and should be {expected:.{digits}g} (for {inputs})."
 
 
 def _describe(value: Any) -> str:

@@ -166,9 +166,9 @@ def three_gradients(versions: Mapping[str, Any], numerical: Any) -> Picture:
             edgecolor="white",
             label=label,
         )
-    for index, height in zip(place, np.ravel(numerical), strict=True):
-        mark = {"label": "numerical gradient of x"} if index == 0 else {}
-        ax.plot([index - 0.42, index + 0.42], [height, height], color="black", linewidth=1.6, **mark)
+    ax.hlines(
+        np.ravel(numerical), place - 0.42, place + 0.42, color="black", linewidth=1.6, label="numerical gradient of x"
+    )
     _finish(ax, place)
     return Picture(
         figure,
@@ -216,11 +216,11 @@ def _wire(ax: Axes, start: str, end: str, corners: list[tuple[float, float]], ac
         ax.plot(*zip(a, b, strict=True), color=colour, linewidth=width, zorder=1, solid_capstyle="round")
     tip = points[-1] - _reach(end, points[-1] - points[-2])
     arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": width, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 11}
-    ax.annotate("", tip, points[-2], arrowprops=arrow, zorder=1)
+    ax.annotate("", tuple(tip), tuple(points[-2]), arrowprops=arrow, zorder=1)
 
 
 def _centre(name: str) -> tuple[float, float]:
-    return (_VALUES.get(name) or _GATES[name])[:2]  # type: ignore[return-value]
+    return (_VALUES.get(name) or _GATES[name])[:2]
 
 
 def _reach(name: str, direction: Any) -> Any:
@@ -251,7 +251,7 @@ def _box(ax: Axes, name: str, values: list[str], gradients: list[str], both: boo
     top = y + height / 2 - 0.12
     left, right = (x - 0.06, x + width / 2 - 0.06) if both else (x + 0.2, x)
     if both:
-        head = {"va": "center", "fontsize": 7.5, "weight": "bold", "zorder": 4}
+        head: dict[str, Any] = {"va": "center", "fontsize": 7.5, "weight": "bold", "zorder": 4}
         ax.text(x - width / 2 + 0.05, top, name, color=BLUE, **head)
         ax.text(right + 0.01, top, "d" + name, ha="right", color=VERMILION, **head)
     else:

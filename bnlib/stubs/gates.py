@@ -180,7 +180,7 @@ square_branch_in_dmu = lesson.quiz(
     "came from the square gate. What happens to dmu?",
     a="Nothing: what came from the square gate sums to zero over the batch",
     b="It is too small by the factor 2",
-    c="It lacks the effect of the variance on mu, so the row dmu of the table fails",
+    c="It lacks the way from mu through the variance, so its numbers are wrong",
     d="It has the wrong sign",
 )
 
