@@ -79,7 +79,9 @@ def test_what_is_missing_is_said():
 
 
 @needs["files"]
-@pytest.mark.parametrize("path", [__file__, "/etc/passwd", "/proc/self/environ", "/proc/1/cmdline", str(Path.home()), "/"])
+@pytest.mark.parametrize(
+    "path", [__file__, "/etc/passwd", "/proc/self/environ", "/proc/1/cmdline", str(Path.home()), "/"]
+)
 def test_files_are_hidden(inside, path):
     reader = os.listdir if os.path.isdir(path) else lambda p: open(p).read()  # noqa: SIM115
     assert inside(lambda: reader(path)) == "PermissionError"
@@ -126,7 +128,10 @@ def test_what_is_written_is_gone(inside):
 
 @linux
 def test_one_file_is_small(inside):
-    assert inside(lambda: Path("f").write_bytes(bytes(2_000_000)), Limits(file_size=1_000_000)) in ("OSError", "PermissionError")
+    assert inside(lambda: Path("f").write_bytes(bytes(2_000_000)), Limits(file_size=1_000_000)) in (
+        "OSError",
+        "PermissionError",
+    )
 
 
 @needs["limits"]
@@ -257,7 +262,12 @@ def test_the_projects_own_folder_is_not_readable():
 
     root = Path(bnlib.__file__).resolve().parents[1]
     read, names = sandbox.readable([root / "bnlib" / "checks"])
-    hidden = [root / "solutions", root / "tests", root / "bnlib" / "checks", root / "bnlib" / "checks" / "translation.py"]
+    hidden = [
+        root / "solutions",
+        root / "tests",
+        root / "bnlib" / "checks",
+        root / "bnlib" / "checks" / "translation.py",
+    ]
     assert not [(path, secret) for path in read for secret in hidden if secret.is_relative_to(path)]
     assert root not in names
 
@@ -265,5 +275,7 @@ def test_the_projects_own_folder_is_not_readable():
 @pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="only root can become another user")
 def test_root_becomes_nobody_where_nobody_can_read_python(tmp_path):
     user = sandbox.unprivileged_user(tmp_path)
-    readable = all(os.stat(p).st_mode & 0o5 == 0o5 for path in sandbox.code_folders() for p in [Path(path), *Path(path).parents])
+    readable = all(
+        os.stat(p).st_mode & 0o5 == 0o5 for path in sandbox.code_folders() for p in [Path(path), *Path(path).parents]
+    )
     assert user == (sandbox.NOBODY if readable and os.stat(tmp_path.parent).st_mode & 0o5 == 0o5 else None)

@@ -20,7 +20,7 @@ class Nothing:
     """Takes every use and does nothing."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        # As a decorator (@interact) it leaves the function alone.
+        """Nothing; as a decorator (``@interact``) it leaves the function alone."""
         return args[0] if len(args) == 1 and not kwargs and callable(args[0]) else self
 
     def __getattr__(self, name: str) -> Any:

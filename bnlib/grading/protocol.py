@@ -242,7 +242,11 @@ def _unpack(tree: Any, arrays: list[np.ndarray], trusted: bool, depth: int) -> A
 
 
 def _is(item: Any, *kinds: type) -> bool:
-    return isinstance(item, list) and len(item) == len(kinds) and all(type(a) is b for a, b in zip(item, kinds, strict=True))
+    return (
+        isinstance(item, list)
+        and len(item) == len(kinds)
+        and all(type(a) is b for a, b in zip(item, kinds, strict=True))
+    )
 
 
 def _clean(text: str) -> str:

@@ -336,7 +336,7 @@ def unprivileged_user(folder: Path) -> int | None:
     """The user to become when we are root, where that user can still read Python; otherwise None."""
     if os.getuid() != 0:
         return None
-    needed = [*code_folders(), Path(__file__).parent, folder]
+    needed: list[str | Path] = [*code_folders(), Path(__file__).parent, folder]
     pid = os.fork()
     if not pid:
         code = 1

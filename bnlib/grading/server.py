@@ -49,22 +49,38 @@ HIDDEN = ("checks", "grading")
 FAILED = 70
 """Exit code of a child in which this side's own code failed."""
 
+MAX_FILES = 65_536
+"""No descriptor of the server is larger; the system's own limit can be astronomical."""
+
 _SUBREAPER = 36
 
 
 def start(spec: Any, scratch: str, fd: int) -> None:
     """Load what children need, then serve requests on the socket ``fd`` until the grader is gone."""
-    hollow.install()
-    _preload(spec)
-    control = socket.socket(fileno=fd)
-    server = _Server(control, Path(scratch))
-    gc.collect()
-    gc.freeze()  # a collection in a child would touch, and so copy, every page
+    folder = Path(scratch).parents[1]
     try:
-        server.serve()
+        hollow.install()
+        _preload(spec)
+        server = _Server(socket.socket(fileno=fd), Path(scratch))
+        gc.collect()
+        gc.freeze()  # a collection in a child would touch, and so copy, every page
+        try:
+            server.serve()
+        finally:
+            server.close()
+    except BrokenPipeError:
+        pass  # the grader was killed before this process was ready
     finally:
-        server.close()
-        os._exit(0)
+        _remove(folder)
+    os._exit(0)
+
+
+def _remove(folder: Path) -> None:
+    """Remove the sessions' folder; the grader does so too, but it may have been killed."""
+    os.chdir("/")
+    with suppress(OSError):
+        (folder / "own").chmod(0o755)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _preload(spec: Any) -> None:
@@ -82,7 +98,9 @@ def _preload(spec: Any) -> None:
         # A lesson's checks know how to compute what is right. They are not loaded here, and cannot be.
         name = f"{checks.__name__}.{module.name}"
         if name in sys.modules:
-            raise RuntimeError(f"{name} was imported by the learner's side of bnlib; a fork would inherit what is right")
+            raise RuntimeError(
+                f"{name} was imported by the learner's side of bnlib; a fork would inherit what is right"
+            )
         sys.modules[name] = None  # type: ignore[assignment]
     importlib.import_module("bnlib.grading.session").warm_up()
 
@@ -130,13 +148,9 @@ class _Server:
                 self._say({"status": self._end(request["end"], request["grace"])})
 
     def close(self) -> None:
-        """End every child, and remove the folder: the grader may have been killed."""
+        """End every child."""
         for pid in list(self.sessions):
             self._end(pid)
-        with suppress(OSError):
-            os.chdir("/")
-            self.scratch.parent.chmod(0o755)
-            shutil.rmtree(self.scratch.parents[1])
 
     def _say(self, answer: dict[str, Any]) -> None:
         self.control.sendall(json.dumps(answer).encode() + b"\n")
@@ -170,7 +184,8 @@ class _Server:
                 kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
         self._end_orphans()
-        return status if by_itself else None
+        ours = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL and not by_itself
+        return None if ours else status
 
     def _end_orphans(self) -> None:
         """Kill processes whose parents died: they became children of this one. None exist where seccomp is in force."""
@@ -193,6 +208,9 @@ class _Server:
 def _has_ended(pid: int, seconds: float) -> bool:
     """True when a child has ended or does so in time. It stays a zombie, so its number is not given to another."""
     deadline = time.monotonic() + seconds
+    if not hasattr(os, "waitid"):  # macOS before Python 3.13: an end by SIGKILL then counts as ours
+        time.sleep(seconds)
+        return False
     while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
         if time.monotonic() >= deadline:
             return False
@@ -218,7 +236,7 @@ def _child(
         os.dup2(null, standard)
     keep = sorted({fd, page} | ({ruleset} if ruleset is not None else set()))
     previous = 2
-    for number in [*keep, os.sysconf("SC_OPEN_MAX")]:
+    for number in [*keep, MAX_FILES]:
         os.closerange(previous + 1, number)
         previous = number
     sock = socket.socket(fileno=fd)
@@ -233,5 +251,3 @@ def _child(
         os.close(ruleset)
     session.run(sock, where, trouble)
     os._exit(0)
-
-

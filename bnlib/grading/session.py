@@ -24,7 +24,7 @@ import bnlib.exercises
 import bnlib.quizzes
 import bnlib.running
 from bnlib.grading import answers, protocol
-from bnlib.notebooks import Cell
+from bnlib.notebooks import Cell, NotebookError
 from bnlib.stubs import Lesson, Stub, lesson_of
 
 POSITION = struct.Struct("=3i")
@@ -104,7 +104,7 @@ class Session:
         """
         lesson = lesson_of(key)
         if lesson.key not in {key for key, _ in self.notebooks}:
-            raise bnlib.running.NotebookError(f"{lesson.key}.ipynb: not handed in")
+            raise NotebookError(f"{lesson.key}.ipynb: not handed in")
         self._run(lesson.key, bnlib.running.new_namespace(), {})
 
     def _run(self, key: str, namespace: dict[str, Any], errors: dict[str, str]) -> None:
@@ -144,13 +144,21 @@ class Session:
             return _error(type(error).__name__, _described(error))
 
     def _function(self, name: str) -> tuple[Callable[..., Any], Sequence[str] | None]:
-        """The learner's function for a name, and the names of what it should return where there is a contract."""
+        """The learner's function for a name, and the names of what it should return where there is a contract.
+
+        ``Class.method`` gives a function whose first argument is the object. An object of a learner's class stays here, as a
+        cache does.
+        """
+        if "." in name:
+            method = name.split(".")[1]
+            return lambda thing, *args, **kwargs: getattr(thing, method)(*args, **kwargs), None
         stub = self.lesson.stubs.get(name)
+        returns = ("cache",) if stub and stub.methods else stub.returns if stub else None
         if stub is not None and stub.answer is not None:
-            return stub.answer, stub.returns
+            return stub.answer, returns
         found = self.namespace.get(name)
         if callable(found) and not isinstance(found, Stub):
-            return found, stub.returns if stub else None
+            return found, returns
         if stub is None:
             raise AttributeError(f"there is no function called {name}")
         for lesson, cells in self.notebooks:
@@ -188,15 +196,15 @@ def _error(kind: str, text: str) -> dict[str, Any]:
     return {"error": [str(kind), str(text)]}
 
 
-
-
 def warm_up() -> None:
     """Do once what every session does, so that its children inherit the caches this fills."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         protocol.send(ours, {"x": np.zeros((2, 2)), "n": 1, "list": [1.0, (True, None)]})
         protocol.receive(theirs, trusted=True)
-    cell = Cell("warm-up", None, False, "import numpy as np\ndef f(x):\n    return x - x.mean(axis=0)\nf(np.ones((3, 2)))\n")
+    cell = Cell(
+        "warm-up", None, False, "import numpy as np\ndef f(x):\n    return x - x.mean(axis=0)\nf(np.ones((3, 2)))\n"
+    )
     namespace = bnlib.running.new_namespace()
     for statement in bnlib.running.statements(cell, {}):
         exec(statement, namespace)  # noqa: S102 - our own text

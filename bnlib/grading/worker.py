@@ -9,16 +9,14 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,44 +26,20 @@ import numpy as np
 
 import bnlib
 from bnlib.grading import protocol
+from bnlib.grading.remote import Ended, LearnerError, NeedsAnother, ServerError, Session, Unfilled
 from bnlib.grading.sandbox import Level, Limits, scratch_folder
-from bnlib.grading.server import BOOT, FAILED
-from bnlib.grading.session import PAGE, POSITION
+from bnlib.grading.server import BOOT
+from bnlib.grading.session import PAGE
 from bnlib.notebooks import Notebook
-from bnlib.stubs import Lesson, NotFilledError
+from bnlib.stubs import Lesson
+
+__all__ = ["Learner", "LearnerError", "NeedsAnother", "Server", "ServerError", "Unfilled"]
 
 START_SECONDS = 60
 """How long the fork server may take to start; it takes half a second on an idle machine."""
 
 MAX_RUNS = 6
 """How often a notebook's cells are run again without the statement that did not come to an end."""
-
-
-class LearnerError(Exception):
-    """What went wrong in the learner's code, in one line.
-
-    Attributes:
-        kind: Name of the learner's exception, or Timeout, Memory, Crash, Output, Protocol or Handle.
-        described: True: ``str`` already is what a person should read.
-    """
-
-    described = True
-
-    def __init__(self, kind: str, text: str) -> None:
-        super().__init__(text)
-        self.kind = kind
-
-
-class Unfilled(LearnerError, NotImplementedError):
-    """The exercise is still empty."""
-
-
-class NeedsAnother(Unfilled, NotFilledError):
-    """The exercise calls another one that is still empty."""
-
-
-class ServerError(RuntimeError):
-    """The fork server cannot be started or a session cannot be isolated; one line says why."""
 
 
 class Server:
@@ -176,7 +150,7 @@ class Server:
         socket.send_fds(self._control, [text], list(fds))
         return self._hear()
 
-    def _fork(self, limits: Limits) -> tuple[int, int, socket.socket, int]:
+    def fork(self, limits: Limits) -> tuple[int, int, socket.socket, int]:
         """A new session: which server run it belongs to, its pid, its socket, its page. Restarts a server that died."""
         ours, theirs = socket.socketpair()
         page = _page()
@@ -198,7 +172,7 @@ class Server:
             raise ServerError(answer["trouble"])
         return serial, answer["pid"], ours, page
 
-    def _end(self, serial: int, pid: int, grace: float) -> int | None:
+    def end(self, serial: int, pid: int, grace: float) -> int | None:
         """Kill a session's process; returns its wait status if it ended by itself, or does within ``grace`` seconds."""
         with self._lock:
             if self._process is None or self._owner != os.getpid() or serial != self._serial:
@@ -225,7 +199,7 @@ class Learner:
         self._notebooks = list(notebooks)
         self._lost: dict[str, LearnerError] = {}
         self._skip: list[tuple[int, ...]] = []
-        self._session: _Session | None = None
+        self._session: Session | None = None
         self._sessions = 0
         self._hopeless: LearnerError | None = None
         self.errors: dict[str, str] = {}
@@ -249,29 +223,32 @@ class Learner:
             self._session = None
 
     def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        """Call one function of the learner.
+        """Call one function of the learner, or ``Class.method`` with the object as first argument.
 
         Raises:
             LearnerError: It raised, or did not return.
         """
-        if name in self._lost:
-            raise self._lost[name]
+        exercise = name.split(".")[0]
+        if exercise in self._lost:
+            raise self._lost[exercise]
         if self._session is None:
             self._open()
         if self._hopeless is not None:
             raise self._hopeless
         assert self._session is not None
         try:
-            return self._session.call(name, args, kwargs)
-        except _Ended as end:
+            value = self._session.call(name, args, kwargs)
+        except Ended as end:
             self.close()
-            self._lost[name] = end.error
+            self._lost[exercise] = end.error
             raise end.error from None
         except (LearnerError, TypeError, protocol.TooLargeError):
             raise
         except BaseException:
             self.close()  # stopped between a request and its answer
             raise
+        stub = self._lesson.stubs.get(name)
+        return RemoteObject(self, name, value) if stub and stub.methods else value
 
     def _open(self) -> None:
         """Run the cells in a new session; leave out a statement that does not come to an end, and try again."""
@@ -279,10 +256,10 @@ class Learner:
             return
         for _ in range(MAX_RUNS):
             self._sessions += 1
-            session = _Session(self._server, self._sessions)
+            session = Session(self._server, self._sessions)
             try:
                 errors = session.run(self._lesson, self._notebooks, self._skip, self.errors)
-            except _Ended as end:
+            except Ended as end:
                 position = session.position()
                 session.end()
                 if not self._note(position, end.error):
@@ -311,153 +288,18 @@ class Learner:
         return True
 
 
-class _Ended(Exception):  # noqa: N818 - not an error of ours: the session is over, and ``error`` says why
-    def __init__(self, error: LearnerError) -> None:
-        self.error = error
+class RemoteObject:
+    """An object of a learner's class, in the learner's process: its methods are called there."""
 
+    def __init__(self, learner: Learner, exercise: str, handle: Any) -> None:
+        self._learner = learner
+        self._exercise = exercise
+        self._handle = handle
 
-class _Session:
-    """One process with a learner's code in it, seen from the grader."""
-
-    def __init__(self, server: Server, number: int) -> None:
-        self._server = server
-        self._number = number
-        self._limits = server.limits
-        self._serial, self._pid, self._sock, self._page = server._fork(server.limits)
-        self._calls = 0
-        self._over = False
-
-    def run(
-        self, lesson: Lesson, notebooks: Sequence[Notebook], skip: Sequence[tuple[int, ...]], errors: dict[str, str]
-    ) -> dict[str, str]:
-        """Run the cells; returns the errors by cell id.
-
-        Raises:
-            _Ended: The process did not finish them.
-        """
-        cells = [
-            (book.lesson.key, [(cell.id, cell.exercise, cell.given, cell.source) for cell in book.cells])
-            for book in notebooks
-        ]
-        request = {"lesson": lesson.name, "notebooks": cells, "skip": list(skip), "errors": errors}
-        reply = self._exchange(request, self._limits.cells, "running the cells")[0]
-        if isinstance(reply.get("trouble"), str):
-            raise ServerError(reply["trouble"])
-        found = reply.get("errors")
-        if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
-            raise self._broken("no list of errors")
-        known = {cell.id for book in notebooks for cell in book.cells}
-        return {key: protocol.one_line(text) for key, text in found.items() if key in known}
-
-    def call(self, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-        """Make one call; arrays that the learner's function changed are changed in the caller's hands as well.
-
-        Raises:
-            LearnerError: The function raised.
-            _Ended: It did not return, and the session is over.
-        """
-        self._calls += 1
-        args = [self._outgoing(value) for value in args]
-        kwargs = {key: self._outgoing(value) for key, value in kwargs.items()}
-        request = {"call": name, "number": self._calls, "args": args, "kwargs": kwargs}
-        reply, sent = self._exchange(request, self._limits.wall, name)
-        if reply.get("number") != self._calls:
-            raise self._broken("an answer to another call")
-        _copy_back(reply.get("changed"), sent)
-        if "error" in reply:
-            raise self._raised(name, reply["error"])
-        if "value" not in reply:
-            raise self._broken("neither a value nor an error")
-        return self._incoming(reply["value"])
-
-    def position(self) -> tuple[int, int, int]:
-        """Which notebook, cell and statement was being run. Learner code can write anything there; it is only read."""
-        if self._over:
-            return self._last_position
-        data = os.pread(self._page, POSITION.size, 0)
-        return POSITION.unpack(data) if len(data) == POSITION.size else (-1, -1, -1)
-
-    def end(self, grace: float = 0) -> int | None:
-        """Kill the process, once; returns its wait status if it ended by itself, or does within ``grace`` seconds."""
-        if self._over:
-            return None
-        self._last_position = self.position()
-        self._over = True
-        self._sock.close()
-        os.close(self._page)
-        return self._server._end(self._serial, self._pid, grace)
-
-    def _exchange(self, request: dict[str, Any], seconds: float, doing: str) -> tuple[dict[str, Any], list[np.ndarray]]:
-        """Send a request and wait for its answer."""
-        deadline = time.monotonic() + seconds
-        try:
-            sent = protocol.send(self._sock, request, deadline)
-            reply = protocol.receive(self._sock, deadline)
-        except TimeoutError:
-            raise _Ended(LearnerError("Timeout", f"Timeout: {doing} took longer than {seconds:g} s")) from None
-        except protocol.Closed:
-            raise _Ended(self._ended_by_itself(doing)) from None
-        except protocol.ProtocolError as error:
-            raise self._broken(str(error)) from None
-        if not isinstance(reply, dict):
-            raise self._broken("no answer")
-        return reply, sent
-
-    def _ended_by_itself(self, doing: str) -> LearnerError:
-        """Why a process is gone, from how it ended."""
-        status = self.end(grace=0.2)
-        if status is None:
-            return LearnerError("Crash", f"Crash: {doing} broke the connection to the grader")
-        if os.WIFSIGNALED(status):
-            number = os.WTERMSIG(status)
-            if number == signal.SIGXCPU:
-                return LearnerError("Timeout", f"Timeout: {doing} used all its processor time")
-            if number == signal.SIGKILL:
-                return LearnerError("Memory", f"Memory: {doing} was stopped by the system, most likely out of memory")
-            name = signal.Signals(number).name
-            return LearnerError("Crash", f"Crash: {doing} ended Python ({name})")
-        code = os.waitstatus_to_exitcode(status)
-        if code == FAILED:
-            return LearnerError("Crash", f"Crash: {doing} broke the way to the grader")
-        return LearnerError("Crash", f"Crash: {doing} ended Python (exit code {code})")
-
-    def _broken(self, what: str) -> _Ended:
-        return _Ended(LearnerError("Protocol", f"Protocol: the learner's process sent {what}"))
-
-    def _raised(self, name: str, error: Any) -> Exception:
-        if not isinstance(error, list) or len(error) != 2 or not all(isinstance(part, str) for part in error):
-            return self._broken("an error of unknown form")
-        kind, text = protocol.plain(error[0]), protocol.one_line(error[1])
-        if kind in ("NotFilledError", "NotImplementedError"):
-            error_class = NeedsAnother if kind == "NotFilledError" else Unfilled
-            return error_class("NotImplementedError", text.removeprefix(f"{kind}: "))
-        if kind in ("MemoryError", "_ArrayMemoryError"):
-            return _Ended(LearnerError("Memory", f"Memory: {name} needs more than it may have ({text})"))
-        return LearnerError(kind, text or kind)
-
-    def _outgoing(self, value: Any) -> Any:
-        def check(handle: protocol.Handle) -> protocol.Handle:
-            if handle.session != self._number:
-                raise LearnerError("Handle", "Handle: the cache belongs to a process that has ended; make it again")
-            return handle
-
-        return protocol.resolved(value, check)
-
-    def _incoming(self, value: Any) -> Any:
-        return protocol.resolved(value, lambda handle: replace(handle, session=self._number))
-
-
-def _copy_back(changed: Any, sent: Sequence[np.ndarray]) -> None:
-    """Do to the caller's arrays what the function did to its copies, as a call in one process would have."""
-    if not isinstance(changed, dict):
-        return
-    for key, new in changed.items():
-        index = int(key) if key.isdecimal() and len(key) < 9 else len(sent)
-        if index >= len(sent) or not isinstance(new, np.ndarray):
-            continue
-        old = sent[index]
-        if old.shape == new.shape and old.dtype == new.dtype and old.flags.writeable:
-            np.copyto(old, new)
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        if method.startswith("_"):
+            raise AttributeError(method)
+        return partial(self._learner._call, f"{self._exercise}.{method}", self._handle)
 
 
 def _page() -> int:
@@ -476,7 +318,9 @@ def _page() -> int:
 
 def _environment() -> dict[str, str]:
     """The whole environment of the server and its children: nothing of the grader's."""
-    single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1")
+    single = dict.fromkeys(
+        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
+    )
     return {
         "PATH": os.defpath,
         "LANG": "C.UTF-8",

@@ -1,0 +1,199 @@
+"""One session as the grader sees it: requests with deadlines, and words for every way a process can end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bnlib.grading import protocol
+from bnlib.grading.server import FAILED
+from bnlib.grading.session import POSITION
+from bnlib.notebooks import Notebook
+from bnlib.stubs import Lesson, NotFilledError
+
+if TYPE_CHECKING:
+    from bnlib.grading.worker import Server
+
+
+class LearnerError(Exception):
+    """What went wrong in the learner's code, in one line.
+
+    Attributes:
+        kind: Name of the learner's exception, or Timeout, Memory, Crash, Output, Protocol or Handle.
+        described: True: ``str`` already is what a person should read.
+    """
+
+    described = True
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+
+
+class Unfilled(LearnerError, NotImplementedError):
+    """The exercise is still empty."""
+
+
+class NeedsAnother(Unfilled, NotFilledError):
+    """The exercise calls another one that is still empty."""
+
+
+class ServerError(RuntimeError):
+    """The fork server cannot be started or a session cannot be isolated; one line says why."""
+
+
+class Ended(Exception):  # noqa: N818 - a state, not a mistake of ours
+    """The session is over; ``error`` says why."""
+
+    def __init__(self, error: LearnerError) -> None:
+        self.error = error
+
+
+class Session:
+    """One process with a learner's code in it, seen from the grader."""
+
+    def __init__(self, server: Server, number: int) -> None:
+        self._server = server
+        self._number = number
+        self._limits = server.limits
+        self._serial, self._pid, self._sock, self._page = server.fork(server.limits)
+        self._calls = 0
+        self._over = False
+
+    def run(
+        self, lesson: Lesson, notebooks: Sequence[Notebook], skip: Sequence[tuple[int, ...]], errors: dict[str, str]
+    ) -> dict[str, str]:
+        """Run the cells; returns the errors by cell id.
+
+        Raises:
+            Ended: The process did not finish them.
+        """
+        cells = [
+            (book.lesson.key, [(cell.id, cell.exercise, cell.given, cell.source) for cell in book.cells])
+            for book in notebooks
+        ]
+        request = {"lesson": lesson.name, "notebooks": cells, "skip": list(skip), "errors": errors}
+        reply = self._exchange(request, self._limits.cells, "running the cells")[0]
+        if isinstance(reply.get("trouble"), str):
+            raise ServerError(reply["trouble"])
+        found = reply.get("errors")
+        if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
+            raise self._broken("no list of errors")
+        known = {cell.id for book in notebooks for cell in book.cells}
+        return {key: protocol.one_line(text) for key, text in found.items() if key in known}
+
+    def call(self, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """Make one call; arrays that the learner's function changed are changed in the caller's hands as well.
+
+        Raises:
+            LearnerError: The function raised.
+            Ended: It did not return, and the session is over.
+        """
+        self._calls += 1
+        args = [self._outgoing(value) for value in args]
+        kwargs = {key: self._outgoing(value) for key, value in kwargs.items()}
+        request = {"call": name, "number": self._calls, "args": args, "kwargs": kwargs}
+        reply, sent = self._exchange(request, self._limits.wall, name)
+        if reply.get("number") != self._calls:
+            raise self._broken("an answer to another call")
+        _copy_back(reply.get("changed"), sent)
+        if "error" in reply:
+            raise self._raised(name, reply["error"])
+        if "value" not in reply:
+            raise self._broken("neither a value nor an error")
+        return self._incoming(reply["value"])
+
+    def position(self) -> tuple[int, int, int]:
+        """Which notebook, cell and statement was being run. Learner code can write anything there; it is only read."""
+        if self._over:
+            return self._last_position
+        data = os.pread(self._page, POSITION.size, 0)
+        return POSITION.unpack(data) if len(data) == POSITION.size else (-1, -1, -1)
+
+    def end(self, grace: float = 0) -> int | None:
+        """Kill the process, once; returns its wait status if it ended by itself, or does within ``grace`` seconds."""
+        if self._over:
+            return None
+        self._last_position = self.position()
+        self._over = True
+        self._sock.close()
+        os.close(self._page)
+        return self._server.end(self._serial, self._pid, grace)
+
+    def _exchange(self, request: dict[str, Any], seconds: float, doing: str) -> tuple[dict[str, Any], list[np.ndarray]]:
+        """Send a request and wait for its answer."""
+        deadline = time.monotonic() + seconds
+        try:
+            sent = protocol.send(self._sock, request, deadline)
+            reply = protocol.receive(self._sock, deadline)
+        except TimeoutError:
+            raise Ended(LearnerError("Timeout", f"Timeout: {doing} took longer than {seconds:g} s")) from None
+        except protocol.Closed:
+            raise Ended(self._ended_by_itself(doing)) from None
+        except protocol.ProtocolError as error:
+            raise self._broken(str(error)) from None
+        if not isinstance(reply, dict):
+            raise self._broken("no answer")
+        return reply, sent
+
+    def _ended_by_itself(self, doing: str) -> LearnerError:
+        """Why a process is gone, from how it ended."""
+        status = self.end(grace=0.2)
+        if status is None:
+            return LearnerError("Crash", f"Crash: {doing} broke the connection to the grader")
+        if os.WIFSIGNALED(status):
+            number = os.WTERMSIG(status)
+            if number == signal.SIGXCPU:
+                return LearnerError("Timeout", f"Timeout: {doing} used all its processor time")
+            if number == signal.SIGKILL:
+                return LearnerError("Memory", f"Memory: {doing} was stopped by the system, most likely out of memory")
+            name = signal.Signals(number).name
+            return LearnerError("Crash", f"Crash: {doing} ended Python ({name})")
+        code = os.waitstatus_to_exitcode(status)
+        if code == FAILED:
+            return LearnerError("Crash", f"Crash: {doing} broke the way to the grader")
+        return LearnerError("Crash", f"Crash: {doing} ended Python (exit code {code})")
+
+    def _broken(self, what: str) -> Ended:
+        return Ended(LearnerError("Protocol", f"Protocol: the learner's process sent {what}"))
+
+    def _raised(self, name: str, error: Any) -> Exception:
+        if not isinstance(error, list) or len(error) != 2 or not all(isinstance(part, str) for part in error):
+            return self._broken("an error of unknown form")
+        kind, text = protocol.plain(error[0]), protocol.one_line(error[1])
+        if kind in ("NotFilledError", "NotImplementedError"):
+            error_class = NeedsAnother if kind == "NotFilledError" else Unfilled
+            return error_class("NotImplementedError", text.removeprefix(f"{kind}: "))
+        if kind in ("MemoryError", "_ArrayMemoryError"):
+            return Ended(LearnerError("Memory", f"Memory: {name} needs more than it may have ({text})"))
+        return LearnerError(kind, text or kind)
+
+    def _outgoing(self, value: Any) -> Any:
+        def check(handle: protocol.Handle) -> protocol.Handle:
+            if handle.session != self._number:
+                raise LearnerError("Handle", "Handle: the cache belongs to a process that has ended; make it again")
+            return handle
+
+        return protocol.resolved(value, check)
+
+    def _incoming(self, value: Any) -> Any:
+        return protocol.resolved(value, lambda handle: replace(handle, session=self._number))
+
+
+def _copy_back(changed: Any, sent: Sequence[np.ndarray]) -> None:
+    """Do to the caller's arrays what the function did to its copies, as a call in one process would have."""
+    if not isinstance(changed, dict):
+        return
+    for key, new in changed.items():
+        index = int(key) if key.isdecimal() and len(key) < 9 else len(sent)
+        if index >= len(sent) or not isinstance(new, np.ndarray):
+            continue
+        old = sent[index]
+        if old.shape == new.shape and old.dtype == new.dtype and old.flags.writeable:
+            np.copyto(old, new)
