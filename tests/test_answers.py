@@ -71,3 +71,39 @@ def test_reference_answers_agree_with_the_numerical_truth(lesson):
         rng = np.random.default_rng(5)
         report = examine(checks, answer, [checks.draw(rng) for _ in range(12)], checks.truth)
         assert report.ok, str(report)
+
+
+MEASURED = {
+    "normalize_backward": """
+def normalize_backward(dout, x, gamma, eps):
+    def loss(x):
+        return np.sum(dout * gamma * (x - x.mean()) / np.sqrt(x.var() + eps))
+
+    dx = np.zeros_like(x)
+    for i in range(len(x)):
+        step = np.zeros_like(x)
+        step[i] = STEP
+        dx[i] = (loss(x + step) - loss(x - step)) / (2 * STEP)
+    return dx
+""",
+    "rms_scale_backward": """
+def rms_scale_backward(dout, xc, eps):
+    def loss(xc):
+        return np.sum(dout * xc / np.sqrt(np.mean(xc**2, axis=0) + eps))
+
+    dxc = np.zeros_like(xc)
+    for place in np.ndindex(xc.shape):
+        step = np.zeros_like(xc)
+        step[place] = STEP
+        dxc[place] = (loss(xc + step) - loss(xc - step)) / (2 * STEP)
+    return dxc
+""",
+}
+
+
+@pytest.mark.parametrize("exercise", MEASURED)
+@pytest.mark.parametrize("step", [1e-4, 1e-5, 6e-6, 1e-6])
+def test_a_measured_derivative_is_no_answer(fill_with, exercise, step):
+    lesson = lesson_of("normalization")
+    learner = fill_with(lesson, MEASURED[exercise].replace("STEP", str(step)))
+    assert hidden(lesson, exercise, learner)

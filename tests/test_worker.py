@@ -49,6 +49,32 @@ def test_right_answers_are_right(learner):
         assert judged(exercise, graded).ok
 
 
+def test_objects_of_a_learners_class_are_used_through_their_methods(server):
+    from bnlib.notebooks import read
+    from bnlib.stubs import layer
+
+    rng = np.random.default_rng(0)
+    x, dout = rng.normal(size=(2, 6, 3)) + 1
+    with server.learner([read(ROOT / "solutions" / "05_layer.ipynb")], layer.lesson) as graded:
+        one, other = (graded.BatchNorm(np.full(3, scale), np.zeros(3)) for scale in (1.0, 2.0))
+        np.testing.assert_allclose(2 * one.forward(x, True), other.forward(x, True))
+        assert one.backward(dout).shape == (6, 3)
+        assert len(one.parameters()) == 6
+        assert failing(graded, "BatchNorm").kind == "TypeError"
+        with pytest.raises(LearnerError, match="no_such_method"):
+            one.no_such_method()
+        with pytest.raises(AttributeError):
+            one._private
+
+
+def test_the_learners_process_has_no_numerical_derivatives(learner):
+    text = (
+        "from bnlib.numerics import jacobian_central, relative_error\n@fill(translation.center_backward)\n"
+        "def center_backward(dout):\n    relative_error(dout, dout)\n    return jacobian_central(center, dout)\n"
+    )
+    assert "measuring them" in str(failing(learner(center_backward=text), "center_backward", X))
+
+
 def test_the_reference_notebook_is_right(server):
     from bnlib.notebooks import read
 

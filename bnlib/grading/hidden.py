@@ -23,6 +23,10 @@ from bnlib.feedback import Report
 from bnlib.stubs import Stub
 
 
+EXACT = 1e-12
+"""Fraction of the natural scale by which a computed derivative may be off on ordinary data."""
+
+
 class WrongAnswer(AssertionError):  # noqa: N818 - a verdict, not a fault
     """The learner's answer is not right; ``report`` says why."""
 
@@ -68,15 +72,36 @@ class Judge:
         """Inputs of the kind the learner's own check draws, others for every seed and test."""
         return [self.checks.draw(self.rng) for _ in range(count)]
 
-    def examine(self, cases: Sequence[Case]) -> None:
+    def exact(self, count: int) -> None:
+        """Compare to nearly all digits: a derivative that was computed has them, one that was measured has not.
+
+        The inputs are those of :meth:`draw` with batches neither far from zero nor narrow, on which right code is within
+        1e-14 of the natural scale; central differences reach 4e-11.
+
+        Args:
+            count: How many test inputs.
+        """
+        cases = self.draw(count)
+        for case in cases:
+            for name in {"x", "xc"} & case.keys():
+                case[name] = self.rng.uniform(1, 3) * (self.rng.normal(size=case[name].shape) + self.rng.uniform(0.5, 1.5))
+        self.examine(cases, EXACT)
+
+    def examine(self, cases: Sequence[Case], tolerance: float | None = None) -> None:
         """Compare learner and reference on these inputs.
 
         Properties are left out: a result that agrees with the reference has them, up to the precision of the input.
+
+        Args:
+            cases: Test inputs.
+            tolerance: In place of that of the exercise's checks.
 
         Raises:
             WrongAnswer: They differ, or the learner's function fails.
         """
         checks = replace(self.checks, properties=(), against="the reference answer")
+        if tolerance is not None:
+            checks = replace(checks, tolerance=tolerance)
         report = examine(checks, self.learner, cases, self.truth)
         if not report.ok:
             raise WrongAnswer(report)

@@ -21,6 +21,7 @@ import numpy as np
 import bnlib
 import bnlib.checks
 import bnlib.exercises
+import bnlib.numerics
 import bnlib.quizzes
 import bnlib.running
 from bnlib.grading import answers, protocol
@@ -94,6 +95,8 @@ class Session:
         for name in ("check", "hint", "quiz", "progress"):
             setattr(bnlib, name, _nothing)
         bnlib.checks.check = bnlib.checks.hint = bnlib.quizzes.quiz = _nothing
+        for name in ("jacobian_central", "jacobian_complex", "vjp_complex"):
+            setattr(bnlib.numerics, name, _not_an_answer)
         bnlib.load = bnlib.running.load = self.load
 
     def load(self, key: str) -> None:
@@ -183,6 +186,11 @@ def _main() -> dict[str, Any]:
 
 def _nothing(*args: Any, **kwargs: Any) -> None:
     """Stands for what only shows something."""
+
+
+def _not_an_answer(*args: Any, **kwargs: Any) -> None:
+    """Stands for bnlib's numerical derivatives in an answer."""
+    raise RuntimeError("bnlib.numerics judges derivatives by measuring them; an answer computes them")
 
 
 def _described(error: BaseException) -> str:

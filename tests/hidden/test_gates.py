@@ -264,3 +264,16 @@ def test_folded_backward_float32_and_layouts(judge):
     cases = [folded(batch(judge, 8, 3, eps=0.01)) for _ in range(3)]
     judge.examine([float32(cases[0])])
     judge.examine([fortran(cases[1]), strided(cases[2])])
+
+
+# Measured in place of computed: a numerical derivative does not reach these digits.
+
+
+@hidden(gates.folded_backward)
+def test_folded_backward_exact(judge):
+    judge.exact(6)
+
+
+@hidden(gates.gates_backward)
+def test_gates_backward_exact(judge):
+    judge.exact(6)

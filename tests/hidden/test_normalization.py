@@ -600,3 +600,46 @@ def test_rms_scale_backward_layouts(judge):
 @hidden(normalization.rms_scale_backward)
 def test_rms_scale_backward_float32(judge):
     judge.examine([float32(off_centre(judge, (8, 3))) for _ in range(3)])
+
+
+# Measured in place of computed: a numerical derivative does not reach these digits.
+
+
+@hidden(normalization.dvar_dx)
+def test_dvar_dx_exact(judge):
+    judge.exact(6)
+
+
+@hidden(normalization.dinvstd_dx)
+def test_dinvstd_dx_exact(judge):
+    judge.exact(6)
+
+
+@hidden(normalization.xhat_jacobian)
+def test_xhat_jacobian_exact(judge):
+    judge.exact(6)
+
+
+@hidden(normalization.normalize_jacobian)
+def test_normalize_jacobian_exact(judge):
+    judge.exact(6)
+
+
+@hidden(normalization.normalize_backward)
+def test_normalize_backward_exact(judge):
+    judge.exact(6)
+
+
+@hidden(normalization.batchnorm_backward)
+def test_batchnorm_backward_exact(judge):
+    judge.exact(6)
+
+
+@hidden(normalization.rms_scale_backward)
+def test_rms_scale_backward_exact(judge):
+    judge.exact(6)
+
+
+@hidden(normalization.batchnorm_backward_composed)
+def test_batchnorm_backward_composed_exact(judge):
+    judge.exact(6)
