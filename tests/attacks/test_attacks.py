@@ -381,9 +381,15 @@ ATTACKS = [
         """),
     Attack("prints the expected text", "print('translation.center_backward  ok\\nVisible checks passed')\nreturn dout"),
     # --- allowed: these are answers
-    Attack("complex step through its own forward: the map is linear, so this is exact",
-        "from bnlib.numerics import vjp_complex\nreturn vjp_complex(lambda h: h - h.sum(axis=0) / len(h), np.ones_like(dout), dout)",
-        ends=RIGHT),
+    Attack("bnlib's own numerical derivatives",
+        "from bnlib.numerics import vjp_complex\nreturn vjp_complex(lambda h: h - h.sum(axis=0) / len(h), np.ones_like(dout), dout)"),
+    Attack("complex step by hand: exact to the last digit, so it is right", """
+        dh = np.empty_like(dout)
+        for i in np.ndindex(*dout.shape):
+            h = np.ones(dout.shape, complex); h[i] += 1e-30j
+            dh[i] = (((h - h.mean(0)) * dout).sum() / 1e-30).imag
+        return dh
+        """, ends=RIGHT),
     Attack("finite differences with a small step", """
         h, e, dh = np.ones_like(dout), 1e-8, np.empty_like(dout)
         for i in np.ndindex(*dout.shape):

@@ -1,0 +1,76 @@
+"""The nbval stage's kernel: a real ipykernel, warm, and confined like the worker."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from bnlib.grading import nbval_stage, sandbox
+from bnlib.grading.course import Course
+from bnlib.grading.nbval_stage import Job
+from bnlib.grading.transplant import transplant
+from bnlib.notebooks import Cell, Notebook, parse, read
+from bnlib.stubs import chain_rule, translation
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="kernels are confined on Linux only")
+ROOT = Course().root
+
+FORBIDDEN = {
+    "network": "import socket; socket.socket()",
+    "unix sockets": "import socket; socket.socket(socket.AF_UNIX)",
+    "processes": "import os; os.fork() or os._exit(0)",
+    "programs": "import subprocess; subprocess.run(['true'])",
+    "signals": "import os; os.kill(os.getppid(), 0)",
+    "solutions": f"open({str(ROOT / 'solutions' / '02_translation.ipynb')!r})",
+    "hidden tests": f"open({str(ROOT / 'tests' / 'hidden' / 'test_translation.py')!r})",
+    "the grader": f"open({str(ROOT / 'bnlib' / 'grading' / 'grade.py')!r})",
+    "submissions": f"open({str(ROOT / 'examples' / 'submissions' / 'all-right.ipynb')!r})",
+    "home": "import os; os.listdir(os.path.expanduser('~'))",
+    "the parent's memory": "import os; open(f'/proc/{os.getppid()}/mem', 'rb')",
+    "the grader's arguments": "import os; os.listdir('/proc')",
+    "the judged notebook": "import os; os.listdir('..'); open('../../judged/0/02_translation.ipynb')",
+    "memory without end": "bytearray(10**10)",
+    "files without end": "open('big', 'wb').write(bytes(20_000_000))",
+    "another folder": "open('../x', 'w')",
+}
+TRY = "try:\n    {}\nexcept (OSError, MemoryError):\n    pass\nelse:\n    raise AssertionError('possible')"
+MAY = {
+    "write here": "open('own.txt', 'w').write('x')",
+    "draw": "import matplotlib.pyplot as plt; plt.plot([1, 2]); plt.savefig('own.png')",
+    "threads": "import threading; t = threading.Thread(target=print); t.start(); t.join()",
+    "load": "from bnlib import load\nload('01_chain_rule')\nfrom bnlib.stubs import chain_rule\n"
+    "assert any(stub.answer for stub in chain_rule.lesson.stubs.values())",
+}
+
+
+@pytest.fixture(scope="module")
+def outcome():
+    pristine = parse(Course().solution(translation.lesson))
+    reference = read(Course().solution(translation.lesson))
+    sources = [TRY.format(text.replace("\n", "\n    ")) for text in FORBIDDEN.values()]
+    extra = [Cell(f"x{i}", None, False, text) for i, text in enumerate([*sources, *MAY.values()])]
+    book = Notebook(Path("02_translation.ipynb"), translation.lesson, (*extra, *reference.cells))
+    other = {"01_chain_rule.ipynb": parse(Course().solution(chain_rule.lesson))}
+    jobs = [Job(transplant(pristine, book), "02_translation.ipynb", other)]
+    jobs.append(Job(transplant(pristine, reference), "02_translation.ipynb", {}))
+    return nbval_stage.run(jobs, 20, 60)
+
+
+@pytest.mark.skipif(not sandbox.isolation().isolated, reason="this machine has less than full isolation")
+@pytest.mark.parametrize("number", range(len(FORBIDDEN)), ids=list(FORBIDDEN))
+def test_what_a_kernel_cannot_do(outcome, number):
+    cell = next(cell for cell in outcome[0].cells if cell.id == f"own-{number + 1}")
+    assert (cell.outcome, cell.message) == ("passed", "")
+
+
+@pytest.mark.skipif(not sandbox.isolation().scratch, reason="no folder of its own to write to")
+@pytest.mark.parametrize("number", range(len(MAY)), ids=list(MAY))
+def test_what_a_kernel_can_do(outcome, number):
+    cell = next(cell for cell in outcome[0].cells if cell.id == f"own-{len(FORBIDDEN) + number + 1}")
+    assert (cell.outcome, cell.message) == ("passed", "")
+
+
+def test_the_reference_answers_pass_in_it(outcome):
+    assert all(one.passed for one in outcome), outcome
