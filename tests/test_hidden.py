@@ -174,6 +174,19 @@ def test_the_released_notebook_is_all_empty(server):
         assert (result["status"], result["score"], result["mistakes"]) == ("empty", 0, ["empty"])
 
 
+def test_stopping_early_in_one_lesson_leaves_the_next_lessons_alone(server):
+    released = tuple(read(ROOT / "notebooks" / f"{lesson.key}.ipynb") for lesson in lessons())
+    solved = tuple(read(Course().solution(lesson)) for lesson in lessons())
+    subjects = {"empty": Subject("empty", released), "solved": Subject("solved", solved)}
+    batch = Batch(Course(), server, subjects)
+    plugin.run(batch, lessons())
+    for lesson in lessons():
+        for stub in lesson.stubs.values():
+            assert batch.verdict("empty", stub).fault == ""
+            assert batch.verdict("empty", stub).mistakes == ("empty",)
+            assert batch.verdict("solved", stub).right, stub.id
+
+
 def test_one_exercise_that_never_ends_costs_only_itself():
     answers = {name: bodies[0] for name, bodies in RIGHT.items()}
     with Server(Limits(wall=0.5, cells=3)) as server:

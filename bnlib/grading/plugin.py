@@ -8,6 +8,7 @@ Verdicts are collected through pytest's hooks; what it prints is not looked at.
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import sys
 import tempfile
@@ -19,11 +20,12 @@ from typing import Any
 
 import pytest
 
+from bnlib.checks import checks_of, examine, visible
 from bnlib.grading.course import Course
 from bnlib.grading.hidden import Judge, WrongAnswer
 from bnlib.grading.reference import Reference, reference
 from bnlib.notebooks import Notebook, read
-from bnlib.stubs import Lesson, Stub
+from bnlib.stubs import Lesson, Stub, lesson_of
 
 _QUIET = (
     "terminal", "cacheprovider", "faulthandler", "logging", "warnings", "unraisableexception", "threadexception",
@@ -85,8 +87,10 @@ class Batch:
         subjects: By name.
         wanted: Which lessons of which subject are judged; by default all that it has.
         seed: Decides the hidden inputs.
+        replay: Run the notebook's own checks too, on the inputs the learner sees, with the learner's code in its process.
         stop_early: Leave out an exercise's remaining tests once one has failed.
         verdicts: By subject and id of the exercise.
+        replays: By subject and lesson: for each exercise, whether its own check passes.
         errors: By subject and lesson: for each cell in which something failed, its id and the first error.
     """
 
@@ -95,11 +99,14 @@ class Batch:
     subjects: Mapping[str, Subject]
     wanted: Mapping[str, set[str]] | None = None
     seed: int = 0
+    replay: bool = False
     stop_early: bool = True
+    replays: dict[tuple[str, str], dict[str, bool]] = field(default_factory=dict)
     verdicts: dict[str, dict[str, Verdict]] = field(default_factory=dict)
     errors: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     _references: dict[str, Reference] = field(default_factory=dict)
     _known: dict[Hashable, Any] = field(default_factory=dict)
+    _visible: dict[str, Any] = field(default_factory=dict)
     _current: tuple[str, str] | None = None
     _learner: Any = None
 
@@ -135,10 +142,27 @@ class Batch:
 
     def close(self) -> None:
         """End the learner's process that is still there."""
-        learner, self._learner, self._current = self._learner, None, None
+        learner, current = self._learner, self._current
+        self._learner = self._current = None
         if learner is not None:
+            if self.replay and current:
+                self.replays[current] = self._replay(learner, lesson_of(current[1]))
             with contextlib.suppress(Exception):
                 learner.close()
+
+    def _replay(self, learner: Any, lesson: Lesson) -> dict[str, bool]:
+        """What ``check`` says of each exercise when nothing of the notebook but its answers is there."""
+        said = {}
+        for name, stub in lesson.stubs.items():
+            checks = checks_of(stub)
+            if stub.id not in self._visible:
+                cases = visible(stub)
+                self._visible[stub.id] = (cases, [checks.truth(copy.deepcopy(case)) for case in cases])
+            cases, truths = self._visible[stub.id]
+            answers = iter(truths)
+            with contextlib.suppress(Exception):
+                said[name] = examine(checks, learner, cases, lambda case, answers=answers: next(answers)).ok
+        return said
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -157,13 +181,13 @@ class Batch:
             items.sort(key=turn)
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
-        """Pass over a test that can change nothing any more."""
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Skip a test that can change nothing any more."""
         what = _what(item)
         if self.stop_early and what:
             verdict = self.verdict(*what)
-            return True if verdict.message or verdict.fault else None
-        return None
+            if verdict.message or verdict.fault:
+                pytest.skip("decided by an earlier test")
 
     @pytest.hookimpl
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
@@ -173,6 +197,8 @@ class Batch:
             return
         verdict = self.verdict(*what)
         error = call.excinfo.value if call.excinfo else None
+        if isinstance(error, pytest.skip.Exception):
+            return
         if isinstance(error, WrongAnswer):
             verdict.message = verdict.message or error.report.message
             verdict.mistakes = verdict.mistakes or error.report.names
