@@ -44,7 +44,7 @@ def fill(stub: Stub) -> Callable[[F], F]:
     return register
 
 
-def _signature_problem(stub: Stub, function: Callable[..., Any]) -> str | None:
+def _signature_problem(stub: Stub, function: Any) -> str | None:
     """One line on why ``function`` cannot be called as the exercise is, or None. Names of arguments are free."""
     wanted = f"{stub.name}({', '.join(stub.parameters)})"
     if not callable(function):
