@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from html import escape
 
 MARKS = {True: "ok", False: "wrong", None: "not reached"}
-_COLOURS = {True: "#1a7f37", False: "#c4390c", None: "#808080"}
+_COLOURS = {True: "var(--jp-success-color1, #1a7f37)", False: "var(--jp-error-color1, #c4390c)", None: "#808080"}
 _SIGNS = {True: "✓", False: "✗", None: "·"}
 
 

@@ -62,8 +62,8 @@ class QuizView:
         return bundle
 
     def _html(self) -> str:
-        choices = "".join(f"<li>{escape(choice.text)}</li>" for choice in self.question.choices)
-        return f'<p><b>Quiz.</b> {escape(self.question.question)}</p><ol type="a">{choices}</ol>'
+        choices = "".join(f"<div>({choice.letter}) {escape(choice.text)}</div>" for choice in self.question.choices)
+        return f"<div><b>Quiz.</b> {escape(self.question.question)}</div>{choices}"
 
     def _widget(self) -> Any:
         """Question, one button a choice, and room for the explanation; formulas render."""
