@@ -33,9 +33,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     release.set_defaults(run=_release)
 
     if find_spec("bnlib.grading"):  # learners' copies come without it
-        from bnlib.grading import command
+        from bnlib.grading import command, gradescope
 
         command.add_arguments(commands.add_parser("grade", help="grade a folder of submissions (teachers)"))
+        gradescope.add_arguments(
+            commands.add_parser("gradescope", help="autograder and results for Gradescope (teachers)")
+        )
 
     arguments = parser.parse_args(argv)
     try:

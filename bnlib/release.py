@@ -29,6 +29,7 @@ SECONDS_A_CELL = 120
 _CHECK = re.compile(r"check\(\s*(\w+)\.(\w+)\s*\)")
 _BOX = re.compile(r"> \*\*Exercise `(\w+)`\*\*.*")
 _BUNDLE = ("LICENSE", "LICENSE-text", "Makefile", "constraints.txt", "environment.yml", "pyproject.toml")
+_RENAMED = {"docs/learners.md": "README.md", "examples/classroom.yml": ".github/workflows/classroom.yml"}
 _TEACHERS = ("release.py", "grading")
 
 
@@ -224,11 +225,12 @@ def bundle(root: Path, target: Path) -> list[str]:
         raise ReleaseError(
             f"{', '.join(edited)}: edited since the release; the bundle would hand out somebody's answers"
         )
-    files += [root / "docs" / "learners.md"]
+    files += [root / name for name in _RENAMED]
     names = []
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in files:
-            name = "README.md" if path.name == "learners.md" else path.relative_to(root).as_posix()
+            name = path.relative_to(root).as_posix()
+            name = _RENAMED.get(name, name)
             entry = zipfile.ZipInfo(f"batchnorm-gradient/{name}", date_time=(2020, 1, 1, 0, 0, 0))
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)

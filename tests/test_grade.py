@@ -5,11 +5,16 @@ from __future__ import annotations
 import csv
 import json
 import os
+import random
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 
 import psutil
 import pytest
@@ -300,14 +305,47 @@ def test_bad_input_is_one_line_and_nothing_is_overwritten(folder, tmp_path, caps
     assert sorted(path.name for path in used.iterdir()) == ["thesis.tex"]
 
 
-@pytest.mark.skipif(os.name != "posix" or os.getuid() == 0, reason="root may write everywhere")
-def test_no_write_permission_is_one_line(folder, tmp_path, capsys):
-    tmp_path.chmod(0o555)
-    try:
-        assert main(["grade", str(folder), "--out", str(tmp_path / "out")]) == 2
-    finally:
-        tmp_path.chmod(0o755)
-    assert "cannot be written" in capsys.readouterr().err
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_no_write_permission_is_one_line(folder):
+    """As root, who may write everywhere, in a process that becomes nobody first."""
+    script = "import os, pathlib, sys\nfrom bnlib.cli import main\nfrom bnlib.grading.grade import collect\n"
+    script += "collect(pathlib.Path(sys.argv[2]))\n"  # loads what nobody may not read
+    script += "if os.getuid() == 0:\n    os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+    script += "sys.exit(main(sys.argv[1:]))"
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are not open to others
+        shared = Path(name)
+        shutil.copytree(folder, shared / "in")
+        (shared / "closed").mkdir()
+        for path, mode in ((shared, 0o755), (shared / "closed", 0o555)):
+            path.chmod(mode)
+        command = [sys.executable, "-c", script, "grade", str(shared / "in"), "--out", str(shared / "closed" / "out")]
+        done = subprocess.run(command, capture_output=True, text=True)
+        (shared / "closed").chmod(0o755)
+    assert done.returncode == 2, done.stderr
+    assert "cannot be written" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_runs_killed_at_random_end_with_the_same_gradebook(folder, tmp_path):
+    """Kills one after the other on the same results; each run goes on where the last was stopped. BNLIB_KILLS=20 for more."""
+    wanted = int(os.environ.get("BNLIB_KILLS", "5"))
+    for number in range(2 * wanted):
+        body = "import time; time.sleep(0.01); return h" + " - h.mean(0)" * (number % 2)
+        (folder / f"s{number:02}.ipynb").write_text(notebook(center=body))
+    subprocess.run(command(folder, tmp_path / "whole"), check=True, capture_output=True)
+    out, rng = tmp_path / "out", random.Random(0)
+    kills = 0
+    for _ in range(wanted):
+        run = subprocess.Popen(command(folder, out, "--force"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with suppress(subprocess.TimeoutExpired):
+            run.wait(rng.uniform(0.2, 2.0))
+        kills += run.poll() is None
+        run.kill()
+        run.wait()
+    assert kills
+    subprocess.run(command(folder, out, "--force"), check=True, capture_output=True)
+    for name in ("gradebook.csv", "class.html", *(f"results/s{number:02}.json" for number in range(2 * wanted))):
+        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
 
 
 def test_a_finished_run_is_gone_over_with_force_only(folder, tmp_path, capsys):

@@ -27,7 +27,7 @@ FORBIDDEN = {
     "hidden tests": f"open({str(ROOT / 'tests' / 'hidden' / 'test_translation.py')!r})",
     "the grader": f"open({str(ROOT / 'bnlib' / 'grading' / 'grade.py')!r})",
     "submissions": f"open({str(ROOT / 'examples' / 'submissions' / 'all-right.ipynb')!r})",
-    "home": "import os; os.listdir(os.path.expanduser('~'))",
+    "home": f"import os; os.listdir({str(Path.home())!r})",
     "the parent's memory": "import os; open(f'/proc/{os.getppid()}/mem', 'rb')",
     "the grader's arguments": "import os; os.listdir('/proc')",
     "the judged notebook": "import os; os.listdir('..'); open('../../judged/0/02_translation.ipynb')",

@@ -11,15 +11,18 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bnlib.grading import nbval_stage, plugin
+from bnlib.grading import hollow, nbval_stage, plugin
 from bnlib.grading.course import Course
 from bnlib.grading.plugin import Batch, Subject, Verdict
+from bnlib.grading.sandbox import Limits
 from bnlib.grading.submissions import notebook_of
 from bnlib.grading.transplant import OWN, transplant
+from bnlib.grading.worker import Server
 from bnlib.notebooks import Notebook, parse
 from bnlib.stubs import Lesson, Stub, lesson_of
 
@@ -99,16 +102,27 @@ def _hidden_stage(
     settings: Settings, subjects: Mapping[str, Subject], wanted: Mapping[str, set[str]], lessons: Sequence[Lesson]
 ) -> tuple[Batch, str]:
     """Judge everything with the hidden tests; also says which isolation was in force."""
-    from bnlib.grading.sandbox import Limits
-    from bnlib.grading.worker import Server
-
-    limits = Limits(wall=settings.call_seconds, cells=3 * settings.call_seconds)
-    with Server(limits) as server:
+    with _server(settings) as server:
         if settings.require_isolation and not server.level.isolated:
             raise IsolationError(f"isolation is required, and this machine has less: {server.level}")
-        batch = Batch(settings.course, server, subjects, wanted, settings.seed)
+        batch = Batch(settings.course, server, subjects, wanted, settings.seed, replay=settings.nbval)
         plugin.run(batch, lessons)
         return batch, str(server.level)
+
+
+_in_pool = False
+_kept: dict[tuple[int, float], Server] = {}
+
+
+def _server(settings: Settings) -> AbstractContextManager[Server]:
+    """A fork server; in a process of the grader's own pool, one for all its batches. It ends with its process."""
+    limits = Limits(wall=settings.call_seconds, cells=3 * settings.call_seconds)
+    if not _in_pool:
+        return Server(limits)
+    key = (os.getpid(), settings.call_seconds)
+    if key not in _kept:
+        _kept[key] = Server(limits)
+    return nullcontext(_kept[key])
 
 
 def _result(batch: Batch, name: str, lesson: Lesson, level: str) -> Result:
@@ -191,17 +205,27 @@ def _nbval_stage(
             "ran": sum(cell.outcome != "not run" for cell in outcome.cells),
             "cells": [vars(cell) for cell in outcome.cells if cell.outcome != "passed"],
         }
-        result["flags"] += disagreements(result, outcome)
+        replay = batch.replays.get((name, lesson.key), {})
+        result["flags"] += disagreements({**result, "replay": replay}, outcome)
 
 
 def disagreements(result: Result, outcome: nbval_stage.Outcome) -> list[str]:
-    """Where hidden tests and nbval say different things: a person should look, the score stays."""
+    """Where hidden tests, nbval and the replay of the same checks say different things: the score stays, a person looks."""
     flags = []
     for each in result["exercises"]:
         seen = outcome.cell(f"check-{each['name']}")
-        if seen == "passed" and each["status"] not in ("right", "not graded"):
+        replayed = result.get("replay", {}).get(each["name"])
+        if seen == "passed" and replayed is False:
+            flags.append(
+                f"{each['name']}: its check passes in the notebook and not when replayed: hidden state or tampering"
+            )
+        elif seen == "failed" and replayed is True:
+            flags.append(
+                f"{each['name']}: its check passes when replayed and not in the notebook: another cell gets in the way"
+            )
+        elif seen == "passed" and each["status"] not in ("right", "not graded"):
             flags.append(f"{each['name']}: passes the notebook's own check, but not the hidden tests")
-        if seen == "failed" and each["status"] == "right":
+        elif seen == "failed" and each["status"] == "right":
             flags.append(f"{each['name']}: passes the hidden tests, but not the notebook's own check")
     if result["score"] == result["max"] and not outcome.passed and not flags:
         failed = [c for c in outcome.cells if c.outcome == "failed" and not c.id.startswith(OWN)]
@@ -233,6 +257,9 @@ def _source_only(notebook: Notebook) -> dict[str, Any]:
 
 def prepare_process(parent: int, folder: str) -> None:
     """Make a pool's process one that leaves Ctrl-C to its parent, does not outlive it, and keeps its files in ``folder``."""
+    global _in_pool
+    _in_pool = True
+    hollow.install()  # the reference answers import matplotlib, and nobody looks at their figures here
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     tempfile.tempdir = os.environ["TMPDIR"] = folder
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from concurrent.futures import Executor
 from pathlib import Path
 
 
@@ -20,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs", type=_positive, default=os.cpu_count() or 1, metavar="N", help="processes (default: cores)"
     )
+    parser.add_argument("--dask", metavar="ADDRESS", help="run on this dask.distributed scheduler instead of here")
     parser.add_argument("--seed", type=int, default=0, help="decides the hidden inputs (default 0)")
     parser.add_argument(
         "--no-nbval", action="store_true", help="do not run the notebooks with nbval: faster, same scores"
@@ -58,12 +60,14 @@ def run(arguments: argparse.Namespace) -> int:
     )
     bar = Bar()
     try:
+        executor, workers = _cluster(arguments.dask) if arguments.dask else (None, arguments.jobs)
         summary = grade(
             arguments.folder,
             arguments.out,
             wanted=arguments.lesson,
             settings=settings,
-            jobs=arguments.jobs,
+            jobs=workers,
+            executor=executor,
             force=arguments.force or arguments.fresh,
             fresh=arguments.fresh,
             progress=bar,
@@ -85,6 +89,28 @@ def run(arguments: argparse.Namespace) -> int:
     if summary.ungraded:
         print(f"could not be graded: {', '.join(summary.ungraded)}; the reason is in the gradebook", file=sys.stderr)
     return 1 if summary.ungraded else 0
+
+
+def _cluster(address: str) -> tuple[Executor, int]:
+    """An executor for a dask cluster, and how many batches it can work on at a time.
+
+    A worker that is lost takes nothing with it: its batches go to the others. Workers need this course at the same path.
+
+    Raises:
+        GradeError: dask is not installed, or nobody answers.
+    """
+    from bnlib.grading.grade import GradeError
+
+    try:
+        from distributed import Client
+    except ImportError:
+        raise GradeError("--dask needs the package distributed: pip install 'bnlib[dask]'") from None
+    try:
+        client = Client(address, timeout=5, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise GradeError(f"{address}: no dask scheduler answers ({type(error).__name__})") from None
+    workers = sum(worker["nthreads"] for worker in client.scheduler_info(n_workers=-1)["workers"].values())
+    return client.get_executor(pure=False, retries=2), max(1, workers)
 
 
 class Bar:

@@ -280,8 +280,9 @@ _Done = tuple[list[Submission], dict[str, dict[str, Result]]]
 
 def _run(pending: Sequence[_Pending], settings: Settings, jobs: int, executor: Executor | None) -> Iterator[_Done]:
     """Run everything in batches; those that fail are run again one by one, so that only who is to blame pays."""
-    largest = 10 if settings.nbval else 25
-    size = max(1, min(largest, math.ceil(len(pending) / (2 * jobs))))
+    largest = 40 if settings.nbval else 50
+    # Starting nbval costs as much as two notebooks, so each process gets one large batch rather than two small ones.
+    size = max(1, min(largest, math.ceil(len(pending) / (jobs if settings.nbval else 2 * jobs))))
     batches = [pending[start : start + size] for start in range(0, len(pending), size)]
     suspects: list[Sequence[_Pending]] = []
     with _Pool(settings, jobs, executor) as pool:

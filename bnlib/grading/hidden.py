@@ -22,7 +22,6 @@ from bnlib.checks import Case, Checks, checks_of, examine
 from bnlib.feedback import Report
 from bnlib.stubs import Stub
 
-
 EXACT = 1e-12
 """Fraction of the natural scale by which a computed derivative may be off on ordinary data."""
 
@@ -84,7 +83,9 @@ class Judge:
         cases = self.draw(count)
         for case in cases:
             for name in {"x", "xc"} & case.keys():
-                case[name] = self.rng.uniform(1, 3) * (self.rng.normal(size=case[name].shape) + self.rng.uniform(0.5, 1.5))
+                case[name] = self.rng.uniform(1, 3) * (
+                    self.rng.normal(size=case[name].shape) + self.rng.uniform(0.5, 1.5)
+                )
         self.examine(cases, EXACT)
 
     def examine(self, cases: Sequence[Case], tolerance: float | None = None) -> None:

@@ -1,7 +1,8 @@
-"""Start the kernel of one submission for nbval: in the learner's own folder, with limits on what it may use.
+"""The kernel of one submission for nbval: an ordinary ipykernel, confined, in the learner's own folder.
 
-Run by jupyter_client as ``python -m bnlib.grading.kernel -f CONNECTION_FILE`` in the folder of the judged notebook, whose
-last name is also that of the learner's folder. What is not confined here is listed in docs/grading.md.
+On Linux it is forked from a warm process (:mod:`bnlib.grading.kernels`) and confined before a line of the learner's runs.
+Its sockets are made outside and handed in: inside there is no way to make one. Elsewhere it is started fresh, as
+``python -m bnlib.grading.kernel -f CONNECTION_FILE``, with limits on what it may use.
 """
 
 from __future__ import annotations
@@ -9,16 +10,86 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-SECONDS = "BNLIB_KERNEL_SECONDS"
-"""Environment variable: processor time a kernel may use."""
+import zmq
+from ipykernel.heartbeat import Heartbeat
+from ipykernel.iostream import IOPubThread
+from ipykernel.kernelapp import IPKernelApp
 
-LEARNERS = "learners"
-"""Folder of the learners' folders, beside that of the judged notebooks."""
+from bnlib.grading.provisioner import LEARNERS, SECONDS
 
 MEMORY = 4_000_000_000
 FILE_SIZE = 50_000_000
+
+
+class HeldKernel(IPKernelApp):
+    """An ipykernel that is given its connection and its listening sockets, and looks for nothing on the disk."""
+
+    connection: Mapping[str, Any]
+    listening: Mapping[int, int]
+
+    def init_connection_file(self) -> None:
+        """Use the connection that was handed in."""
+        self.load_connection_info(dict(self.connection))  # type: ignore[arg-type]
+
+    def write_connection_file(self, **kwargs: Any) -> None:
+        """Who asked for this kernel knows how to reach it."""
+
+    def init_crash_handler(self) -> None:
+        """Nobody would read a crash report."""
+
+    def _try_bind_socket(self, s: Any, port: int) -> int:
+        s.setsockopt(zmq.USE_FD, self.listening[port])
+        return super()._try_bind_socket(s, port)
+
+    def init_control(self, context: Any) -> None:
+        """Leave out the debugger's way back into this process, which would need a new connection."""
+        super().init_control(context)
+        with contextlib.suppress(zmq.ZMQError):
+            self.debug_shell_socket.disconnect(self.shell_socket.getsockopt(zmq.LAST_ENDPOINT))
+
+    def init_iopub(self, context: Any) -> None:
+        """Leave out the way for outputs of child processes: there are none, and it is a TCP socket."""
+        socket = context.socket(zmq.XPUB)
+        socket.linger = 1000
+        self.iopub_port = self._bind_socket(socket, self.iopub_port)
+        self.configure_tornado_logger()
+        self.iopub_thread = IOPubThread(socket, pipe=False, session=self.session)
+        self.iopub_thread.start()
+        self.iopub_socket = self.iopub_thread.background_socket
+
+    def init_heartbeat(self) -> None:
+        """Beat on the socket that was handed in."""
+        self.heartbeat = _Heartbeat(zmq.Context(), (self.transport, self.ip, self.hb_port))
+        self.heartbeat.held = self.listening[self.hb_port]
+        self.heartbeat.start()
+
+
+class _Heartbeat(Heartbeat):
+    held: int
+
+    def _try_bind_socket(self) -> Any:
+        self.socket.setsockopt(zmq.USE_FD, self.held)
+        return super()._try_bind_socket()
+
+
+def run(connection: Mapping[str, Any], listening: Mapping[int, int]) -> None:
+    """Be a kernel until told to end.
+
+    Args:
+        connection: What a connection file holds; the transport is "ipc".
+        listening: For each port the descriptor of its listening socket.
+    """
+    app = HeldKernel.instance()
+    app.connection, app.listening = connection, listening
+    app.config.HistoryManager.enabled = False
+    app.config.ZMQInteractiveShell.banner1 = ""
+    app.log_level = 50
+    app.initialize([])
+    app.start()
 
 
 def main() -> None:
@@ -28,9 +99,7 @@ def main() -> None:
     _end_with_parent()
     os.chdir(judged.parents[1] / LEARNERS / judged.name)
     sys.path[0] = ""
-    from ipykernel import kernelapp
-
-    kernelapp.launch_new_instance()
+    IPKernelApp.launch_instance()
 
 
 def limit(seconds: int) -> None:

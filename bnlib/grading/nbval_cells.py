@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from bnlib.grading import provisioner
+
 DIED = 70
 """Exit code that says: a kernel died in the notebook of the last event."""
 
@@ -84,8 +86,12 @@ class Watch:
         if kernel is not None and kernel.is_alive():
             with contextlib.suppress(Exception):
                 kernel.stop()
-        end_children()
+        end_children(all_of_them=False)
         self.say(event="end", notebook=item.path.parent.name)
+
+    def pytest_unconfigure(self) -> None:
+        """Leave nothing behind."""
+        provisioner.close()
 
     def _until_grader_ends(self) -> None:
         while os.read(self._in, 1):
@@ -133,12 +139,17 @@ def _adopt_orphans() -> None:
             call("prctl", 36, 1, 0, 0, 0)
 
 
-def end_children() -> None:
-    """Kill every process below this one."""
+def end_children(all_of_them: bool = True) -> None:
+    """Kill every process below this one; the warm kernel server may be wanted again."""
     import psutil  # type: ignore[import-untyped]
 
+    kept = set() if all_of_them else {getattr(provisioner.running(), "pid", None)}
     for _ in range(20):
-        below = psutil.Process().children(recursive=True)
+        below = [
+            process
+            for process in psutil.Process().children(recursive=True)
+            if process.pid not in kept and process.status() != psutil.STATUS_ZOMBIE
+        ]
         if not below:
             return
         for process in below:
@@ -148,5 +159,7 @@ def end_children() -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin to watch."""
+    """Begin to watch; the kernel server warms up while the notebooks are read."""
+    if os.environ.get(provisioner.WARM) == provisioner.NAME:
+        provisioner.kernel_server()
     config.pluginmanager.register(Watch(), "bnlib-nbval-cells")

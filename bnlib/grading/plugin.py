@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from bnlib.checks import checks_of, examine, visible
+from bnlib.checks import Case, checks_of, examine, visible
 from bnlib.grading.course import Course
 from bnlib.grading.hidden import Judge, WrongAnswer
 from bnlib.grading.reference import Reference, reference
@@ -160,8 +160,12 @@ class Batch:
                 self._visible[stub.id] = (cases, [checks.truth(copy.deepcopy(case)) for case in cases])
             cases, truths = self._visible[stub.id]
             answers = iter(truths)
+
+            def truth(case: Case, answers: Iterator[Any] = answers) -> Any:
+                return next(answers)
+
             with contextlib.suppress(Exception):
-                said[name] = examine(checks, learner, cases, lambda case, answers=answers: next(answers)).ok
+                said[name] = examine(checks, learner, cases, truth).ok
         return said
 
     @pytest.hookimpl(trylast=True)

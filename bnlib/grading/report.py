@@ -32,6 +32,7 @@ code { font: .92em ui-monospace, monospace; }
 th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td.number, th.number { text-align: right; white-space: nowrap; }
 svg { width: 100%; height: auto; } svg text { fill: var(--ink); font: 12px system-ui, sans-serif; }
+svg.share { width: 8rem; }
 svg rect { fill: var(--bar); } svg line { stroke: var(--line); }
 li { margin: .3rem 0; }
 """
@@ -155,20 +156,26 @@ def class_page(results: Sequence[Result], lessons: Sequence[Lesson]) -> str:
 
 
 def _exercises(results: Sequence[Result], lessons: Sequence[Lesson]) -> list[str]:
-    """How many solved each exercise, and whether it tells who knows the rest from who does not."""
-    parts = ["<h2>Exercises</h2><div class='scroll'><table><tr><th>exercise</th><th class='number'>right</th>"]
-    parts.append("<th class='number'>tried</th><th class='number'>telling</th></tr>")
+    """How many solved each exercise, hardest first, and whether it tells who knows the rest from who does not."""
+    parts = ["<h2>Exercises, hardest first</h2><div class='scroll'><table><tr><th>exercise</th><th>solved by</th>"]
+    parts.append("<th class='number'>right</th><th class='number'>tried</th><th class='number'>telling</th></tr>")
+    rows: list[tuple[float, str]] = []
     for lesson in lessons:
         for index, (name, stub) in enumerate(lesson.stubs.items()):
             each = [result["lessons"][lesson.key]["exercises"][index] for result in results]
             right = [float(e["status"] == "right") for e in each]
             tried = sum(e["status"] in ("right", "wrong") for e in each)
             rest = [result["score"] - e["score"] for result, e in zip(results, each, strict=True)]
-            parts.append(
+            share = statistics.fmean(right)
+            row = (
                 f"<tr><td><code>{_text(lesson.name)}.{_text(name)}</code> <span class='soft'>{stub.points} p.</span></td>"
-                f"<td class='number'>{sum(right):.0f} ({100 * statistics.fmean(right):.0f} %)</td>"
+                f"<td><svg class='share' viewBox='0 0 100 10' role='img' aria-label='{100 * share:.0f} percent'>"
+                f"<rect x='0' y='1' width='{100 * share:.1f}' height='8'/><line x1='100' y1='0' x2='100' y2='10'/></svg></td>"
+                f"<td class='number'>{sum(right):.0f} ({100 * share:.0f} %)</td>"
                 f"<td class='number'>{tried}</td><td class='number'>{_discrimination(right, rest)}</td></tr>"
             )
+            rows.append((share, row))
+    parts += [row for _, row in sorted(rows, key=lambda each: each[0])]
     parts.append("</table></div>")
     parts.append(
         "<p class='soft'>Telling: correlation of solving this exercise with the points in all others. Near 0 or below, "

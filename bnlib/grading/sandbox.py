@@ -16,7 +16,7 @@ import struct
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -149,7 +149,9 @@ def code_folders() -> list[str]:
     return [path for path in dict.fromkeys(wanted) if os.path.isdir(path)]
 
 
-def confine(limits: Limits, ruleset: int | None, folder: Path, user: int | None = None) -> Level:
+def confine(
+    limits: Limits, ruleset: int | None, folder: Path, user: int | None = None, allow: Collection[str] = ()
+) -> Level:
     """Confine this process for good. To be called in a freshly forked child with one thread.
 
     Args:
@@ -157,6 +159,7 @@ def confine(limits: Limits, ruleset: int | None, folder: Path, user: int | None 
         ruleset: Paths that stay readable, from :func:`landlock.ruleset`, or None where there is no Landlock.
         folder: Becomes the current folder. Writable where its size can be limited, by a file system in memory of its own.
         user: Become this user first; only for root.
+        allow: System calls that seccomp would refuse, and this kind of child needs.
 
     Returns:
         What is in force now.
@@ -199,7 +202,7 @@ def confine(limits: Limits, ruleset: int | None, folder: Path, user: int | None 
             os._exit(1)
     if seccomp.available():
         with suppress(OSError):
-            seccomp.apply()
+            seccomp.apply(allow)
             calls = True
             words.append("no sockets, processes or signals (seccomp)")
     return Level(tuple(words), files, calls, calls, LINUX, scratch)

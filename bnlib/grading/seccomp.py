@@ -13,6 +13,7 @@ import os
 import platform
 import struct
 import sys
+from collections.abc import Collection
 
 from bnlib.grading.libc import call
 
@@ -71,7 +72,7 @@ def available() -> bool:
     return sys.platform == "linux" and platform.machine() in _ARCHITECTURES
 
 
-def program() -> bytes:
+def program(allow: Collection[str] = ()) -> bytes:
     """The filter for this process on this machine."""
     column, architecture = _ARCHITECTURES[platform.machine()]
     deny, missing = _ERRNO | errno.EPERM, _ERRNO | errno.ENOSYS
@@ -85,18 +86,21 @@ def program() -> bytes:
     code += _only(_PRLIMIT[column], [_if_equal(0, 1, 0)], deny)
     last = len(_HARMLESS_PRCTL) - 1
     code += _only(_PRCTL[column], [_if_equal(n, last - i + 1, 0) for i, n in enumerate(_HARMLESS_PRCTL)], deny)
-    numbers = [pair[column] for pair in _DENIED.values() if pair[column] is not None]
+    numbers = [pair[column] for name, pair in _DENIED.items() if pair[column] is not None and name not in allow]
     code += [_if_equal(number, len(numbers) - i, 0) for i, number in enumerate(numbers) if number is not None]
     return b"".join([*code, _return(_ALLOW), _return(deny)])
 
 
-def apply() -> None:
+def apply(allow: Collection[str] = ()) -> None:
     """Put the filter in force for this process, for good. Needs PR_SET_NO_NEW_PRIVS.
+
+    Args:
+        allow: Names of denied calls that this process needs all the same.
 
     Raises:
         OSError: The kernel refused it.
     """
-    code = program()
+    code = program(allow)
     buffer = ctypes.create_string_buffer(code, len(code))
     descriptor = struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(buffer))
     call("prctl", _PR_SET_SECCOMP, _FILTER, descriptor, 0, 0)

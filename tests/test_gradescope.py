@@ -1,0 +1,71 @@
+"""Gradescope: the zip grades as the command does, and results.json says what students may know."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from bnlib.cli import main
+from bnlib.grading.course import Course
+from bnlib.grading.gradescope import build_zip, results
+from bnlib.stubs import translation
+
+EXAMPLES = Course().root / "examples" / "submissions"
+
+
+def test_the_zip_grades_a_submission(tmp_path):
+    names = build_zip(tmp_path / "autograder.zip", [translation.lesson])
+    assert {"setup.sh", "run_autograder", "solutions/02_translation.ipynb", "tests/hidden/test_translation.py"} <= set(
+        names
+    )
+    assert not [name for name in names if name.startswith(("notebooks", "examples", "tests/test_"))]
+    with zipfile.ZipFile(tmp_path / "autograder.zip") as archive:
+        archive.extractall(tmp_path / "source")
+        assert archive.getinfo("run_autograder").external_attr >> 16 == 0o100755
+    run = (tmp_path / "source" / "run_autograder").read_text()
+    assert "--lesson 02_translation\n" in run
+    out = tmp_path / "results.json"
+    handed = tmp_path / "submission"
+    handed.mkdir()
+    (handed / "my homework (3).ipynb").write_bytes((EXAMPLES / "mean-path-missing.ipynb").read_bytes())
+    command = [sys.executable, "-m", "bnlib.cli", "gradescope", "results", str(handed), "--out", str(out), "--no-nbval"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "source")}
+    command += ["--lesson", "02_translation"]
+    subprocess.run(command, check=True, cwd=tmp_path / "source", env=environment)
+    said = json.loads(out.read_text())
+    assert said["score"] == 6
+    assert [test["score"] for test in said["tests"]] == [1, 2, 3, 0]
+    assert "path through the mean" in said["tests"][3]["output"]
+    assert {test["visibility"] for test in said["tests"]} == {"visible"}
+    assert {test["status"] for test in said["tests"]} == {"passed", "failed"}
+
+
+def test_what_cannot_be_read_is_said(tmp_path):
+    out = tmp_path / "results.json"
+    arguments = ["--out", str(out), "--no-nbval", "--lesson", "02_translation"]
+    assert main(["gradescope", "results", str(EXAMPLES / "not-json.ipynb"), *arguments]) == 0
+    said = json.loads(out.read_text())
+    assert said["score"] == 0
+    assert "is not a notebook" in said["output"]
+    assert main(["gradescope", "results", str(tmp_path / "nothing"), *arguments]) == 1
+    assert "no fault of yours" in json.loads(out.read_text())["output"]
+
+
+def test_flags_are_for_the_teacher():
+    exercise = {"name": "center", "points": 1, "score": 0, "status": "not graded", "message": "secret", "remarks": []}
+    lesson = {"exercises": [exercise], "reason": "", "nbval": None}
+    said = results(
+        {"score": 0, "reasons": [], "notes": [], "flags": ["look"], "files": [], "lessons": {"02_translation": lesson}}
+    )
+    assert said["extra_data"]["flags"] == ["look"]
+    assert "secret" not in json.dumps(said)
+
+
+def test_an_unknown_lesson_is_one_line(tmp_path, capsys):
+    assert main(["gradescope", "zip", "--out", str(tmp_path / "x.zip"), "--lesson", "99"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not Path(tmp_path, "x.zip").exists()
