@@ -1,8 +1,8 @@
 """Name the mistake: which term of the derivation a wrong result lost, doubled or turned round.
 
 Every right gradient of this course is a sum of known terms. A wrong one usually lies in their span as well, with other
-coefficients; least squares recovers them, feature by feature, and their ratios to the right ones say what happened,
-also for mistakes nobody listed. What lies outside the span is compared with a bank of named slips.
+coefficients (:mod:`bnlib.terms`). What lies outside the span is compared with a bank of named slips: each alone, each two that
+can be made together, and each with the terms as it leaves them, so that a slip and a lost term are named as two.
 """
 
 from __future__ import annotations
@@ -15,34 +15,48 @@ from typing import Any
 import numpy as np
 
 from bnlib.numerics import Array, relative_error
+from bnlib.terms import (
+    Case,
+    Coefficients,
+    Evidence,
+    Factor,
+    Factors,
+    Finding,
+    Parts,
+    Term,
+    columns,
+    factor_table,
+    matching,
+)
+from bnlib.terms import same as _same
+from bnlib.terms import value_of as _value
 
-MATCH = 1e-7
-"""Two results are the same mistake when they agree to this fraction of the natural scale."""
+__all__ = [
+    "Case", "Evidence", "Factors", "Finding", "Knob", "Parts", "Slip", "Term",
+    "diagnose", "displaced", "remembered", "variants",
+]  # fmt: skip
 
 
-class Case(dict):
-    """One test input: the arguments by name, also readable as attributes (``case.dout``)."""
+def remembered(compute: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: keep what a function computed for the last case, as hundreds of slips ask for the same.
 
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(name) from None
-
-
-@dataclass(frozen=True)
-class Term:
-    """One summand of a right result.
-
-    Attributes:
-        name: Words that complete "The ... is missing", for example ``"path through the mean"``.
-        where: Where the lesson derives it, for example ``"eq. 2.7"``.
-        value: From a case to the term's value, in the shape of the output, without its coefficient.
+    Args:
+        compute: Function of a case and keyword arguments that can be hashed; nobody changes what it returns.
     """
+    last: tuple[Case | None, dict[Any, Any]] = (None, {})
 
-    name: str
-    where: str
-    value: Callable[[Case], Array]
+    def seen(case: Case, **turn: Any) -> Any:
+        nonlocal last
+        known, values = last
+        if known is not case:
+            values = {}
+            last = case, values
+        key = tuple(turn.items())
+        if key not in values:
+            values[key] = compute(case, **turn)
+        return values[key]
+
+    return seen
 
 
 @dataclass(frozen=True)
@@ -54,12 +68,14 @@ class Slip:
         message: One or two sentences for the learner: what was probably done, and where to look. Never the right formula.
         output: Which returned value it concerns.
         wrong: From a case to the wrong value; may raise or warn, then it does not match.
+        parts: What this mistake makes of the terms, where it leaves them terms: another coefficient may be wrong besides.
     """
 
     name: str
     message: str
     output: str
     wrong: Callable[[Case], Any]
+    parts: Parts | None = None
 
 
 @dataclass(frozen=True)
@@ -77,49 +93,49 @@ class Knob:
     turn: Mapping[str, Any]
 
 
-def variants(output: str, model: Callable[..., Any], knobs: Sequence[Knob]) -> tuple[Slip, ...]:
+def variants(
+    output: str,
+    model: Callable[..., Any],
+    knobs: Sequence[Knob],
+    parts: Callable[..., Sequence[Array]] | None = None,
+) -> tuple[Slip, ...]:
     """Slips for every knob alone and for every two that can be turned together.
 
     Args:
         output: The returned value they concern.
         model: ``model(case)`` is right; ``model(case, **turn)`` is what a mistake makes of it.
         knobs: The mistakes.
+        parts: ``parts(case, **turn)`` are the values of the output's terms, in order and without their coefficients.
 
     Returns:
         First the single ones, then the pairs, whose names are joined by ``+``.
     """
-    single = [Slip(k.name, k.message, output, lambda case, k=k: model(case, **k.turn)) for k in knobs]
+
+    def slip(name: str, message: str, turn: Mapping[str, Any]) -> Slip:
+        turned = (lambda case: parts(case, **turn)) if parts else None
+        return Slip(name, message, output, lambda case: model(case, **turn), turned)
+
+    single = [slip(knob.name, knob.message, knob.turn) for knob in knobs]
     pairs = [
-        Slip(
-            f"{a.name}+{b.name}",
-            f"Two things at once. {a.message} And: {b.message}",
-            output,
-            lambda case, a=a, b=b: model(case, **a.turn, **b.turn),
-        )
+        slip(f"{a.name}+{b.name}", _both(a.message, b.message), turn)
         for a, b in itertools.combinations(knobs, 2)
-        if not set(a.turn) & set(b.turn)
+        if (turn := _together(a.turn, b.turn)) is not None
     ]
     return (*single, *pairs)
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What a diagnosis says: names for the teacher's counts, a message for the learner."""
-
-    names: tuple[str, ...]
-    message: str
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """One output of one call: the case, what came back, what should have."""
-
-    case: Case
-    got: Array
-    expected: Array
+def _together(one: Mapping[str, Any], two: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Both turns as one; None where they turn the same argument. Arguments that are dicts themselves are joined."""
+    turn = {**one, **two}
+    for name in set(one) & set(two):
+        if not (isinstance(one[name], dict) and isinstance(two[name], dict)) or set(one[name]) & set(two[name]):
+            return None
+        turn[name] = {**one[name], **two[name]}
+    return turn
 
 
-Factors = Callable[[Case], Mapping[str, Any]]
+def _both(one: str, two: str) -> str:
+    return f"Two things at once. {one} And: {two}"
 
 
 def diagnose(
@@ -128,6 +144,7 @@ def diagnose(
     terms: Sequence[Term] = (),
     slips: Sequence[Slip] = (),
     factors: Factors | None = None,
+    thorough: bool = True,
 ) -> Finding | None:
     """Name the mistake that explains all the evidence, or None.
 
@@ -138,34 +155,73 @@ def diagnose(
         slips: Named mistakes; those about other outputs are passed over.
         factors: From a case to further quantities a term may be multiplied by in error, for example
             ``{"gamma": case.gamma}``: numbers or one value a feature. N, 2 and signs are always tried.
+        thorough: Whether to look for two slips at once as well, which takes most of the time.
 
     Returns:
-        The first explanation found: float32, a slip to the letter, the terms, two slips, a slip times a factor.
+        The explanation with the fewest mistakes; a single slip to the letter before all others.
     """
     if all(_seven_digits(item) for item in evidence):
         return Finding(
-            ("float32",),
-            f"{output} has the seven digits of float32 and no more: is there a dtype=np.float32 or an astype on the way?",
+            ("dtype-lost",),
+            f"{output} has the digits of {_narrow(evidence[0])} and no more, though the inputs are float64: is there a dtype= "
+            "or an astype on the way?",
         )
-    single = [slip for slip in slips if slip.output == output and "+" not in slip.name]
-    pairs = [slip for slip in slips if slip.output == output and "+" in slip.name]
-    found = _match(evidence, single) or (_fit_terms(output, evidence, terms, factors) if terms else None)
-    found = found or _match(evidence, pairs)
-    if found:
+    if all(_whole_numbers(item) for item in evidence):
+        return _integers(output, evidence[0].dtype)
+    slips = [slip for slip in slips if slip.output == output]
+    single, pairs = [[s for s in slips if ("+" in s.name) == double] for double in (False, True)]
+    if found := _match(evidence, single):
+        return found
+    coefficients = Coefficients(output, evidence, terms, factors)
+    fitted = coefficients.explain()
+    if fitted and (fitted[1] <= 2 or not thorough):
+        return fitted[0]
+    if not thorough:
+        return None
+    if found := _match(evidence, pairs):
         return found
     for slip in single:
-        factor = _slip_times_factor(slip, evidence, factors)
-        if factor:
-            return Finding(
-                (slip.name, factor.name), f"Two things at once. {slip.message} Besides, the result {factor.words}."
-            )
-    return None
+        besides = coefficients.explain(slip.parts) if slip.parts else None
+        if besides and (fitted is None or 1 + besides[1] < fitted[1]):
+            both = Finding((slip.name, *besides[0].names), _both(slip.message, besides[0].message))
+            fitted = both, 1 + besides[1]
+    if fitted:
+        return fitted[0]
+    for slip in single:
+        if factor := _slip_times_factor(slip, evidence, factors):
+            names = (slip.name, *(f"{output.replace('_', '-')}-{part}" for part in factor.name.split("+")))
+            return Finding(names, f"Two things at once. {slip.message} Besides, {output} {factor.words}.")
+    fractions = any(np.any(item.expected != np.round(item.expected)) for item in evidence)
+    return _integers(output, evidence[0].dtype) if fractions and not evidence[0].dtype.startswith("float") else None
+
+
+def _narrow(item: Evidence) -> str:
+    return "float16" if np.array_equal(item.got, item.got.astype(np.float16)) else "float32"
 
 
 def _seven_digits(item: Evidence) -> bool:
-    """True when a result is right but for having been rounded to float32."""
-    rounded = np.array_equal(item.got, item.got.astype(np.float32))
-    return rounded and relative_error(item.got, item.expected) < 1e-4 and bool(np.any(item.got != np.round(item.got)))
+    """True when a result is right but for having been rounded to float32, or float16."""
+    if not np.any(item.got != np.round(item.got)):
+        return False
+    with np.errstate(over="ignore"):
+        rounded = np.array_equal(item.got, item.got.astype(np.float32))
+    return rounded and relative_error(item.got, item.expected) < (1e-2 if _narrow(item) == "float16" else 1e-3)
+
+
+def _whole_numbers(item: Evidence) -> bool:
+    """True when a right result has lost everything behind the point."""
+    if not np.any(item.expected != np.round(item.expected)) or np.max(np.abs(item.got), initial=0.0) < 2:
+        return False
+    return any(np.array_equal(item.got, cut(item.expected)) for cut in (np.trunc, np.round, np.floor, np.ceil))
+
+
+def _integers(output: str, dtype: str) -> Finding:
+    what = "rounded to whole numbers" if dtype.startswith("float") else f"of type {dtype}"
+    return Finding(
+        ("returned-integers",),
+        f"{output} is {what}, and what stands behind the point is lost. Was an array made with dtype=int or from a list "
+        "of integers and then written into, or is there a //, int() or round() on the way?",
+    )
 
 
 def _match(evidence: Sequence[Evidence], slips: Sequence[Slip]) -> Finding | None:
@@ -176,191 +232,37 @@ def _match(evidence: Sequence[Evidence], slips: Sequence[Slip]) -> Finding | Non
     return None
 
 
-def swapped(got: Mapping[str, Array], expected: Mapping[str, Array]) -> tuple[str, str] | None:
-    """Two returned values that would be right in each other's place, or None."""
-    for a, b in itertools.combinations(expected, 2):
-        if (
-            not _same(got[a], expected[a], expected[a])
-            and _same(got[a], expected[b], expected[b])
-            and _same(got[b], expected[a], expected[a])
-        ):
-            return a, b
-    return None
+def displaced(got: Mapping[str, Array], expected: Mapping[str, Array]) -> dict[str, str]:
+    """Which right value stands in the place of which other: ``{"dgamma": "dbeta"}`` when dgamma holds dbeta's value.
 
-
-@dataclass(frozen=True)
-class _Factor:
-    """A factor a term has too much: its stable name, and words that complete "the result ..."."""
-
-    name: str
-    words: str
-
-
-def _value(compute: Callable[[Case], Any], case: Case) -> Array | None:
-    """A slip's or a term's value as a finite array, or None where it has none."""
-    try:
-        with np.errstate(all="ignore"):
-            value = np.asarray(compute(case), dtype=np.float64)
-    except (ValueError, TypeError, ArithmeticError, IndexError):
-        return None
-    return value if np.all(np.isfinite(value)) else None
-
-
-def _same(got: Array, other: Array | None, expected: Array) -> bool:
-    """True when two results agree to MATCH of their size; equal shapes needed."""
-    if other is None or got.shape != other.shape:
-        return False
-    scale = max(np.max(np.abs(other), initial=0.0), np.max(np.abs(expected), initial=0.0), 1e-300)
-    return bool(np.max(np.abs(got - other), initial=0.0) <= MATCH * scale)
-
-
-def _columns(array: Array, features: int) -> Array:
-    """Reshape to (rows, features): one column a feature; a vector is one feature."""
-    return array.reshape(-1, features)
-
-
-def _fit_terms(
-    output: str, evidence: Sequence[Evidence], terms: Sequence[Term], factors: Factors | None
-) -> Finding | None:
-    """Explain the evidence by wrong coefficients of the terms, or return None when it is not in their span."""
-    possible: list[list[_Factor]] | None = None
-    ratios: list[Array] = []
-    for item in evidence:
-        ratio = _coefficient_ratios(item, terms)
-        if ratio is None:
-            return None
-        ratios.append(ratio)
-        here = [_factors_that_match(row, item.case, factors) for row in ratio]
-        if possible is None:
-            possible = here
-        else:
-            possible = [[f for f in before if f in now] for before, now in zip(possible, here, strict=True)]
-    if possible is None:
-        return None
-    best: list[_Factor | None] = [choices[0] if choices else None for choices in possible]
-    everywhere = np.concatenate(ratios, axis=1)
-    for factor, values in zip(best, everywhere, strict=True):
-        if factor is None and not np.allclose(values, values[0], rtol=1e-6, atol=1e-9):
-            return None  # a coefficient without a name that is another one each time explains nothing
-    return _say(output, terms, best, ratios)
-
-
-def _coefficient_ratios(item: Evidence, terms: Sequence[Term]) -> Array | None:
-    """Fitted coefficients of the learner's result over those of the right one: (terms, features); None outside the span."""
-    features = item.expected.shape[-1] if item.expected.ndim > 1 else 1
-    values = []
-    for term in terms:
-        value = _value(term.value, item.case)
-        if value is None:
-            return None
-        values.append(_columns(np.broadcast_to(value, item.expected.shape), features))
-    got, expected = _columns(item.got, features), _columns(item.expected, features)
-    ratios = np.empty((len(terms), features))
-    for feature in range(features):
-        basis = np.stack([value[:, feature] for value in values], axis=1)
-        size = np.linalg.norm(basis, axis=0)
-        if not np.all(size > 0) or basis.shape[0] <= len(terms):
-            return None
-        basis = basis / size
-        right, *_ = np.linalg.lstsq(basis, expected[:, feature], rcond=None)
-        fitted, *_ = np.linalg.lstsq(basis, got[:, feature], rcond=None)
-        error = np.max(np.abs(basis @ fitted - got[:, feature]))
-        scale = max(np.max(np.abs(got[:, feature])), np.max(np.abs(expected[:, feature])))
-        if error > MATCH * scale or np.any(np.abs(right) < MATCH * scale):
-            return None
-        ratios[:, feature] = fitted / right
-    return ratios
-
-
-def _factors_that_match(ratio: Array, case: Case, factors: Factors | None) -> list[_Factor]:
-    """All named factors equal to ``ratio`` (one value a feature), the simplest first."""
-    found = []
-    for factor, value in _factor_table(case, factors):
-        if np.all(np.abs(ratio - value) <= 1e-6 * np.maximum(1.0, np.abs(value))):
-            found.append(factor)
+    Only values that are wrong where they stand count, and only right values that are nowhere in their own place.
+    """
+    wrong = [name for name in expected if name in got and not _same(got[name], expected[name], expected[name])]
+    found: dict[str, str] = {}
+    for here in wrong:
+        for there in wrong:
+            free = here not in found and there not in found.values()
+            if free and here != there and _same(got[here], expected[there], expected[there]):
+                found[here] = there
     return found
 
 
-def _factor_table(case: Case, factors: Factors | None) -> list[tuple[_Factor, Any]]:
-    """Every factor that has a name, with its value for this case."""
-    N = case["N"] if "N" in case else next(v.shape[0] for v in case.values() if isinstance(v, np.ndarray) and v.ndim)
-    bessel = N / (N - 1) if N > 1 else np.nan  # a batch of one has no such factor
-    plain: list[tuple[_Factor, Any]] = [
-        (_Factor("times-N", "is N times too large: a sum stands where a mean belongs"), N),
-        (_Factor("over-N", "is N times too small: there is one division by N too many"), 1 / N),
-        (_Factor("doubled", "is twice too large"), 2.0),
-        (_Factor("halved", "is half as large as it should be"), 0.5),
-        (_Factor("bessel", "is off by N/(N-1): one place divides by N - 1 and another by N"), bessel),
-        (_Factor("bessel", "is off by (N-1)/N: one place divides by N - 1 and another by N"), 1 / bessel),
-    ]
-    for name, value in (factors(case) if factors else {}).items():
-        value = np.asarray(value, dtype=np.float64)
-        plain.append((_Factor(f"times-{name}", f"carries a factor {name} too many"), value))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            plain.append((_Factor(f"over-{name}", f"lacks a factor {name}"), 1 / value))
-    table: list[tuple[_Factor, Any]] = [
-        (_Factor("right", "is right"), 1.0),
-        (_Factor("missing", "is missing"), 0.0),
-        (_Factor("sign", "has the wrong sign"), -1.0),
-    ]
-    table += plain
-    table += [(_Factor(f"sign+{f.name}", f"has the wrong sign and {f.words}"), -v) for f, v in plain]
-    for (f, v), (g, w) in itertools.combinations(plain, 2):
-        table.append((_Factor(f"{f.name}+{g.name}", f"{f.words}; it also {g.words}"), v * w))
-    return table
-
-
-def _say(output: str, terms: Sequence[Term], best: Sequence[_Factor | None], ratios: Sequence[Array]) -> Finding | None:
-    """Turn the terms' factors into one finding; None when all of them are right."""
-    names = {factor.name if factor else "other" for factor in best}
-    if names == {"right"}:
-        return None
-    slug = output.replace("_", "-")
-    first = best[0]
-    if len(names) == 1 and first is not None and first.name != "missing" and len(terms) > 1:
-        return Finding(
-            tuple(f"{slug}-{part}" for part in first.name.split("+")),
-            f"Every term of {output} is there, but {output} {first.words}.",
-        )
-    if names == {"missing"}:
-        return Finding((f"{slug}-zero",), f"{output} is zero everywhere.")
-    parts, wrong = [], []
-    for term, factor, ratio in zip(terms, best, np.stack([r[:, 0] for r in ratios]).T, strict=True):
-        if factor is not None and factor.name == "right":
-            continue
-        term_slug = term.name.replace(" ", "-")
-        if factor is None:
-            parts.append(f"the {term.name} ({term.where}) comes out {ratio[0]:.3g} times as large as it should be")
-            wrong.append(f"{term_slug}-coefficient")
-        else:
-            parts.append(f"the {term.name} ({term.where}) {factor.words}")
-            wrong += [f"{term_slug}-{part}" for part in factor.name.split("+")]
-    right = [term.name for term, factor in zip(terms, best, strict=True) if factor and factor.name == "right"]
-    message = "; and ".join(parts)
-    if right:
-        message += f". The {' and the '.join(right)} {'is' if len(right) == 1 else 'are'} right"
-    return Finding(tuple(wrong), f"In {output}, {message}.")
-
-
-def _slip_times_factor(slip: Slip, evidence: Sequence[Evidence], factors: Factors | None) -> _Factor | None:
+def _slip_times_factor(slip: Slip, evidence: Sequence[Evidence], factors: Factors | None) -> Factor | None:
     """The factor by which every result differs from what the slip computes, or None."""
-    common: list[_Factor] | None = None
+    possible: Any = True
+    names: list[Factor] = []
     for item in evidence:
         value = _value(slip.wrong, item.case)
         if value is None or value.shape != item.got.shape or value.ndim == 0:
             return None  # any two single numbers have a ratio: that explains nothing
         features = value.shape[-1] if value.ndim > 1 else 1
-        slipped, got = _columns(value, features), _columns(item.got, features)
-        size = np.sum(slipped * slipped, axis=0)
+        slipped, got = columns(value, features), columns(item.got, features)
+        size = np.sum(slipped * slipped, axis=1)
         if not np.all(size > 0):
             return None
-        ratio = np.sum(slipped * got, axis=0) / size
-        if not _same(got, slipped * ratio, got):
+        ratio = np.sum(slipped * got, axis=1) / size
+        if not _same(got, slipped * ratio[:, None], got):
             return None
-        here = [
-            factor
-            for factor in _factors_that_match(ratio, item.case, factors)
-            if factor.name not in ("right", "missing")
-        ]
-        common = here if common is None else [factor for factor in common if factor in here]
-    return common[0] if common else None
+        names, values = factor_table(item, factors)
+        possible = possible & matching(values, ratio)
+    return next((names[int(index)] for index in np.flatnonzero(possible) if index > 1), None)

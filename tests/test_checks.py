@@ -1,6 +1,8 @@
 """The engine behind check: what is accepted, what each kind of wrong result is told."""
 
 import re
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bnlib import hint
-from bnlib.checks import Case, Source, answer_of, checks_of, examine, report_on
+from bnlib.checks import Case, Source, answer_of, checks_of, examine, report_on, visible
 from bnlib.checks.translation import center_backward as backward
-from bnlib.stubs import lessons, translation
+from bnlib.diagnosis import displaced
+from bnlib.stubs import lesson_of, lessons, translation
 
 
 class Learner:
@@ -20,6 +23,10 @@ class Learner:
 
 def right(dout):
     return dout - dout.mean(axis=0)
+
+
+HABIT = np.random.default_rng(5).normal(size=(5, 3))
+"""A variable of the notebook."""
 
 
 def report(function, cases=None):
@@ -40,6 +47,18 @@ def report(function, cases=None):
         (lambda d: d.foo, "raises-AttributeError", "foo"),
         (lambda d: right(d) ** 2, "unnamed", r"dh\[0, 0\] is .* should be"),
         (lambda d: 0.3 * d - right(d), "direct-path-coefficient", "direct path"),
+        (lambda d: right(d).T, "transposed", "transposed"),
+        (lambda d: d.mean(axis=0), "batch-summed-away", "batch has been summed away"),
+        (lambda d: d.mean(axis=1), "features-summed-away", "features has been summed away"),
+        (lambda d: d.mean(), "summed-to-a-number", "axis="),
+        (lambda d: d @ d.T, "matrix-product", "matrix product"),
+        (lambda d: right(d).ravel(), "flattened", "flattened"),
+        (lambda d: right(d)[:, :, None], "keepdims", "keepdims"),
+        (lambda d: right(d).astype(np.float32), "dtype-lost", "float32"),
+        (lambda d: right(d.astype(np.float32)).astype(np.float64), "dtype-lost", "float32"),
+        (lambda d: right(d).astype(np.float16), "dtype-lost", "float16"),
+        (lambda d: (100 * right(d)).astype(int), "returned-integers", "of type int64"),
+        (lambda d: HABIT, "same-for-every-input", "variable of the notebook"),
     ],
 )
 def test_what_is_said(function, name, words):
@@ -47,6 +66,214 @@ def test_what_is_said(function, name, words):
     assert not found.ok
     assert any(n.startswith(name) for n in found.names), found.names
     assert re.search(words, found.message), found.message
+
+
+def test_whole_numbers_are_a_mistake_of_their_own():
+    cases = [Case(dout=np.random.default_rng(i).normal(size=(5, 3)) * 100) for i in range(3)]
+    assert report(lambda d: np.round(right(d)), cases).names == ("returned-integers",)
+    assert report(lambda d: right(d).astype(int), cases).names == ("returned-integers",)
+
+
+def test_a_result_that_never_changes_is_noticed_whatever_its_shape():
+    cases = [Case(dout=np.random.default_rng(i).normal(size=(4 + i, 3)) + 1) for i in range(3)]
+    assert report(lambda d: HABIT, cases).names == ("same-for-every-input",)
+    assert report(lambda d: right(HABIT), cases).names == ("same-for-every-input",)
+    assert "same-for-every-input" not in report(lambda d: d[0], cases).names
+
+
+@pytest.mark.parametrize(
+    ("x", "careless", "name"),
+    [
+        (np.array([[2.0, 1.0], [2.0, 3.0], [2.0, 8.0]]), lambda x, eps: x.var(axis=0) ** -0.5, "constant-feature"),
+        (
+            1e9 + np.array([[2.0, 1.0], [3.0, 3.0], [4.0, 8.0]]),
+            lambda x, eps: np.log((x**2).mean(axis=0) - x.mean(axis=0) ** 2 - 1e9),
+            "negative-variance",
+        ),
+        (np.array([[2.0, 1.0], [3.0, 3.0], [4.0, 8.0]]), lambda x, eps: np.zeros(2) / 0 * x[0], None),
+    ],
+)
+def test_nan_is_traced_to_the_input(x, careless, name):
+    """A feature that is the same everywhere, or one that is large beside its spread."""
+    checks = checks_of(lesson_of("normalization").stubs["batchnorm_forward"])
+    case = Case(x=x, gamma=np.ones(2), beta=np.ones(2), eps=0.1)
+
+    class One:
+        @staticmethod
+        def batchnorm_forward(x, gamma, beta, eps):
+            return (x - x.mean(axis=0)) * careless(x, eps) + beta, None
+
+    names = examine(checks, One(), [case], checks.truth).names
+    assert names[0] == "returned-nan"
+    assert names[1:] == ((name,) if name else ())
+
+
+def test_outputs_in_any_other_order_are_noticed():
+    stub = lesson_of("layer").stubs["batchnorm_train_forward"]
+    checks, case = checks_of(stub), visible(stub)[0]
+    out, mean, var = checks.truth(case)
+
+    class One:
+        @staticmethod
+        def batchnorm_train_forward(*args):
+            return out, var, mean, None
+
+    found = examine(checks, One(), [case], checks.truth)
+    assert found.names == ("swapped",)
+    three = {name: np.array([i + 1.0, 2.0 * i]) for i, name in enumerate("abc")}
+    turned = dict(zip("abc", [three["c"], three["a"], three["b"]], strict=True))
+    assert set(displaced(turned, three)) == set("abc")
+
+
+def test_mistakes_in_two_outputs_are_both_told():
+    stub = lesson_of("chain_rule").stubs["scale_shift_backward"]
+    checks = checks_of(stub)
+
+    class One:
+        @staticmethod
+        def scale_shift_backward(dout, x_hat, gamma):
+            return dout, (dout * x_hat).mean(axis=0), dout.sum(axis=0)
+
+    found = examine(checks, One(), visible(stub), checks.truth)
+    assert found.names == ("gamma-missing", "dgamma-mean")
+    wrong = [row for row in found.rows if row.ok is False]
+    assert [bool(row.message) for row in wrong] == [True, True]
+    assert [row.ok for row in found.rows if "dbeta" in row.name][-1] is True
+
+
+def test_a_wrong_shape_does_not_hide_another_mistake():
+    stub = lesson_of("layer").stubs["affine_backward"]
+    checks = checks_of(stub)
+
+    class One:
+        @staticmethod
+        def affine_backward(dh, x, W):
+            return -dh @ W.T, (x.T @ dh).T, dh.sum(axis=0)
+
+    assert set(examine(checks, One(), visible(stub), checks.truth).names) == {
+        "wrong-shape",
+        "transposed",
+        "matrix-product-sign",
+    }
+
+
+def normalized(x, eps):
+    inv_std = 1 / np.sqrt(x.var(axis=0) + eps)
+    return (x - x.mean(axis=0)) * inv_std, inv_std
+
+
+def layer_backward(dout, x, gamma, eps, mean=1.0, last=1.0, ddof=0, axis=0):
+    x_hat, inv_std = normalized(x, eps)
+    if ddof:
+        inv_std = 1 / np.sqrt(x.var(axis=0, ddof=ddof) + eps)
+    h = gamma * dout
+    first = h.mean(axis=axis, keepdims=True)
+    dx = inv_std * (h - mean * first - last * x_hat * (h * x_hat).mean(axis=0))
+    return dx, (dout * x_hat).sum(axis=0), dout.sum(axis=0)
+
+
+WRONG = (
+    {"mean": 0},
+    {"last": 0},
+    {"mean": -1},
+    {"last": 0.5},
+    {"last": 2},
+    {"last": 1.001},
+    {"ddof": 1},
+    {"axis": None},
+)
+HARD = {
+    "N": st.integers(4, 9),
+    "D": st.integers(2, 4),
+    "offset": st.sampled_from([0.0, 3.0, 1e3, -1e3]),
+    "variance": st.sampled_from([1e-8, 1.0, 1e4]),
+    "dtype": st.sampled_from([np.float64, np.float32]),
+    "eps": st.sampled_from([1e-5, 1e-9]),
+    "seed": st.integers(0, 10_000),
+}
+"""Shapes, offsets, scales and types of a batch. float32 is drawn only where it still has digits to compute with."""
+
+
+def hard_case(N, D, offset, variance, dtype, eps, seed):
+    rng = np.random.default_rng(seed)
+    if dtype is np.float32:
+        offset, variance, eps = 1.0, 1.0, 1e-2
+    x = rng.normal(size=(N, D))
+    x = np.sqrt(variance) * (x / x.std(axis=0)) + offset
+    trend = (x - x.mean(axis=0)) / np.sqrt(variance)
+    arrays = {
+        "x": x,
+        "gamma": rng.uniform(1.3, 2.5, size=D) * rng.choice([-1.0, 1.0], size=D),
+        "beta": rng.normal(size=D),
+        "dout": rng.normal(size=(N, D)) + 1 + 0.5 * trend,
+        "running_mean": rng.normal(size=D) + offset,
+        "running_var": rng.uniform(0.5, 2, size=D),
+    }
+    return Case(
+        {name: array.astype(dtype) for name, array in arrays.items()}, eps=eps, momentum=0.8, convention="cs231n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("lesson", "forward", "backward_name"),
+    [
+        ("normalization", "batchnorm_forward", "batchnorm_backward"),
+        ("layer", "batchnorm_train_forward", "batchnorm_train_backward"),
+    ],
+)
+@settings(deadline=None, max_examples=30)
+@given(**HARD)
+def test_right_gradients_pass_and_wrong_ones_fail_on_hard_batches(lesson, forward, backward_name, **drawn):
+    """A mean of 1000, a variance of 1e-8, float32: nothing right is rejected, nothing wrong passes by luck."""
+    case = hard_case(**drawn)
+    checks = replace(checks_of(lesson_of(lesson).stubs[backward_name]), properties=())
+
+    def answer(**slip):
+        def run_forward(*args):
+            return (None, (args[0], args[1])) if lesson == "normalization" else (None, None, None, args[:2])
+
+        def run_backward(dout, cache):
+            return layer_backward(dout, *cache, case.eps, **slip)
+
+        return SimpleNamespace(**{forward: run_forward, backward_name: run_backward})
+
+    truth = [np.asarray(v) for v in layer_backward(*(case[k].astype(float) for k in ("dout", "x", "gamma")), case.eps)]
+    numerical = checks.truth(case)
+    for known in (numerical, tuple(truth)):
+        found = examine(checks, answer(), [case], lambda _, known=known: known)
+        assert found.ok, str(found)
+    for slip in WRONG:
+        if drawn["dtype"] is np.float64 or slip != {"last": 1.001}:
+            assert not examine(checks, answer(**slip), [case], lambda _: numerical).ok, slip
+
+
+@settings(deadline=None, max_examples=30)
+@given(**HARD)
+def test_right_evaluation_gradients_pass_and_wrong_ones_fail_on_hard_batches(**drawn):
+    case = hard_case(**drawn)
+    stub = lesson_of("layer").stubs["batchnorm_eval_backward"]
+    checks = checks_of(stub)
+
+    def answer(wrong):
+        def run_backward(dout, cache):
+            x, gamma, mean, var = cache
+            sigma = np.sqrt(var + case.eps)
+            x_hat = (x - mean) / sigma
+            return wrong(gamma * dout / sigma, x, x_hat), (dout * x_hat).sum(axis=0), dout.sum(axis=0)
+
+        return SimpleNamespace(
+            batchnorm_eval_forward=lambda x, gamma, beta, mean, var, eps: (None, (x, gamma, mean, var)),
+            batchnorm_eval_backward=run_backward,
+        )
+
+    assert examine(checks, answer(lambda dx, x, x_hat: dx), [case], checks.truth).ok
+    for wrong in (
+        lambda dx, x, x_hat: dx - dx.mean(axis=0),
+        lambda dx, x, x_hat: 1.001 * dx,
+        lambda dx, x, x_hat: -dx,
+        lambda dx, x, x_hat: dx / len(dx),
+    ):
+        assert not examine(checks, answer(wrong), [case], checks.truth).ok
 
 
 def test_a_right_answer_prints_the_same_whatever_its_form():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bnlib.diagnosis import Case, Evidence, Knob, Slip, Term, diagnose, swapped, variants
+from bnlib.diagnosis import Case, Evidence, Knob, Slip, Term, diagnose, displaced, remembered, variants
 
 EPS = 1e-5
 
@@ -142,7 +142,7 @@ def test_a_slip_with_a_factor_is_two_things_at_once():
         lambda c: c.gamma * c.dout * (1 - 1 / len(c.x) - x_hat(c) ** 2 / len(c.x)) / sigma(c),
     )
     found = named(lambda c: slip.wrong(c) / c.gamma, (slip,))
-    assert set(found.names) == {"diagonal", "over-gamma"}
+    assert set(found.names) == {"diagonal", "dx-over-gamma"}
     assert found.message.startswith("Two things at once.")
 
 
@@ -165,8 +165,98 @@ def test_a_diagnosis_must_hold_for_all_inputs():
     assert diagnose("dx", evidence, TERMS) is None
 
 
-def test_swapped_outputs():
-    right = {"dgamma": np.array([1.0, 2.0]), "dbeta": np.array([3.0, 4.0])}
-    assert swapped({"dgamma": right["dbeta"], "dbeta": right["dgamma"]}, right) == ("dgamma", "dbeta")
-    assert swapped(right, right) is None
-    assert swapped({"dgamma": right["dbeta"], "dbeta": right["dbeta"]}, right) is None
+def test_displaced_outputs():
+    right = {name: np.array([i + 1.0, i + 2.0]) for i, name in enumerate(("dgamma", "dbeta", "db"))}
+    exchanged = right | {"dgamma": right["dbeta"], "dbeta": right["dgamma"]}
+    assert displaced(exchanged, right) == {"dgamma": "dbeta", "dbeta": "dgamma"}
+    round_robin = dict(zip(right, [right["db"], right["dgamma"], right["dbeta"]], strict=True))
+    assert displaced(round_robin, right) == {"dgamma": "db", "dbeta": "dgamma", "db": "dbeta"}
+    assert displaced(right, right) == {}
+    assert displaced(right | {"dgamma": right["dbeta"]}, right) == {}, "dbeta is in its own place"
+    nonsense = right | {"dgamma": right["dbeta"], "dbeta": np.array([7.0, 5.0])}
+    assert displaced(nonsense, right) == {"dgamma": "dbeta"}
+
+
+def paths(c, eps=EPS):
+    """The values of the terms, with another eps."""
+    s = np.sqrt(c.x.var(axis=0) + eps)
+    z = (c.x - c.x.mean(axis=0)) / s
+    h = c.dout * c.gamma / s
+    return h, h.mean(axis=0) + 0 * h, z * (h * z).mean(axis=0)
+
+
+WITH_PARTS = variants(
+    "dx",
+    lambda c, **turn: np.subtract(paths(c, **turn)[0], paths(c, **turn)[1]) - paths(c, **turn)[2],
+    (Knob("eps", "eps is another.", {"eps": 0.3}),),
+    paths,
+)
+
+
+@pytest.mark.parametrize(
+    ("coefficients", "names"),
+    [
+        ((1, 1, 1), {"eps"}),
+        ((1, 0, 1), {"eps", "path-through-the-mean-missing"}),
+        ((1, 1, -1), {"eps", "path-through-the-variance-sign"}),
+        ((1, 1, 0.5), {"eps", "path-through-the-variance-halved"}),
+        ((0.5, 0.5, 0.5), {"eps", "dx-halved"}),
+    ],
+)
+def test_a_slip_and_a_wrong_coefficient_are_two_things(coefficients, names):
+    def wrong(c):
+        a, b, d = coefficients
+        one, two, three = paths(c, eps=0.3)
+        return a * one - b * two - d * three
+
+    assert set(named(wrong, WITH_PARTS).names) == names
+
+
+def test_a_factor_common_to_all_terms_counts_once():
+    found = named(lambda c: combine(c, 1 / c.gamma, -1 / c.gamma, 1 / c.gamma))
+    assert set(found.names) == {"dx-over-gamma", "path-through-the-mean-sign"}
+    assert "as a whole lacks a factor gamma" in found.message
+
+
+def test_counting_features_for_examples_has_a_name():
+    found = named(lambda c: combine(c, 1, len(c.x) / c.x.shape[1], 1))
+    assert set(found.names) == {"path-through-the-mean-D-for-N"}
+
+
+def test_knobs_that_turn_parts_of_one_argument_are_paired():
+    slips = variants("dx", model, (Knob("a", "", {"o": {"x": 1}}), Knob("b", "", {"o": {"y": 1}})))
+    assert [slip.name for slip in slips] == ["a", "b", "a+b"]
+
+
+def test_pairs_are_looked_for_only_when_asked():
+    slips = variants("dx", model, KNOBS)
+    evidence = [Evidence(c, model(c, axis=1, ddof=1), model(c)) for c in map(draw, range(3))]
+    assert diagnose("dx", evidence, (), slips, thorough=False) is None
+    assert diagnose("dx", evidence, (), slips) is not None
+
+
+def test_what_was_computed_is_remembered_for_one_case():
+    calls = []
+
+    @remembered
+    def compute(case, power=1):
+        calls.append(power)
+        return case.x**power
+
+    one, other = Case(x=2), Case(x=3)
+    assert [compute(one), compute(one), compute(one, power=2), compute(other), compute(one)] == [2, 2, 4, 3, 2]
+    assert calls == [1, 2, 1, 1]
+
+
+def test_lost_digits_and_whole_numbers():
+    cases = list(map(draw, range(3)))
+    right = [combine(c, 1, 1, 1) * 50 for c in cases]
+
+    def names(change, dtype):
+        evidence = [Evidence(c, change(r).astype(float), r, dtype) for c, r in zip(cases, right, strict=True)]
+        return diagnose("dx", evidence, TERMS, (), factors).names
+
+    assert names(lambda r: r.astype(np.float32), "float32") == ("dtype-lost",)
+    assert names(lambda r: r.astype(np.float16), "float16") == ("dtype-lost",)
+    assert names(np.trunc, "int64") == ("returned-integers",)
+    assert names(np.round, "float64") == ("returned-integers",)

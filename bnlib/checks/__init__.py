@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import itertools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,10 +19,11 @@ from typing import Any
 import numpy as np
 
 from bnlib import feedback
-from bnlib.diagnosis import Case, Evidence, Factors, Finding, Slip, Term, diagnose, swapped
+from bnlib.diagnosis import Case, Evidence, Factors, Finding, Slip, Term, diagnose, displaced
 from bnlib.feedback import Report, Row
 from bnlib.numerics import Array, relative_error
 from bnlib.running import describe_error
+from bnlib.shapes import nonfinite_origin, shape_finding
 from bnlib.stubs import NotFilledError, Quiz, Stub
 
 __all__ = ["Answer", "Case", "Checks", "Property", "Slip", "Source", "Term", "check", "examine", "hint"]
@@ -187,8 +189,14 @@ def report_on(stub: Stub, cases: int = 3) -> Report:
             f"{stub.name}. Write it in the cell that begins with @fill({stub.id}), run that cell, then this one again."
         )
     checks = checks_of(stub)
+    return examine(checks, Filled(stub), visible(stub, cases), checks.truth)
+
+
+def visible(stub: Stub, cases: int = 3) -> list[Case]:
+    """The inputs that :func:`check` looks at: the same every time."""
+    checks = checks_of(stub)
     rng = np.random.default_rng(list(stub.id.encode()))
-    return examine(checks, Filled(stub), [checks.draw(rng) for _ in range(cases)], checks.truth)
+    return [checks.draw(rng) for _ in range(cases)]
 
 
 def examine(checks: Checks, learner: Any, cases: Sequence[Case], truth: Callable[[Case], Any]) -> Report:
@@ -205,6 +213,7 @@ def examine(checks: Checks, learner: Any, cases: Sequence[Case], truth: Callable
     results: list[dict[str, Array]] = []
     expected: list[dict[str, Array]] = []
     remarks: list[str] = []
+    dtypes: dict[str, str] = {}
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         for case in cases:
@@ -217,8 +226,11 @@ def examine(checks: Checks, learner: Any, cases: Sequence[Case], truth: Callable
             except Exception as error:
                 earlier = _named(checks, rows, cases, results, expected)
                 return earlier or rows.fail(0, f"raised {describe_error(error)}", f"raises-{_kind(error)}")
-            problem, result = _settle(stub, names, value, right, remarks, checks.walk)
+            problem, result = _settle(checks, case, value, right, remarks, dtypes)
             if problem:
+                if "wrong-shape" in problem.names:
+                    always = _same_for_every_input(checks, learner, cases, truth)
+                    problem = always or _besides(checks, case, result, right, problem)
                 earlier = _named(checks, rows, cases, results, expected)
                 return earlier or rows.fail(0, problem.message, *problem.names)
             if (changed := _changed(case, given)) is not None:
@@ -232,9 +244,12 @@ def examine(checks: Checks, learner: Any, cases: Sequence[Case], truth: Callable
             expected.append(right)
         if checks.walk:
             rows.stations = _stations(checks, cases, results, expected)
-        wrong = _compare(checks, cases, results, expected)
+        wrong = _compare(checks, cases, results, expected, dtypes)
+        if wrong and all(finding.names == ("unnamed",) for finding in wrong.values()):
+            always = _same_for_every_input(checks, learner, cases, truth)
+            return rows.wrong({next(iter(wrong)): always} if always else wrong)
         if wrong:
-            return rows.fail(2 + names.index(wrong[0]), wrong[1].message, *wrong[1].names)
+            return rows.wrong(wrong)
         for index, prop in enumerate(checks.properties):
             # Stated to float64 precision, so only judged there; the values were compared above in any case.
             precise = [pair for pair in zip(cases, results, strict=True) if not _float32(pair[0])]
@@ -256,17 +271,16 @@ def _named(
 
     Only the diagonal of a Jacobian, say, is a wrong number where it is square, and a wrong shape where it is not.
     """
-    wrong = None if checks.walk else _compare(checks, cases[: len(results)], results, expected)
-    if wrong is None or wrong[1].names == ("unnamed",):
-        return None
-    return rows.fail(2 + checks.outputs.index(wrong[0]), wrong[1].message, *wrong[1].names)
+    wrong = {} if checks.walk else _compare(checks, cases[: len(results)], results, expected)
+    named = any(finding.names != ("unnamed",) for finding in wrong.values())
+    return rows.wrong(wrong) if named else None
 
 
 class _Rows:
     """The table of one examination: names of the rows are fixed, so that right answers all print the same."""
 
     def __init__(self, checks: Checks) -> None:
-        self.stub = checks.stub
+        self.stub, self.outputs = checks.stub, checks.outputs
         shown = " and ".join(checks.stub.returns)
         self.names = [
             f"runs, and returns its {len(checks.stub.returns)} values"
@@ -291,6 +305,21 @@ class _Rows:
             seen = False if place == index else ok
             rows[place] = replace(rows[place], ok=seen, detail=detail)
         return Report(self.stub.id, tuple(rows), f"hint({self.stub.id}) gives a hint.", mistakes)
+
+    def wrong(self, findings: Mapping[str, Finding]) -> Report:
+        """The report when these outputs are wrong; the first says why, the others where it is another mistake."""
+        first, *others = findings
+        report = self.fail(2 + self.outputs.index(first), findings[first].message, *findings[first].names)
+        rows, names = list(report.rows), list(findings[first].names)
+        for index, output in enumerate(self.outputs, 2):
+            if output in others:
+                new = [name for name in findings[output].names if name not in (*names, "unnamed")]
+                rows[index] = replace(rows[index], ok=False, message=findings[output].message if new else "")
+                names += new
+            elif rows[index].ok is None and not self.stations:
+                rows[index] = replace(rows[index], ok=True)
+        known = [name for name in names if name != "unnamed"]
+        return replace(report, rows=tuple(rows), names=tuple(known or names))
 
     def passed(self, remarks: tuple[str, ...]) -> Report:
         """The report when every row is right."""
@@ -318,17 +347,13 @@ def _by_name(names: tuple[str, ...], value: Any) -> dict[str, Array]:
 
 
 def _settle(
-    stub: Stub,
-    names: tuple[str, ...],
-    value: Any,
-    right: Mapping[str, Array],
-    remarks: list[str],
-    walk: bool = False,
+    checks: Checks, case: Case, value: Any, right: Mapping[str, Array], remarks: list[str], dtypes: dict[str, str]
 ) -> tuple[Finding | None, dict[str, Array]]:
     """Sort what came back into named float64 arrays of the right shapes, or say what is wrong with it.
 
     On a walk, an output that is None is left out, and one of a wrong shape is kept: each is its own row's matter.
     """
+    stub, names, walk = checks.stub, checks.outputs, checks.walk
     if value is None:
         return Finding(("returned-none",), f"{stub.name} returned None: is the return line missing?"), {}
     if len(stub.returns) > 1:
@@ -340,6 +365,7 @@ def _settle(
     else:
         value = {stub.returns[0]: value}
     arrays: dict[str, Array] = {}
+    misshapen: list[Finding] = []
     for name in names:
         if walk and value[name] is None:
             continue
@@ -347,6 +373,7 @@ def _settle(
             array = np.asarray(value[name])
             if array.dtype.kind not in "fiub":
                 raise TypeError
+            dtypes[name] = str(array.dtype)
             array = array.astype(np.float64)
         except (ValueError, TypeError):
             kind = "None" if value[name] is None else f"a {type(value[name]).__name__}"
@@ -356,19 +383,16 @@ def _settle(
             remarks.append(f"{name} has shape {array.shape} where {wanted} was asked; that is accepted.")
             array = array[0]
         if array.shape != wanted and not walk:
-            return Finding(("wrong-shape",), f"{name} has shape {array.shape} and should have {wanted}."), {}
+            misshapen.append(shape_finding(name, array.shape, wanted))
+            continue
         if not np.all(np.isfinite(array)) and np.all(np.isfinite(right[name])):
             where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-            what = "nan" if np.isnan(array[where]) else "inf"
-            return Finding((f"returned-{what}",), f"{name}{list(where)} is {what}. {_NOT_FINITE[what]}"), {}
+            return nonfinite_origin(name, array, where, case), {}
         arrays[name] = array
+    if misshapen:
+        names_of_all = dict.fromkeys(name for finding in misshapen for name in finding.names)
+        return Finding(tuple(names_of_all), " ".join(finding.message for finding in misshapen)), arrays
     return None, arrays
-
-
-_NOT_FINITE = {
-    "nan": "Look for 0/0, or the square root of a negative number (a variance that came out below zero).",
-    "inf": "Look for a division by zero.",
-}
 
 
 def _changed(before: Case, after: Case) -> str | None:
@@ -380,36 +404,139 @@ def _changed(before: Case, after: Case) -> str | None:
 
 
 def _compare(
-    checks: Checks, cases: Sequence[Case], results: Sequence[dict[str, Array]], expected: Sequence[dict[str, Array]]
-) -> tuple[str, Finding] | None:
-    """The first output that is not right, with what is known about why."""
+    checks: Checks,
+    cases: Sequence[Case],
+    results: Sequence[dict[str, Array]],
+    expected: Sequence[dict[str, Array]],
+    dtypes: Mapping[str, str] | None = None,
+) -> dict[str, Finding]:
+    """The outputs that are not right, with what is known about why; on a walk the first of them only."""
+    found: dict[str, Finding] = {}
+    moved = _moved(results, expected)
     for name in checks.outputs:
-        wrong = [
-            Evidence(case, result[name], right[name])
-            for case, result, right in zip(cases, results, expected, strict=True)
-            if name in result and not _agrees(checks, name, case, result[name], right[name])
-        ]
+        if found and checks.walk:
+            break
         if any(name not in result for result in results):
-            return name, Finding(("unfinished",), f"The walk stops here: {name} is still None.")
+            found[name] = Finding(("unfinished",), f"The walk stops here: {name} is still None.")
+            continue
+        dtype = (dtypes or {}).get(name, "float64")
+        wrong = [
+            Evidence(case, result[name], right[name], dtype)
+            for case, result, right in zip(cases, results, expected, strict=True)
+            if not _agrees(checks, name, case, result[name], right[name])
+        ]
         if not wrong:
             continue
         if any(item.got.shape != item.expected.shape for item in wrong):
-            got, wanted = wrong[0].got.shape, wrong[0].expected.shape
+            shape = shape_finding(name, wrong[0].got.shape, wrong[0].expected.shape)
             shaped = [Evidence(item.case, item.got, np.zeros_like(item.got)) for item in wrong]
             why = diagnose(name, shaped, (), checks.slips) or Finding((), "")
-            message = f"{name} has shape {got} and should have {wanted}. {why.message}".rstrip()
-            return name, Finding(("wrong-shape", *why.names), message)
-        pairs = [
-            swapped(result, {key: right[key] for key in right if key in result})
-            for result, right in zip(results, expected, strict=True)
-        ]
-        if all(name in (pair or ()) for pair in pairs):
-            a, b = pairs[0] or (name, name)
-            return name, Finding(
-                ("swapped",), f"{a} and {b} are in each other's place: see the order in the docstring."
+            found[name] = Finding((*shape.names, *why.names), f"{shape.message} {why.message}".rstrip())
+        elif name in moved:
+            found[name] = _in_each_others_place(moved)
+        else:
+            finding = None
+            if name in moved.values():  # the value that belongs here stands elsewhere: what stands here belongs there
+                there = next(iter(moved.keys() - moved.values()))
+                exchanged = [
+                    replace(item, expected=right[there])
+                    for item, right in zip(wrong, expected, strict=False)
+                    if item.got.shape == right[there].shape
+                ]
+                finding = diagnose(there, exchanged, checks.terms.get(there, ()), checks.slips, checks.factors)
+            unnamed = [other for other, said in found.items() if said.names == ("unnamed",)]
+            thorough = len(unnamed) < 2  # what is wrong in many places has one reason further up
+            terms = checks.terms.get(name, ())
+            finding = finding or diagnose(name, wrong, terms, checks.slips, checks.factors, thorough)
+            found[name] = finding or Finding(("unnamed",), _first_difference(name, wrong[0]))
+    return found | _exchanged(checks, cases, results, expected, found)
+
+
+def _exchanged(
+    checks: Checks,
+    cases: Sequence[Case],
+    results: Sequence[dict[str, Array]],
+    expected: Sequence[dict[str, Array]],
+    found: Mapping[str, Finding],
+) -> dict[str, Finding]:
+    """Findings for two outputs that have no name where they stand, and have one in each other's place."""
+    unnamed = [name for name, finding in found.items() if finding.names == ("unnamed",)]
+    for pair in itertools.combinations(unnamed, 2):
+        if any(right[pair[0]].shape != right[pair[1]].shape for right in expected):
+            continue
+        why = []
+        for here, there in (pair, pair[::-1]):
+            evidence = [
+                Evidence(case, result[here], right[there])
+                for case, result, right in zip(cases, results, expected, strict=True)
+            ]
+            why.append(diagnose(there, evidence, checks.terms.get(there, ()), checks.slips, checks.factors, False))
+        if why[0] and why[1]:
+            names = dict.fromkeys((*why[0].names, *why[1].names))
+            message = f"{pair[0]} and {pair[1]} are in each other's place: see the order in the docstring. Besides: {why[0].message}"
+            return {pair[0]: Finding(("swapped", *names), message)}
+    return {}
+
+
+def _besides(
+    checks: Checks, case: Case, result: Mapping[str, Array], right: Mapping[str, Array], problem: Finding
+) -> Finding:
+    """A wrong shape, and what is known about the outputs whose shape is right."""
+    names, message = list(problem.names), problem.message
+    for name, got in result.items():
+        if not _agrees(checks, name, case, got, right[name]):
+            evidence = [Evidence(case, got, right[name])]
+            why = diagnose(name, evidence, checks.terms.get(name, ()), checks.slips, checks.factors)
+            names += why.names if why else ()
+            message += f" Besides: {why.message}" if why else ""
+    return Finding(tuple(names), message)
+
+
+def _moved(results: Sequence[dict[str, Array]], expected: Sequence[dict[str, Array]]) -> dict[str, str]:
+    """Which outputs hold the right value of which other, in every call."""
+    calls = [
+        displaced(result, {key: right[key] for key in right if key in result}).items()
+        for result, right in zip(results, expected, strict=True)
+    ]
+    return dict(set(calls[0]).intersection(*calls)) if calls else {}
+
+
+def _in_each_others_place(moved: Mapping[str, str]) -> Finding:
+    if len(moved) <= 2:
+        a, b = list(dict.fromkeys([*moved, *moved.values()]))[:2]
+        said = f"{a} and {b} are in each other's place"
+    else:
+        said = "The values are right and in another order: " + ", ".join(f"{v} stands at {k}" for k, v in moved.items())
+    return Finding(("swapped",), f"{said}: see the order in the docstring.")
+
+
+def _same_for_every_input(
+    checks: Checks, learner: Any, cases: Sequence[Case], truth: Callable[[Case], Any]
+) -> Finding | None:
+    """The finding when two calls with different inputs return the very same numbers where they should not."""
+    returned = []
+    for case in cases[:3]:
+        try:
+            value = checks.run(learner, copy.deepcopy(case))
+            values = value if len(checks.stub.returns) > 1 else (value,)
+            arrays = dict(zip(checks.stub.returns, values, strict=True))
+            returned.append({name: np.asarray(arrays[name], dtype=np.float64) for name in checks.outputs})
+        except Exception:
+            return None
+    right = [_by_name(checks.outputs, truth(copy.deepcopy(case))) for case in cases[:3]]
+    for name in checks.outputs:
+        got, wanted = ([values[name] for values in each] for each in (returned, right))
+        if (
+            any(not np.array_equal(wanted[0], other) for other in wanted[1:])
+            and all(np.array_equal(got[0], other) for other in got[1:])
+            and len(got) > 1
+            and np.any(got[0])
+        ):
+            return Finding(
+                ("same-for-every-input",),
+                f"{name} is the same whatever comes in: it was called with different inputs and gave the same numbers. Is a variable "
+                "of the notebook used where an argument belongs?",
             )
-        finding = diagnose(name, wrong, checks.terms.get(name, ()), checks.slips, checks.factors)
-        return name, finding or Finding(("unnamed",), _first_difference(name, wrong[0]))
     return None
 
 
@@ -475,7 +602,7 @@ def _not_repeatable(checks: Checks, learner: Any, case: Case, before: Mapping[st
         value = checks.run(learner, copy.deepcopy(case))
     except Exception as error:
         return f"raised {describe_error(error)} when called a second time"
-    problem, again = _settle(checks.stub, checks.outputs, value, before, [])
+    problem, again = _settle(checks, case, value, before, [], {})
     if problem or any(relative_error(again[k], before[k]) > 1e-12 for k in before):
         return "The second call with the same input gives another result: it depends on something kept between calls."
     return None

@@ -128,6 +128,10 @@ def forward_slips(
         v = view(case)
         return after(case, scale(v) * (v.x - mean(v)) / divide(var(v), v.eps) + shift(v))
 
+    def parts(case: Case, **turn: Any) -> tuple[Array, Array]:
+        beta = (turn.get("shift") or (lambda v: v.beta))(view(case))
+        return model(case, **turn) - beta, np.broadcast_to(beta, view(case).x.shape)
+
     other = {"mean": lambda v: v.other_mean, "var": lambda v: v.other_var}
     mixed = "Mean and variance come from different places: one from the batch, one from the running averages."
     knobs = [
@@ -197,7 +201,7 @@ def forward_slips(
                 other,
             )
         )
-    return variants(output, model, (*knobs, *more))
+    return variants(output, model, (*knobs, *more), parts if after is unchanged else None)
 
 
 def forward_terms(view: View, where: str) -> tuple[Term, ...]:
@@ -211,22 +215,22 @@ def forward_terms(view: View, where: str) -> tuple[Term, ...]:
 # -- backward
 
 
+def _batch_mean(values: Array) -> Array:
+    return values.mean(axis=0)
+
+
+def _over(axis: int | None) -> Callable[[Array], Array]:
+    """A mean over the wrong axis, or over everything."""
+    return lambda values: values.mean(axis=axis, keepdims=True)
+
+
+def _itself(v: Case, z: Array, root: Array) -> Array:
+    """x_hat where x_hat belongs."""
+    return z
+
+
 def _three_paths(g: Array, z: Array) -> Array:
     return g - z * np.mean(g * z, axis=0) - np.mean(g, axis=0)
-
-
-def _over(axis: int | None) -> Callable[[Array, Array], Array]:
-    """The three paths with means over the wrong axis, or over everything."""
-    return lambda h, z: h - h.mean(axis=axis, keepdims=True) - z * (h * z).mean(axis=axis, keepdims=True)
-
-
-_COMBINATIONS = (
-    Knob("path-through-the-mean-missing", "The path through the mean is missing.", {"paths": lambda h, z: h - z * (h * z).mean(axis=0)}),
-    Knob("path-through-the-variance-missing", "The path through the variance is missing.", {"paths": lambda h, z: h - h.mean(axis=0)}),
-    Knob("statistics-constant", "Mean and variance were taken for constants.", {"paths": lambda h, z: h}),
-    Knob("sum-for-mean", "Sums stand where means belong.", {"paths": lambda h, z: h - h.sum(axis=0) - z * (h * z).sum(axis=0)}),
-    Knob("gamma-missing", "gamma does not take part.", {"scale": lambda v: 1.0}),
-)  # fmt: skip
 
 
 def train_dx(v: Case, gradient: Array) -> Array:
@@ -251,46 +255,73 @@ def train_dx_slips(
         more: Further knobs; they may turn ``gradient``.
     """
 
-    def model(
+    def paths(
         case: Case,
         gradient: Gradient = gradient,
         mean: Quantity = lambda v: v.mean,
         var: Quantity = lambda v: v.var,
         divide: Callable[..., Any] = lambda var, eps: np.sqrt(var + eps),
         front: Callable[..., Any] | None = None,
-        normalized: Callable[[Case, Array], Array] = lambda v, z: z,
-        paths: Callable[[Array, Array], Array] = _three_paths,
+        left: Callable[[Case, Array, Array], Array] = _itself,
+        right: Callable[[Case, Array, Array], Array] = _itself,
+        first: Callable[[Array], Array] = _batch_mean,
+        last: Callable[[Array], Array] = _batch_mean,
+        direct_only: bool = False,
+        skipped: bool = False,
         scale: Quantity = lambda v: v.gamma,
-    ) -> Array:
-        v = view(case)
+    ) -> tuple[Array, Array, Array]:
+        v, g = view(case), gradient(case)
+        if skipped:
+            return g, 0 * g, 0 * g
         root = divide(var(v), v.eps)
-        z = normalized(v, (v.x - mean(v)) / root)
-        root = (front or divide)(var(v), v.eps)
-        return after(case, paths(scale(v) * gradient(case) / root, z))
+        z = (v.x - mean(v)) / root
+        h = scale(v) * g / (front or divide)(var(v), v.eps)
+        if direct_only:
+            return h, 0 * h, 0 * h
+        return h, first(h) + 0 * h, left(v, z, root) * last(h * right(v, z, root))
 
+    def model(case: Case, **turn: Any) -> Array:
+        direct, through_mean, through_variance = paths(case, **turn)
+        return after(case, direct - through_mean - through_variance)
+
+    def parts(case: Case, **turn: Any) -> tuple[Array, ...]:
+        return tuple(after(case, path) for path in paths(case, **turn))
+
+    features = "taken over the features of each example. In eq. 5.8 it runs over the batch."
+    everything = "taken over the whole array. In eq. 5.8 it runs over the batch, for each feature."
+    x = {name: (lambda v, z, root: v.x) for name in ("left", "right")}
     knobs = [
         *root_knobs("sigma of the forward pass"),
         Knob("eps-missing-in-the-division", "eps does not take part in the division.", {"front": lambda var, eps: np.sqrt(var)}),
         Knob("eps-fixed-in-the-division", f"eps is {USUAL_EPS} in the division whatever was given.", {"front": lambda var, eps: np.sqrt(var + USUAL_EPS)}),
+        Knob("eps-outside-the-root-in-the-division", "In the division eps was added after the root was taken.", {"front": lambda var, eps: np.sqrt(var) + eps}),
         Knob(
             "only-the-diagonal",
             "Only the diagonal of the Jacobian was used: the sums of eq. 5.8 over all k are missing.",
-            {"paths": lambda h, z: h * (1 - 1 / len(h) - z**2 / len(h))},
+            {name: (lambda values: values / len(values)) for name in ("first", "last")},
         ),
         Knob(
             "bessel",
             "The variance in sigma divides by N - 1; the forward pass used the one that divides by N.",
             {"var": lambda v: bessel(v.x)},
         ),
-        Knob("x-for-x-hat", "x stands where x_hat belongs, in the last term of eq. 5.8.", {"normalized": lambda v, z: v.x}),
-        Knob("xc-for-x-hat", "The centred x, not yet divided, stands where x_hat belongs, in the last term of eq. 5.8.", {"normalized": lambda v, z: v.x - v.mean}),
-        Knob("wrong-axis", "The means were taken over the features of each example. In eq. 5.8 they run over the batch.", {"paths": _over(1)}),
-        Knob("no-axis", "The means were taken over the whole array. In eq. 5.8 they run over the batch, for each feature.", {"paths": _over(None)}),
-        *_COMBINATIONS,
+        Knob("x-for-x-hat", "x stands where x_hat belongs, in the last term of eq. 5.8.", x),
+        Knob("x-for-first-x-hat", "x stands where x_hat belongs, before the last mean of eq. 5.8.", {"left": x["left"]}),
+        Knob("x-for-second-x-hat", "x stands where x_hat belongs, inside the last mean of eq. 5.8.", {"right": x["right"]}),
+        Knob("x-for-xc", "x stands where x minus its mean belongs, inside the last mean of eq. 5.8.", {"right": lambda v, z, root: v.x / root}),
+        Knob("wrong-axis", f"A mean was {features}", {"first": _over(1), "last": _over(1)}),
+        Knob("no-axis", f"A mean was {everything}", {"first": _over(None), "last": _over(None)}),
+        Knob("wrong-axis-in-the-second-term", f"The mean in the second term was {features}", {"first": _over(1)}),
+        Knob("wrong-axis-in-the-last-term", f"The mean in the last term was {features}", {"last": _over(1)}),
+        Knob("no-axis-in-the-second-term", f"The mean in the second term was {everything}", {"first": _over(None)}),
+        Knob("no-axis-in-the-last-term", f"The mean in the last term was {everything}", {"last": _over(None)}),
+        Knob("gamma-missing", "gamma does not take part: see eq. 5.8.", {"scale": lambda v: 1.0}),
+        Knob("gamma-twice", "gamma takes part twice: see eq. 5.8.", {"scale": lambda v: v.gamma**2}),
         *more,
     ]  # fmt: skip
-    spanned = {knob.name for knob in _COMBINATIONS} | {"xc-for-x-hat"}
-    return tuple(slip for slip in variants(output, model, knobs) if slip.name not in spanned)
+    if after is unchanged:  # fitted coefficients say it
+        knobs = [knob for knob in knobs if not knob.name.startswith("gamma-")]
+    return variants(output, model, knobs, parts)
 
 
 def running_in_training() -> tuple[Knob, ...]:
@@ -301,7 +332,7 @@ def running_in_training() -> tuple[Knob, ...]:
             "evaluation-gradient-in-training",
             "This is the gradient of evaluation mode, where mean and variance do not depend on the batch. In training mode "
             "they do: eq. 5.8 has three terms.",
-            {**other, "paths": lambda h, z: h},
+            {**other, "direct_only": True},
         ),
         Knob(
             "running-statistics-in-training",
@@ -399,8 +430,10 @@ def parameter_slips(
         gradient: Gradient = gradient,
         scale: Quantity = lambda v: 1.0,
         total: Callable[[Array], Array] = lambda values: values.sum(axis=0),
+        partner: Quantity = lambda v: 1.0,
     ) -> Array:
-        return total(scale(view(case)) * gradient(case))
+        v = view(case)
+        return total(scale(v) * gradient(case) * partner(v))
 
     averaged = Knob(
         "mean-for-sum", "A mean stands where a sum over the batch belongs: see eq. 5.7.", {"total": lambda values: values.mean(axis=0)}
@@ -416,6 +449,7 @@ def parameter_slips(
     )  # fmt: skip
     beta_knobs = (
         Knob("dbeta-contains-gamma", "gamma is a factor of dbeta. beta is added behind gamma.", {"scale": lambda v: v.gamma}),
+        Knob("dbeta-with-x-hat", "dbeta has x_hat in it: that is the other parameter's gradient. See eq. 5.7.", {"partner": x_hat}),
         averaged,
         *more,
     )  # fmt: skip
@@ -434,51 +468,64 @@ def parameter_terms(view: View, gradient: Gradient) -> tuple[tuple[Term, ...], t
 
 
 def weight_knobs() -> tuple[Knob, ...]:
-    """Mistakes of the two weights; they turn ``weigh``, from the right weights to the wrong ones."""
-
-    def knob(name: str, message: str, weigh: Callable[[float, float], tuple[float, float]]) -> Knob:
-        return Knob(name, message, {"weigh": weigh})
-
+    """Mistakes of the two weights; they turn arguments of :func:`weighted`."""
     return (
-        knob(
+        Knob(
             "momentum-reversed",
             "The old average and the new batch have each other's weight. Which of them does momentum multiply in this "
             "convention: eq. 5.2 or eq. 5.3?",
-            lambda old, new: (new, old),
+            {"weigh": lambda old, new: (new, old)},
         ),
-        knob(
+        Knob(
             "never-updated",
             "This is the average from before: it was never updated (or the old one was returned).",
-            lambda old, new: (1.0, 0.0),
+            {"weigh": lambda old, new: (1.0, 0.0), "old_weight": 1.0, "new_weight": 0.0},
         ),
-        knob(
+        Knob(
             "average-replaced",
             "This is the new batch alone: what was known before is lost.",
-            lambda old, new: (0.0, 1.0),
+            {"weigh": lambda old, new: (0.0, 1.0), "old_weight": 0.0, "new_weight": 1.0},
         ),
-        knob(
+        Knob(
             "new-weight-missing",
             "The new batch has its full weight. In eqs. 5.2 and 5.3 the two weights add up to one.",
-            lambda old, new: (old, 1.0),
+            {"new_weight": 1.0},
         ),
-        knob(
+        Knob(
             "old-weight-missing",
             "The old average keeps its full weight. In eqs. 5.2 and 5.3 the two weights add up to one.",
-            lambda old, new: (1.0, new),
+            {"old_weight": 1.0},
         ),
-        knob(
+        Knob(
             "momentum-ignored",
             "This is the plain mean of the two: momentum has to decide their weights.",
-            lambda old, new: (0.5, 0.5),
+            {"weigh": lambda old, new: (0.5, 0.5)},
         ),
     )
 
 
-def kept_knobs() -> tuple[Knob, ...]:
-    """Mistakes of the variance that is remembered; they turn ``keep``, from batch, right variance and eps to the wrong one."""
+def weighted(
+    old: Array,
+    new: Array,
+    weights: tuple[float, float],
+    weigh: Callable[[float, float], tuple[float, float]] = lambda old, new: (old, new),
+    old_weight: float | None = None,
+    new_weight: float | None = None,
+) -> Array:
+    """One step of a running average; the last three arguments are what ``weight_knobs`` turn."""
+    a, b = weigh(*weights)
+    return (a if old_weight is None else old_weight) * old + (b if new_weight is None else new_weight) * new
 
-    def knob(name: str, message: str, keep: Callable[[Array, Array, float], Array]) -> Knob:
-        return Knob(name, message, {"keep": keep})
+
+def kept_knobs() -> tuple[Knob, ...]:
+    """Mistakes of the variance that is remembered.
+
+    They turn ``keep``, from batch, right variance and eps to the wrong one, or ``stored``, from that and eps to what is
+    remembered.
+    """
+
+    def knob(name: str, message: str, keep: Any = None, after: Any = None) -> Knob:
+        return Knob(name, message, {"keep": keep} if keep else {"stored": after})
 
     def exchanged(x: Array, var: Array, eps: float) -> Array:
         return x.var(axis=0) if np.allclose(var, bessel(x), rtol=1e-6) else bessel(x)
@@ -502,22 +549,17 @@ def kept_knobs() -> tuple[Knob, ...]:
         knob(
             "std-kept",
             "A standard deviation was kept. Average variances; the root comes later, when the variance is used.",
-            lambda x, var, eps: np.sqrt(var),
+            after=lambda var, eps: np.sqrt(var),
         ),
         knob(
             "sigma-kept",
             "A standard deviation (with eps in it) was kept. Average variances without eps; both come when it is used.",
-            lambda x, var, eps: np.sqrt(x.var(axis=0) + eps),
+            after=lambda var, eps: np.sqrt(var + eps),
         ),
         knob(
             "eps-kept",
             "eps went into the running variance. It is added when the variance is used: added here too, it counts twice.",
-            lambda x, var, eps: var + eps,
-        ),
-        knob(
-            "eps-kept-biased",
-            "eps went into the running variance, and it is the biased one. eps is added when the variance is used.",
-            lambda x, var, eps: x.var(axis=0) + eps,
+            after=lambda var, eps: var + eps,
         ),
     )
 
@@ -534,12 +576,13 @@ def running_slips(output: str, view: View, old: Quantity, new: Quantity | None =
 
     def model(
         case: Case,
-        weigh: Callable[[float, float], tuple[float, float]] = lambda old, new: (old, new),
         keep: Callable[[Array, Array, float], Array] = lambda x, var, eps: var,
+        stored: Callable[[Array, float], Array] = lambda var, eps: var,
+        **weights: Any,
     ) -> Array:
         v = view(case)
-        a, b = weigh(*v.weights)
-        return a * old(v) + b * (keep(v.x, v.kept, v.eps) if new is None else new(v))
+        batch = stored(keep(v.x, v.kept, v.eps), v.eps) if new is None else new(v)
+        return weighted(old(v), batch, v.weights, **weights)
 
     return variants(output, model, (*weight_knobs(), *(kept_knobs() if new is None else ())))
 

@@ -347,6 +347,7 @@ scale_shift_forward = Checks(
     ),
 )
 
+_LAST_ONLY = "Only the last example is left: each pass of a loop replaces what the ones before it found (= for +=). See eq. 1.11."
 _EXAMPLES_DO_NOT_MIX = "One example's gradient reaches another one's x_hat here. By eq. 1.10, x_hat[i, j] moves the output of its own example only."
 
 scale_shift_backward = Checks(
@@ -430,6 +431,8 @@ scale_shift_backward = Checks(
             "dgamma",
             lambda case: _of_batch(case.x_hat),
         ),
+        Slip("dgamma-last-example-only", _LAST_ONLY, "dgamma", lambda case: case.dout[-1] * case.x_hat[-1]),
+        Slip("dbeta-last-example-only", _LAST_ONLY, "dbeta", lambda case: case.dout[-1]),
         Slip(
             "dgamma-summed-before-multiplied",
             "For dgamma, dout and x_hat were added up separately and multiplied afterwards. Multiply example by example, then add.",

@@ -12,7 +12,7 @@ import numpy as np
 
 from bnlib.checks import Answer, Case, Checks, Property, Slip, Term, _modes
 from bnlib.checks._modes import USUAL_EPS
-from bnlib.diagnosis import Knob, variants
+from bnlib.diagnosis import Knob, remembered, variants
 from bnlib.numerics import vjp_complex
 from bnlib.stubs import layer
 
@@ -201,6 +201,7 @@ def _both(case):
     }
 
 
+@remembered
 def _training(case):
     x = case.x
     v = Case(case, mean=x.mean(axis=0), var=x.var(axis=0), **_both(case))
@@ -212,11 +213,13 @@ def _training(case):
     return v
 
 
+@remembered
 def _evaluation(case):
     x = case.x
     return Case(case, mean=case.running_mean, var=case.running_var, other_mean=x.mean(axis=0), other_var=x.var(axis=0))
 
 
+@remembered
 def _block_view(case):
     return _training(Case(case, x=case.x @ case.W + case.b))
 
@@ -231,10 +234,12 @@ def _history(case, start=(0.0, 1.0)):
     return history
 
 
+@remembered
 def _layer_training(case):
     return _training(Case(case, x=case.x2, dout=case.dout2, **_history(case)[1]))
 
 
+@remembered
 def _layer_evaluation(case):
     return _evaluation(Case(case, x=case.x3, dout=case.dout3, **_history(case)[2]))
 
@@ -278,7 +283,9 @@ kept_variance = Checks(
     idea="One sum of squares a feature, and a divisor that depends on the convention; numpy's ddof does it.",
     slips=variants(
         "var",
-        lambda case, keep=lambda x, var, eps: var: keep(case.x, _kept(case.x, case.convention), 0.0),
+        lambda case, keep=lambda x, var, eps: var, stored=lambda var, eps: var: stored(
+            keep(case.x, _kept(case.x, case.convention), 0.0), 0.0
+        ),
         (
             *(knob for knob in _modes.kept_knobs() if not knob.name.startswith(("eps", "sigma"))),
             Knob(
@@ -529,6 +536,8 @@ undo_normalization = Checks(
 
 # -- 7: the block
 
+_LAST_ONLY = "Only the last example is left: each pass of a loop replaces what the ones before it found (= for +=). See eq. 5.15."
+
 affine_backward = Checks(
     layer.affine_backward,
     draw=_draw_affine,
@@ -549,6 +558,10 @@ affine_backward = Checks(
         "dW": (Term("matrix product", "eq. 5.15", lambda case: np.einsum("nd,nh->dh", case.x, case.dh)),),
         "db": (Term("sum over the batch", "eq. 5.15", lambda case: np.einsum("nh->h", case.dh)),),
     },
+    slips=(
+        Slip("dW-last-example-only", _LAST_ONLY, "dW", lambda case: np.outer(case.x[-1], case.dh[-1])),
+        Slip("db-last-example-only", _LAST_ONLY, "db", lambda case: case.dh[-1]),
+    ),
 )
 
 relu_backward = Checks(
@@ -564,14 +577,18 @@ relu_backward = Checks(
         "For one entry it would read da[i, j] if y[i, j] > 0 else 0.",
     ),
     idea="Let the gradient pass where the input was positive, and stop it elsewhere.",
-    slips=(
-        Slip("mask-from-da", "The sign of da decides here what passes. In eq. 5.16 y decides.", "dy", lambda c: c.da * (c.da > 0)),
-        Slip("mask-reversed", "The gradient passes where y is negative: it is the other way round.", "dy", lambda c: c.da * (c.y < 0)),
-        Slip("mask-missing", "Everything passes: where the output was cut off at zero, y does not matter.", "dy", lambda c: c.da),
-        Slip("mask-alone", "These are the slopes alone: da is missing (chain rule).", "dy", lambda c: 1.0 * (c.y > 0)),
-        Slip("times-output", "da is multiplied by the output. The slope of max(0, y) is one or zero.", "dy", lambda c: c.da * np.maximum(c.y, 0)),
-        Slip("times-input", "da is multiplied by y. The slope of max(0, y) is one or zero.", "dy", lambda c: c.da * c.y),
-        Slip("forward-of-gradient", "max was applied where a slope was asked: see eq. 5.16.", "dy", lambda c: np.maximum(c.y, 0)),
+    slips=variants(
+        "dy",
+        lambda case, mask=lambda c: c.y > 0, value=lambda c: c.da: value(case) * mask(case),
+        (
+            Knob("mask-from-da", "The sign of da decides here what passes. In eq. 5.16 y decides.", {"mask": lambda c: c.da > 0}),
+            Knob("mask-reversed", "The gradient passes where y is negative: it is the other way round.", {"mask": lambda c: c.y < 0}),
+            Knob("mask-missing", "Everything passes: where the output was cut off at zero, y does not matter.", {"mask": lambda c: 1.0}),
+            Knob("mask-alone", "These are the slopes alone: da is missing (chain rule).", {"value": lambda c: 0 * c.y + 1.0}),
+            Knob("times-output", "da is multiplied by the output. The slope of max(0, y) is one or zero.", {"value": lambda c: c.da * np.maximum(c.y, 0)}),
+            Knob("times-input", "da is multiplied by y. The slope of max(0, y) is one or zero.", {"value": lambda c: c.da * c.y}),
+            Knob("forward-of-gradient", "max was applied where a slope was asked: see eq. 5.16.", {"value": lambda c: c.y}),
+        ),
     ),
 )  # fmt: skip
 
@@ -583,11 +600,13 @@ def _run_block_backward(learner, case):
     return learner.block_backward(case.da, value[1])
 
 
+@remembered
 def _y(case):
     v = _block_view(case)
     return v.gamma * _modes.x_hat(v) + v.beta
 
 
+@remembered
 def _dy(case):
     """What arrives at the normalization of the block."""
     return case.da * (_y(case) > 0)
@@ -605,6 +624,7 @@ def _relu(case, y):
     return np.maximum(y, 0)
 
 
+@remembered
 def _with_start_statistics(case):
     """The block's view, with the running statistics that a fresh layer has."""
     H = len(case.b)
@@ -671,13 +691,9 @@ def _relu_knobs():
     )
 
 
-def _skipped(output, after):
-    return Slip(
-        "normalization-skipped",
-        "The gradient passed the normalization as if it were not there.",
-        output,
-        lambda case: after(case, _dy(case)),
-    )
+_SKIPPED = Knob(
+    "normalization-skipped", "The gradient passed the normalization as if it were not there.", {"skipped": True}
+)
 
 
 block_backward = Checks(
@@ -712,10 +728,8 @@ block_backward = Checks(
         "dbeta": _modes.parameter_terms(_block_view, _dy)[1],
     },
     slips=(
-        _skipped("dx", _to_x),
-        _skipped("dW", _to_W),
-        *_modes.train_dx_slips("dx", _block_view, _dy, _to_x, more=_relu_knobs()),
-        *_modes.train_dx_slips("dW", _block_view, _dy, _to_W, more=_relu_knobs()),
+        *_modes.train_dx_slips("dx", _block_view, _dy, _to_x, more=(*_relu_knobs(), _SKIPPED)),
+        *_modes.train_dx_slips("dW", _block_view, _dy, _to_W, more=(*_relu_knobs(), _SKIPPED)),
         Slip(
             "db-skips-the-normalization",
             "db is the sum of what arrives at the normalization. b stands before it: sum what leaves it (eq. 5.18).",
@@ -877,6 +891,7 @@ def _dout3(case):
     return case.dout3
 
 
+@remembered
 def _first_batch(case):
     """The view of the second training step as it would be were the first batch's numbers still there."""
     return _training(Case(_layer_training(case), x=case.x1))
@@ -892,21 +907,22 @@ def _layer_running_slips(output, which, batch):
     Args:
         output: The returned value.
         which: ``"running_mean"`` or ``"running_var"``.
-        batch: From a case, one batch and a turn of ``keep`` to what the batch says.
+        batch: From a case, one batch and turns of ``keep`` and ``stored`` to what the batch says.
     """
 
     def model(
         case,
-        weigh=lambda old, new: (old, new),
         keep=lambda x, var, eps: var,
+        stored=lambda var, eps: var,
         momentum=None,
         start=None,
         batches=slice(2),
+        **turn,
     ):
         value = np.full(case.gamma.shape, {"running_mean": 0.0, "running_var": 1.0}[which] if start is None else start)
-        old, new = weigh(*_weights(Case(case, momentum=case.momentum if momentum is None else momentum)))
+        weights = _weights(Case(case, momentum=case.momentum if momentum is None else momentum))
         for x in (case.x1, case.x2)[batches]:
-            value = old * value + new * batch(case, x, keep)
+            value = _modes.weighted(value, batch(case, x, keep, stored), weights, **turn)
         return value
 
     return variants(
@@ -939,12 +955,12 @@ def _layer_running_slips(output, which, batch):
     )
 
 
-def _mean_of(case, x, keep):
+def _mean_of(case, x, keep, stored):
     return _mean(x)
 
 
-def _variance_of(case, x, keep):
-    return keep(x, _kept(x, case.convention), case.eps)
+def _variance_of(case, x, keep, stored):
+    return stored(keep(x, _kept(x, case.convention), case.eps), case.eps)
 
 
 def _served_too_early(batches):

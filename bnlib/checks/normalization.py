@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from bnlib.checks import Answer, Case, Checks, Property, Slip, Source, Term
-from bnlib.diagnosis import Knob, variants
+from bnlib.diagnosis import Knob, remembered, variants
 from bnlib.numerics import jacobian_complex, vjp_complex
 from bnlib.stubs import normalization
 
@@ -136,6 +136,7 @@ def _off_centre(rng):
 # -- what mistakes compute
 
 
+@remembered
 def _standardized(case, eps=None, ddof=0, kind="root", axis=0, centre=True, one_pass=False):
     """mu, xc, inv_std, x_hat of a batch, each possibly wrong in one of the usual ways."""
     x, keep = case.x, axis != 0
@@ -190,29 +191,36 @@ def _averages(axis, N, diagonal):
     return lambda values: np.mean(values, axis=axis)
 
 
-def _dx(
+def _dx_parts(
     case,
     spread=None,
     factor=None,
     left="x_hat",
     right="x_hat",
-    axis=0,
+    axis=(0, 0),
     late=False,
     diagonal=False,
-    mean=1.0,
-    third=1.0,
     gamma=True,
 ):
-    """The gradient dx with some of its parts gone wrong; ``late`` multiplies by gamma after the means were taken."""
+    """The three terms of dx, possibly wrong; ``late`` multiplies by gamma after the means were taken."""
     s, N = _standardized(case, **(spread or {})), len(case.x)
-    front = _standardized(case, **(factor or spread or {})).inv_std
+    front = _standardized(case, **{**(spread or {}), **(factor or {})}).inv_std
     scale = case.gamma if gamma else 1.0
     h, front = (case.dout, front * scale) if late else (case.dout * scale, front)
-    average = _averages(axis, N, diagonal)
-    values = {"x_hat": s.x_hat, "xc": s.xc, "x": case.x}
-    third = N / (N - 1) if third == "bessel" else third
-    bracket = h - mean * average(h)
-    return front * (bracket - third * (values[left] * average(h * values[right])))
+    first, last = (_averages(one, N, diagonal) for one in axis)
+    values = {"x_hat": s.x_hat, "xc": s.xc, "x": case.x, "x/s": case.x * s.inv_std}
+    return front * h, front * first(h), front * (values[left] * last(h * values[right]))
+
+
+def _dx(case, **turn):
+    direct, mean, variance = _dx_parts(case, **turn)
+    return direct - mean - variance
+
+
+def _dx_centred_along_features(case):
+    direct, _, variance = _dx_parts(case)
+    dxc = direct - variance
+    return dxc - dxc.mean(axis=1, keepdims=True)
 
 
 def _spread_knobs(where):
@@ -277,6 +285,11 @@ def _dx_slips(result, third, chain, first):
                 f"x_hat is right, but in the 1/sqrt in front of the bracket of {result} eps is 1e-5 whatever was given.",
                 {"factor": {"eps": 1e-5}},
             ),
+            Knob(
+                "eps-outside-the-root-in-the-factor",
+                f"x_hat is right, but in front of the bracket of {result} eps was added after the root was taken.",
+                {"factor": {"kind": "outside"}},
+            ),
             Knob("x-for-x-hat", f"The raw x stands where x_hat belongs. {pointing}", {"left": "x", "right": "x"}),
             Knob("x-for-first-x-hat", f"The raw x stands where x_hat belongs. {pointing}", {"left": "x"}),
             Knob("x-for-second-x-hat", f"The raw x stands where x_hat belongs. {pointing}", {"right": "x"}),
@@ -291,57 +304,29 @@ def _dx_slips(result, third, chain, first):
                 {"left": "xc"},
             ),
             Knob(
-                "mean-over-features",
-                f"The means were taken over the features of each example. In {result} they run over the batch.",
-                {"axis": 1},
+                "x-for-xc",
+                f"Inside the last sum, x stands where x - mu belongs. {pointing}",
+                {"right": "x/s"},
             ),
-            Knob(
-                "mean-over-everything",
-                f"The means were taken over the whole array. In {result} there is one for each feature: name the axis.",
-                {"axis": None},
-            ),
-            Knob(
-                "mean-of-dout-over-features",
-                f"The means were taken over the features of each example. In {result} they run over the batch.",
-                {"axis": 1, "late": True},
-            ),
-            Knob(
-                "mean-of-dout-over-everything",
-                f"The means were taken over the whole array. In {result} there is one for each feature: name the axis.",
-                {"axis": None, "late": True},
-            ),
-            Knob(
-                "bessel-in-the-last-term",
-                f"The last term is off by N/(N-1): one place divides by N - 1 and another by N. See {third}.",
-                {"third": "bessel"},
-            ),
-            Knob(
-                "path-through-the-mean-missing",
-                f"The path through the mean is missing: {result}.",
-                {"mean": 0.0},
-            ),
-            Knob(
-                "path-through-the-variance-missing",
-                f"The path through the variance is missing: {third}.",
-                {"third": 0.0},
-            ),
-            Knob(
-                "path-through-the-mean-sign", f"The path through the mean has the wrong sign: {result}.", {"mean": -1.0}
-            ),
-            Knob(
-                "path-through-the-variance-sign",
-                f"The path through the variance has the wrong sign: {third}.",
-                {"third": -1.0},
-            ),
-            Knob(
-                "path-through-the-variance-halved",
-                f"The last term of {result} is half as large as it should be.",
-                {"third": 0.5},
-            ),
-            Knob("path-through-the-variance-doubled", f"The last term of {result} is twice too large.", {"third": 2.0}),
+            *_axis_knobs(result),
             Knob("dx-over-gamma", f"dx lacks the factor gamma: {result}.", {"gamma": False}),
         ),
+        _dx_parts,
     )
+
+
+def _axis_knobs(result):
+    """Means over something else than the batch: both of them, or one."""
+    features = f"taken over the features of each example. In {result} it runs over the batch."
+    everything = f"taken over the whole array. In {result} there is one for each feature: name the axis."
+    for one, said in ((1, features), (None, everything)):
+        where = "features" if one == 1 else "everything"
+        yield Knob(f"mean-over-{where}", f"A mean was {said}", {"axis": (one, one)})
+        yield Knob(f"mean-of-dout-over-{where}", f"A mean was {said}", {"axis": (one, one), "late": True})
+        yield Knob(
+            f"mean-over-{where}-in-the-second-term", f"The mean in the second term was {said}", {"axis": (one, 0)}
+        )
+        yield Knob(f"mean-over-{where}-in-the-last-term", f"The mean in the last term was {said}", {"axis": (0, one)})
 
 
 def _dx_terms(result, third):
@@ -913,11 +898,17 @@ def _against_the_end(case):
 # -- part 2: the whole layer
 
 
-def _out(case, spread=None, gamma=1.0, beta=1.0, exchanged=False, inside=False):
+def _out_parts(case, spread=None, gamma=1.0, beta=1.0, exchanged=False, inside=False):
+    """The two terms of the output, possibly wrong."""
     s = _standardized(case, **(spread or {}))
     scale, shift = (case.beta, case.gamma) if exchanged else (case.gamma, case.beta)
     scale, shift = (scale if gamma else 1.0), beta * shift
-    return scale * (s.x_hat + shift) if inside else scale * s.x_hat + shift
+    return scale * s.x_hat, scale * shift if inside else shift
+
+
+def _out(case, **turn):
+    scaled, shift = _out_parts(case, **turn)
+    return scaled + shift
 
 
 _OUT_KNOBS = (
@@ -970,7 +961,7 @@ batchnorm_forward = Checks(
         )
     },
     factors=_spread,
-    slips=variants("out", _out, _OUT_KNOBS),
+    slips=variants("out", _out, _OUT_KNOBS, _out_parts),
 )
 
 
@@ -1027,8 +1018,18 @@ _PARAMETER_SLIPS = (
             ),
             Knob(
                 "dgamma-eps-missing",
-                "The x_hat in dgamma was made without eps, or with a fixed one: take the one of the forward pass.",
+                "The x_hat in dgamma was made without eps: take the one of the forward pass.",
                 {"spread": {"eps": 0.0}},
+            ),
+            Knob(
+                "dgamma-eps-fixed",
+                "The x_hat in dgamma was made with eps = 1e-5 whatever was given: take the one of the forward pass.",
+                {"spread": {"eps": 1e-5}},
+            ),
+            Knob(
+                "dgamma-eps-outside-the-root",
+                "The x_hat in dgamma was made with eps outside the root: take the one of the forward pass.",
+                {"spread": {"kind": "outside"}},
             ),
             Knob(
                 "dgamma-bessel",
@@ -1104,6 +1105,7 @@ batchnorm_backward = Checks(
 # -- part 3: the second route
 
 
+@remembered
 def _rms(case, eps=None, deviation=False, kind="root"):
     """inv_rms and z, each possibly wrong."""
     eps = case.eps if eps is None else eps
@@ -1112,7 +1114,7 @@ def _rms(case, eps=None, deviation=False, kind="root"):
     return inv_rms, case.xc * inv_rms
 
 
-def _dxc(
+def _dxc_parts(
     case,
     spread=None,
     factor=None,
@@ -1121,17 +1123,22 @@ def _dxc(
     axis=0,
     diagonal=False,
     centred=False,
-    radial=1.0,
     centred_z=False,
 ):
+    """The two terms of dxc, possibly wrong."""
     inv_rms, z = _rms(case, **(spread or {}))
-    front, _ = _rms(case, **(factor or spread or {}))
+    front, _ = _rms(case, **{**(spread or {}), **(factor or {})})
     if centred_z:
         z = z - z.mean(axis=0)
     average = _averages(axis, len(case.xc), diagonal)
     values = {"z": z, "xc": case.xc}
     bracket = case.dout - average(case.dout) if centred else case.dout
-    return front * (bracket - radial * (values[left] * average(case.dout * values[right])))
+    return front * bracket, front * (values[left] * average(case.dout * values[right]))
+
+
+def _dxc(case, **turn):
+    direct, radial = _dxc_parts(case, **turn)
+    return direct - radial
 
 
 def _lost_in_the_sum(case):
@@ -1205,6 +1212,11 @@ rms_scale_backward = Checks(
                     {"factor": {"eps": 0.0}},
                 ),
                 Knob(
+                    "eps-outside-the-root-in-the-factor",
+                    "z is right, but in front of the bracket of eq. 3.29 eps was added after the root was taken.",
+                    {"factor": {"kind": "outside"}},
+                ),
+                Knob(
                     "xc-for-z",
                     "xc stands where z belongs, or a power of the root mean square got lost: see eq. 3.29.",
                     {"left": "xc", "right": "xc"},
@@ -1220,17 +1232,8 @@ rms_scale_backward = Checks(
                     "The mean was taken over the whole array. In eq. 3.29 there is one for each feature.",
                     {"axis": None},
                 ),
-                Knob(
-                    "path-through-the-root-mean-square-missing",
-                    "The path through the root mean square is missing: eq. 3.28.",
-                    {"radial": 0.0},
-                ),
-                Knob(
-                    "path-through-the-root-mean-square-sign",
-                    "The path through the root mean square has the wrong sign: eq. 3.28.",
-                    {"radial": -1.0},
-                ),
             ),
+            _dxc_parts,
         ),
     ),
 )
@@ -1261,6 +1264,12 @@ batchnorm_backward_composed = Checks(
     slips=(
         *_dx_slips("eq. 3.30", "eq. 3.28", "Eq. 3.22", "eq. 3.19"),
         *_PARAMETER_SLIPS,
+        Slip(
+            "mean-over-features-in-the-centring",
+            "The last step centres along the features of each example. The centring of the forward pass runs over the batch.",
+            "dx",
+            _dx_centred_along_features,
+        ),
         Slip(
             "x-hat-for-xc",
             "The scaling's backward was called with x_hat. It differentiates at what was divided: the c of eq. 3.27.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from bnlib.checks import Answer, Case, Checks, Property, Slip, Term
+from bnlib.diagnosis import Knob, variants
 from bnlib.numerics import jacobian_complex, vjp_complex
 from bnlib.stubs import translation
 
@@ -47,6 +48,11 @@ def _eye(case):
 
 def _along_features(array):
     return np.mean(array, axis=1, keepdims=True)
+
+
+def _paths(case, mean=lambda dout: dout.mean(axis=0)):
+    """The two paths of a gradient through the centring; ``mean`` may be a wrong one."""
+    return case.dout, mean(case.dout)
 
 
 center = Checks(
@@ -222,25 +228,27 @@ center_backward = Checks(
             Term("path through the mean", "the second term of eq. 2.9", lambda case: case.dout.mean(axis=0)),
         )
     },
-    slips=(
-        Slip(
-            "only-the-diagonal",
-            "Only the diagonal of the Jacobian was used: eq. 2.7 has a sum over all k, because every output contains the mean.",
-            "dh",
-            lambda case: case.dout * (1 - 1 / case.dout.shape[0]),
+    slips=variants(
+        "dh",
+        lambda case, **turn: np.subtract(*_paths(case, **turn)),
+        (
+            Knob(
+                "only-the-diagonal",
+                "Only the diagonal of the Jacobian was used: eq. 2.7 has a sum over all k, because every output contains the mean.",
+                {"mean": lambda dout: dout / len(dout)},
+            ),
+            Knob(
+                "mean-over-features",
+                "The mean of dout was taken over the features of each example. In eq. 2.8 the sum runs over the batch.",
+                {"mean": _along_features},
+            ),
+            Knob(
+                "mean-over-everything",
+                "One mean of dout was taken over the whole array. In eq. 2.8 the sum runs over the examples of one feature.",
+                {"mean": np.mean},
+            ),
         ),
-        Slip(
-            "mean-over-features",
-            "The mean of dout was taken over the features of each example. In eq. 2.8 the sum runs over the batch.",
-            "dh",
-            lambda case: case.dout - _along_features(case.dout),
-        ),
-        Slip(
-            "mean-over-everything",
-            "One mean of dout was taken over the whole array. In eq. 2.8 the sum runs over the examples of one feature.",
-            "dh",
-            lambda case: case.dout - case.dout.mean(),
-        ),
+        _paths,
     ),
     properties=(
         Property(

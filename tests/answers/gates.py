@@ -320,7 +320,7 @@ WRONG = {
         "only out": ("wrong-count", forward().replace("return out,", "return out #")),
         "no return": ("returned-none", forward().replace("return out,", "out,")),
         "variance squared": (None, forward(std="(var + eps) ** 2")),
-        "float32": ("float32", forward(out="(scaled + beta).astype(np.float32)")),
+        "float32": ("dtype-lost", forward(out="(scaled + beta).astype(np.float32)")),
         "negative variance": ("returned-nan", forward(var="mu - 100")),
     },
     "mean_backward": {

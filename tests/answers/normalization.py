@@ -534,7 +534,7 @@ def wrong_backwards(name):
         "xc for x_hat": ("xc-for-x-hat", f"(h - {M} - xc * np.mean(h * xc, axis=0)) * inv_std"),
         "xc for the first x_hat": ("xc-for-one-x-hat", f"(h - {M} - xc * np.mean(h * x_hat, axis=0)) * inv_std"),
         "xc for the second x_hat": ("xc-for-one-x-hat", f"(h - {M} - x_hat * np.mean(h * xc, axis=0)) * inv_std"),
-        "bessel on the variance term": ("bessel-in-the-last-term", f"(h - {M} - {T} * N / (N - 1)) * inv_std"),
+        "bessel on the variance term": ("path-through-the-variance-bessel", f"(h - {M} - {T} * N / (N - 1)) * inv_std"),
         "the published slip": (f"{var}-missing", f"(h - {M} - x_hat * np.mean(x_hat, axis=0)) * inv_std"),
         "wrong axis": (
             "mean-over-features",
@@ -569,6 +569,22 @@ def wrong_backwards(name):
             "s = 1 / np.sqrt((xc**2).sum(0) / (N - 1) + eps); v = xc * s",
         ),
         "zeros": ("dx-zero", "0 * h"),
+        "D for N": (f"{var}-D-for-N", "(h - h.sum(0) / D - x_hat * (h * x_hat).sum(0) / D) * inv_std"),
+        "N times D for N": (
+            f"{mean}-over-D",
+            "(h - h.sum(0) / h.size - x_hat * (h * x_hat).sum(0) / h.size) * inv_std",
+        ),
+        "one mean over the features": (
+            "mean-over-features-in-the-second-term",
+            f"(h - h.mean(1, keepdims=True) - {T}) * inv_std",
+        ),
+        "sign of all": ("dx-sign", f"(-h + {M} + {T}) * inv_std"),
+        "two slips: eps outside, twice the last": (
+            "eps-outside-the-root",
+            "(h - h.mean(0) - 2 * v * (h * v).mean(0)) * s",
+            "s = 1 / (np.sqrt((xc**2).mean(0)) + eps); v = xc * s",
+        ),
+        "whole numbers": ("returned-integers", f"((h - {M} - {T}) * inv_std).astype(int)"),
         "centring twice wrong": (f"{mean}-doubled", f"(h - 2 * {M} - {T}) * inv_std"),
         "two slips: sign and eps": (
             "eps-missing",
@@ -656,7 +672,7 @@ def {name}(dout, cache):
         f"def batchnorm_forward(x, gamma, beta, eps):\n    return x\n\ndef {name}(dout, cache):\n    return 1, 2, 3",
     )
     texts["float32 inside"] = (
-        "float32",
+        "dtype-lost",
         backward(name, "((h - h.mean(0) - x_hat * (h * x_hat).mean(0)) * inv_std).astype(np.float32)"),
     )
     return texts
@@ -906,7 +922,7 @@ WRONG = {
             one_feature("(h - h.mean() - v * (h * v).mean()) * s", "s = (x.var(ddof=1) + eps) ** -0.5; v = xc * s"),
         ),
         "staged, ddof in one place": (
-            "bessel-in-the-last-term",
+            "path-through-the-variance-bessel",
             one_feature(
                 "h * inv_std + dvar * 2 * xc / (N - 1) - h.mean() * inv_std",
                 "dvar = np.sum(h * xc) * -0.5 * inv_std**3",
@@ -1024,7 +1040,7 @@ WRONG = {
             .replace(", None", "", 2)
             .replace("return", "return None,"),
         ),
-        "float32": ("float32", forward("(gamma * (x - mu) / np.sqrt(var + eps) + beta).astype(np.float32)")),
+        "float32": ("dtype-lost", forward("(gamma * (x - mu) / np.sqrt(var + eps) + beta).astype(np.float32)")),
         "two slips: ddof, no beta": ("bessel", forward("gamma * (x - mu) / np.sqrt(x.var(0, ddof=1) + eps)")),
     },
     "batchnorm_backward": wrong_backwards("batchnorm_backward"),
