@@ -437,11 +437,11 @@ def _compare(
         else:
             finding = None
             if name in moved.values():  # the value that belongs here stands elsewhere: what stands here belongs there
-                there = next(iter(moved.keys() - moved.values()))
+                there = next(here for here in moved if here not in moved.values())
                 exchanged = [
-                    replace(item, expected=right[there])
-                    for item, right in zip(wrong, expected, strict=False)
-                    if item.got.shape == right[there].shape
+                    Evidence(case, result[name], right[there], dtype)
+                    for case, result, right in zip(cases, results, expected, strict=True)
+                    if result[name].shape == right[there].shape
                 ]
                 finding = diagnose(there, exchanged, checks.terms.get(there, ()), checks.slips, checks.factors)
             unnamed = [other for other, said in found.items() if said.names == ("unnamed",)]
@@ -498,7 +498,7 @@ def _moved(results: Sequence[dict[str, Array]], expected: Sequence[dict[str, Arr
         displaced(result, {key: right[key] for key in right if key in result}).items()
         for result, right in zip(results, expected, strict=True)
     ]
-    return dict(set(calls[0]).intersection(*calls)) if calls else {}
+    return {here: there for here, there in calls[0] if all((here, there) in call for call in calls)} if calls else {}
 
 
 def _in_each_others_place(moved: Mapping[str, str]) -> Finding:
