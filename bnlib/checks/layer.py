@@ -385,7 +385,7 @@ batchnorm_train_backward = Checks(
     against="the numerical derivative of eq. 5.1",
     hints=(
         "Eqs. 5.7 and 5.8 name all you need: x_hat, gamma and sigma, the root of var + eps. Are they in your cache?",
-        "Two means over the batch, each one number a feature: of gamma times dout, and of the same times x_hat.",
+        "Two means over the batch, each one number a feature: of dout, and of dout times x_hat.",
         "The last term of eq. 5.8 is x_hat times a mean: the mean has shape (D,), the product (N, D).",
     ),
     idea="The forward pass leaves x_hat, gamma and one over sigma in the cache; eq. 5.8 is then one line, eq. 5.7 two.",

@@ -9,6 +9,14 @@ from concurrent.futures import Executor
 from pathlib import Path
 
 
+def _seconds(text: str) -> float:
+    """A time limit; none or less would give everybody nothing."""
+    seconds = float(text)
+    if not seconds > 0:
+        raise argparse.ArgumentTypeError("must be more than 0")
+    return seconds
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what can be said on the command line."""
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="submissions: name.ipynb, name.zip or name/ each")
@@ -32,13 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--require-isolation", action="store_true", help="do not run answers with less than full isolation"
     )
     parser.add_argument(
-        "--call-seconds", type=float, default=5.0, metavar="S", help="for one call of an answer (default 5)"
+        "--call-seconds", type=_seconds, default=5.0, metavar="S", help="for one call of an answer (default 5)"
     )
     parser.add_argument(
-        "--cell-seconds", type=float, default=30.0, metavar="S", help="for one cell in nbval (default 30)"
+        "--cell-seconds", type=_seconds, default=30.0, metavar="S", help="for one cell in nbval (default 30)"
     )
     parser.add_argument(
-        "--notebook-seconds", type=float, default=120.0, metavar="S", help="for one notebook in nbval (default 120)"
+        "--notebook-seconds", type=_seconds, default=120.0, metavar="S", help="for one notebook in nbval (default 120)"
     )
     parser.set_defaults(run=run)
 
