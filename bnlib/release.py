@@ -12,7 +12,6 @@ import hashlib
 import inspect
 import json
 import re
-import textwrap
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from typing import Any
 import nbformat
 
 from bnlib.notebooks import METADATA, NotebookError, fills, parse
-from bnlib.stubs import Lesson, Stub, lesson_of
+from bnlib.stubs import Lesson, Stub, lesson_of, stub_source
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -104,34 +103,6 @@ def released(notebook: Any, path: Path) -> Any:
             raise ReleaseError(f"{path.name}: cell {cell.id} holds {BEGIN}, but fills no exercise")
     notebook.metadata[METADATA]["released"] = digest(notebook)
     return notebook
-
-
-def stub_source(stub: Stub, before: str = "") -> str:
-    """The empty answer cell of an exercise: signatures and docstrings of the contract, and lines that say what to do."""
-    head = f"{before}@fill({stub.id})\n"
-    if not stub.methods:
-        return head + _empty_function(stub.name, stub.signature, stub.__doc__, stub.name)
-    parts = [f"class {stub.name}:\n" + _docstring(stub.__doc__)]
-    for name, method in stub.methods.items():
-        title = stub.name if name == "__init__" else f"{stub.name}.{name}"
-        function = _empty_function(name, inspect.signature(method), inspect.getdoc(method), title)
-        parts.append("\n".join(line and f"    {line}" for line in function.split("\n")))
-    return head + "\n\n".join(parts)
-
-
-def _empty_function(name: str, signature: inspect.Signature, doc: str | None, title: str) -> str:
-    """A function that holds its docstring and the line a learner replaces; ``title`` is what its error calls it."""
-    arguments = ", ".join(str(parameter) for parameter in signature.parameters.values())
-    return (
-        f"def {name}({arguments}):\n{_docstring(doc)}\n"
-        f'    # your code here\n    raise NotImplementedError("{title} is still empty")'
-    )
-
-
-def _docstring(doc: str | None) -> str:
-    """A docstring as source, indented by one level."""
-    text = textwrap.indent(f'"""{doc}\n"""', "    ")
-    return "\n".join(line.rstrip() for line in text.splitlines())
 
 
 def digest(notebook: Any) -> str:

@@ -9,8 +9,8 @@ import pytest
 
 from bnlib.checks import report_on
 from bnlib.exercises import SignatureError, fill
-from bnlib.release import BEGIN, END, ReleaseError, normalise, released, stub_source
-from bnlib.stubs import Lesson, NotFilledError, lesson_of
+from bnlib.release import BEGIN, END, ReleaseError, normalise, released
+from bnlib.stubs import Lesson, NotFilledError, lesson_of, stub_source
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,9 +26,6 @@ from bnlib.grading import nbval_cells
 from bnlib.grading.provisioner import LEARNERS, SECONDS, WARM
 from bnlib.grading.provisioner import NAME as PROVISIONER
 from bnlib.grading.transplant import OWN
-
-TOGETHER = 16
-"""So many notebooks are worth the start of a second run of nbval."""
 
 STARTUP = 60.0
 """Seconds until the first notebook has begun, or a kernel has started."""
@@ -94,18 +90,6 @@ def run(jobs: Sequence[Job], cell_seconds: float = 30.0, notebook_seconds: float
     Returns:
         An outcome for each job, in order.
     """
-    if len(jobs) >= TOGETHER:
-        # A kernel that starts is waited for without work to do: two runs at a time use that.
-        middle = len(jobs) // 2
-        with ThreadPoolExecutor(2) as threads:
-            parts = [
-                threads.submit(_run, part, cell_seconds, notebook_seconds) for part in (jobs[:middle], jobs[middle:])
-            ]
-            return [outcome for part in parts for outcome in part.result()]
-    return _run(jobs, cell_seconds, notebook_seconds)
-
-
-def _run(jobs: Sequence[Job], cell_seconds: float, notebook_seconds: float) -> list[Outcome]:
     outcomes: dict[int, Outcome] = {}
     while len(outcomes) < len(jobs):
         left = [index for index in range(len(jobs)) if index not in outcomes]
@@ -174,7 +158,7 @@ def _start(
         WARM: PROVISIONER if isolated else "",
     }
     command = [sys.executable, "-m", "pytest", "-c", str(settings), "--rootdir", str(folder), "-p", "no:cacheprovider"]
-    command += ["-p", "nbval.plugin", "-p", nbval_cells.__name__, "-p", "no:faulthandler", "--capture=no", "-q"]
+    command += ["-p", nbval_cells.__name__, "-p", "nbval.plugin", "-p", "no:faulthandler", "--capture=no", "-q"]
     command += ["--nbval-lax", f"--nbval-cell-timeout={cell_seconds}", f"--nbval-kernel-startup-timeout={STARTUP}"]
     command += ["--nbval-kernel-name=bnlib", *map(str, paths)]
     return subprocess.Popen(

@@ -14,9 +14,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from bnlib.notebooks import Cell, Notebook, fills
-from bnlib.release import stub_source
 from bnlib.running import python_of
-from bnlib.stubs import Lesson
+from bnlib.stubs import Lesson, stub_source
 
 OWN = "own-"
 """Ids of cells that the learner added begin so."""

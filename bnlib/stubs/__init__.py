@@ -10,6 +10,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -181,3 +182,31 @@ def lesson_of(key: str) -> Lesson:
         if key in (lesson.key, lesson.name):
             return lesson
     raise KeyError(f"no lesson called {key!r}; there are: {', '.join(lesson.key for lesson in lessons())}")
+
+
+def stub_source(stub: Stub, before: str = "") -> str:
+    """The empty answer cell of an exercise: signatures and docstrings of the contract, and lines that say what to do."""
+    head = f"{before}@fill({stub.id})\n"
+    if not stub.methods:
+        return head + _empty_function(stub.name, stub.signature, stub.__doc__, stub.name)
+    parts = [f"class {stub.name}:\n" + _docstring(stub.__doc__)]
+    for name, method in stub.methods.items():
+        title = stub.name if name == "__init__" else f"{stub.name}.{name}"
+        function = _empty_function(name, inspect.signature(method), inspect.getdoc(method), title)
+        parts.append("\n".join(line and f"    {line}" for line in function.split("\n")))
+    return head + "\n\n".join(parts)
+
+
+def _empty_function(name: str, signature: inspect.Signature, doc: str | None, title: str) -> str:
+    """A function that holds its docstring and the line a learner replaces; ``title`` is what its error calls it."""
+    arguments = ", ".join(str(parameter) for parameter in signature.parameters.values())
+    return (
+        f"def {name}({arguments}):\n{_docstring(doc)}\n"
+        f'    # your code here\n    raise NotImplementedError("{title} is still empty")'
+    )
+
+
+def _docstring(doc: str | None) -> str:
+    """A docstring as source, indented by one level."""
+    text = textwrap.indent(f'"""{doc}\n"""', "    ")
+    return "\n".join(line.rstrip() for line in text.splitlines())
