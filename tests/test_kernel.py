@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from bnlib.grading import nbval_stage, sandbox
-from bnlib.grading.course import Course
+from bnlib.grading.batch import disagreements
+from bnlib.grading.course import Course, CourseError
+from bnlib.grading.grade import grade
 from bnlib.grading.nbval_stage import Job
 from bnlib.grading.transplant import transplant
 from bnlib.notebooks import Cell, Notebook, parse, read
@@ -74,3 +78,28 @@ def test_what_a_kernel_can_do(outcome, number):
 
 def test_the_reference_answers_pass_in_it(outcome):
     assert all(one.passed for one in outcome), outcome
+
+
+def test_it_is_said_what_a_kernel_was_confined_with(outcome):
+    assert {one.isolation for one in outcome} == {str(sandbox.isolation())}
+
+
+def test_a_kernel_that_does_not_start_is_no_fault_of_the_notebook(monkeypatch):
+    monkeypatch.setattr(nbval_stage, "PROVISIONER", "not-installed")
+    reference = parse(Course().solution(translation.lesson))
+    outcomes = nbval_stage.run([Job(reference, "02_translation.ipynb", {})] * 2, 20, 60)
+    assert all(one.fault.startswith("no kernel: ") for one in outcomes), outcomes
+    assert not any(one.passed for one in outcomes)
+    result = {"score": 0, "max": 9, "exercises": [{"name": "center", "status": "right"}]}
+    assert disagreements(result, outcomes[0]) == [
+        f"nbval did not run, through no fault of the student ({outcomes[0].fault})"
+    ]
+
+
+def test_an_install_older_than_the_code_stops_the_run_in_one_line(monkeypatch, tmp_path):
+    monkeypatch.setattr(nbval_stage, "PROVISIONER", "not-installed")
+    (tmp_path / "in").mkdir()
+    shutil.copy(ROOT / "examples" / "submissions" / "all-right.ipynb", tmp_path / "in")
+    with ThreadPoolExecutor(1) as threads, pytest.raises(CourseError, match="older than the code.* make grade"):
+        grade(tmp_path / "in", tmp_path / "out", executor=threads)
+    assert not list((tmp_path / "out" / "results").iterdir())

@@ -82,6 +82,8 @@ def grade_batch(settings: Settings, works: Sequence[Work]) -> dict[str, dict[str
     Raises:
         CourseError, RuntimeError, OSError: Grading itself does not work here.
     """
+    if settings.nbval:
+        nbval_stage.require()
     subjects = {}
     for work in works:
         notebooks = [notebook_of(label, content) for label, content in work.files.values()]
@@ -202,6 +204,8 @@ def _nbval_stage(
         result["nbval"] = {
             "passed": outcome.passed,
             "message": outcome.message,
+            "fault": outcome.fault,
+            "isolation": outcome.isolation,
             "ran": sum(cell.outcome != "not run" for cell in outcome.cells),
             "cells": [vars(cell) for cell in outcome.cells if cell.outcome != "passed"],
         }
@@ -211,6 +215,8 @@ def _nbval_stage(
 
 def disagreements(result: Result, outcome: nbval_stage.Outcome) -> list[str]:
     """Where hidden tests, nbval and the replay of the same checks say different things: the score stays, a person looks."""
+    if outcome.fault:
+        return [f"nbval did not run, through no fault of the student ({outcome.fault})"]
     flags = []
     for each in result["exercises"]:
         seen = outcome.cell(f"check-{each['name']}")

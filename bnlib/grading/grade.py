@@ -254,7 +254,11 @@ class _Book:
 
 def _unsure(result: Result) -> bool:
     """True for a result that a later run should try again."""
-    return "error" in result or any(each["status"] == "not graded" for each in result["exercises"])
+    return (
+        "error" in result
+        or bool((result["nbval"] or {}).get("fault"))
+        or any(each["status"] == "not graded" for each in result["exercises"])
+    )
 
 
 def _nothing(lesson: Lesson, reason: str, **more: Any) -> Result:

@@ -70,6 +70,9 @@ class Watch:
         if type(item).__name__ != _NBVAL or (call.when != "call" and call.excinfo is None):
             return
         error = call.excinfo.value if call.excinfo else None
+        if call.when == "setup" and not isinstance(error, pytest.skip.Exception):
+            self.say(event="fault", notebook=item.path.parent.name, message=f"no kernel: {_message(error)}")
+            return
         outcome, message = "passed", ""
         if isinstance(error, pytest.skip.Exception):
             outcome = "not run"
@@ -84,12 +87,12 @@ class Watch:
         if type(item).__name__ != _NBVAL or getattr(nextitem, "parent", None) is item.parent:
             return
         self._item = None
-        kernel = item.parent.kernel
+        kernel = getattr(item.parent, "kernel", None)
         if kernel is not None and kernel.is_alive():
             with contextlib.suppress(Exception):
                 kernel.stop()
         end_children(all_of_them=False)
-        self.say(event="end", notebook=item.path.parent.name)
+        self.say(event="end", notebook=item.path.parent.name, isolation=provisioner.isolation())
 
     def pytest_unconfigure(self) -> None:
         """Leave nothing behind."""

@@ -18,11 +18,13 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 import bnlib
 from bnlib.grading import nbval_cells
+from bnlib.grading.course import CourseError
 from bnlib.grading.provisioner import LEARNERS, SECONDS, WARM
 from bnlib.grading.provisioner import NAME as PROVISIONER
 from bnlib.grading.transplant import OWN
@@ -48,16 +50,20 @@ class Outcome:
         ended: True when it was run to its end; cells may have failed.
         cells: In the order in which they ran.
         message: Why it was given up, or "".
+        fault: What went wrong through no fault of the notebook, or "": it should be run again.
+        isolation: What its kernel was confined with, in words.
     """
 
     ended: bool
     cells: tuple[CellResult, ...] = ()
     message: str = ""
+    fault: str = ""
+    isolation: str = ""
 
     @property
     def passed(self) -> bool:
         """True when every cell of the course's passed; the learner's own cells are theirs."""
-        return self.ended and all(cell.outcome == "passed" for cell in self.cells if not cell.id.startswith(OWN))
+        return self.ended and not self.fault and all(cell.outcome == "passed" for cell in self.cells if not cell.id.startswith(OWN))
 
     def cell(self, cell_id: str) -> str:
         """Outcome of a cell; "not run" when nothing is known of it."""
@@ -79,6 +85,19 @@ class Job:
     others: Mapping[str, Mapping[str, Any]]
 
 
+def require() -> None:
+    """Make sure that kernels can be started here as they have to be.
+
+    Raises:
+        CourseError: This bnlib was installed before it had its kernel provisioner.
+    """
+    if sys.platform == "linux" and not entry_points(group="jupyter_client.kernel_provisioners", name=PROVISIONER):
+        raise CourseError(
+            "this install is older than the code, and nbval's kernels cannot be started: run make grade, "
+            "or pip install -c constraints.txt -e ."
+        )
+
+
 def run(jobs: Sequence[Job], cell_seconds: float = 30.0, notebook_seconds: float = 120.0) -> list[Outcome]:
     """Run notebooks with nbval.
 
@@ -95,7 +114,7 @@ def run(jobs: Sequence[Job], cell_seconds: float = 30.0, notebook_seconds: float
         left = [index for index in range(len(jobs)) if index not in outcomes]
         known = _one_run({index: jobs[index] for index in left}, cell_seconds, notebook_seconds)
         if not known:
-            known = {left[0]: Outcome(False, (), "nbval could not be started")}
+            known = {left[0]: Outcome(False, fault="nbval could not be started")}
         outcomes.update(known)
     return [outcomes[index] for index in range(len(jobs))]
 
@@ -186,7 +205,8 @@ def _follow(process: subprocess.Popen[bytes], notebook_seconds: float) -> dict[i
     lines: queue.Queue[bytes | None] = queue.Queue()
     threading.Thread(target=_pump, args=(process, lines), daemon=True).start()
     cells: dict[int, list[CellResult]] = {}
-    ended: set[int] = set()
+    ended: dict[int, str] = {}
+    faults: dict[int, str] = {}
     current: int | None = None
     deadline = time.monotonic() + STARTUP
     late = False
@@ -205,15 +225,24 @@ def _follow(process: subprocess.Popen[bytes], notebook_seconds: float) -> dict[i
             deadline = time.monotonic() + notebook_seconds
         elif event["event"] == "cell":
             cells.setdefault(index, []).append(CellResult(event["id"], event["outcome"], event["message"]))
+        elif event["event"] == "fault":
+            faults[index] = event["message"]
         else:
-            ended.add(index)
+            ended[index] = event["isolation"]
             current, deadline = None, time.monotonic() + STARTUP
     if late and current is not None:
         why = f"the notebook did not end within {notebook_seconds:g} s"
     else:
         why = "the kernel died"
     return {
-        index: Outcome(index in ended, tuple(found), "" if index in ended else why) for index, found in cells.items()
+        index: Outcome(
+            index in ended,
+            tuple(found),
+            "" if index in ended else why,
+            faults.get(index, ""),
+            ended.get(index, ""),
+        )
+        for index, found in cells.items()
     }
 
 

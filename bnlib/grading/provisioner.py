@@ -64,7 +64,7 @@ class KernelServer:
                 stderr=subprocess.DEVNULL,
             )
         self._control.settimeout(START_SECONDS)
-        self._ready = False
+        self.level: dict[str, Any] = {}
 
     def ask(self, request: dict[str, Any], fds: list[int] | None = None) -> dict[str, Any]:
         """Send a request, and wait for its answer.
@@ -73,9 +73,8 @@ class KernelServer:
             OSError: The server is gone.
         """
         with self._lock:
-            if not self._ready:
+            if not self.level:
                 self.level = self._hear()["level"]
-                self._ready = True
             socket.send_fds(self._control, [json.dumps(request).encode()], fds or [])
             return self._hear()
 
@@ -148,6 +147,13 @@ def kernel_server() -> KernelServer:
 def running() -> Any:
     """The process of the kernel server, or None."""
     return _server.process if _server else None
+
+
+def isolation() -> str:
+    """What the kernels of this process are confined with, in words for the report."""
+    if _server and _server.level:
+        return str(sandbox.Level(**_server.level))
+    return str(sandbox.Level(("limits on time, memory and file size",), limits=True))
 
 
 def close() -> None:
