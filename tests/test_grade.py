@@ -14,6 +14,7 @@ import tempfile
 import time
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
+from datetime import datetime, timezone
 from pathlib import Path
 
 import psutil
@@ -100,6 +101,7 @@ def test_results_feedback_and_gradebook(folder, tmp_path):
         "02_translation max",
         "total",
         "max",
+        "late",
         "flags",
         "reason",
     ]
@@ -114,6 +116,31 @@ def test_results_feedback_and_gradebook(folder, tmp_path):
     data = json.loads((out / "feedback" / "wrong.json").read_text())
     assert data["lessons"]["02_translation"]["exercises"][3]["status"] == "wrong"
     assert (out / "class.html").is_file()
+
+
+def test_late_and_refused_files_are_in_the_gradebook(folder, tmp_path, monkeypatch, capsys):
+    os.utime(folder / "right.ipynb", (1e9, 1e9))
+    os.utime(folder / "wrong.ipynb", (1e9 + 3600, 1e9 + 3600))
+    opened = type(folder).open
+
+    def refuse(path, *args, **kwargs):
+        if path.name == "raises.ipynb":
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *args, **kwargs)
+
+    monkeypatch.setattr(type(folder), "open", refuse)
+    out = tmp_path / "out"
+    summary = grade(folder, out, settings=FAST, executor=Here(), due=datetime.fromtimestamp(1e9, timezone.utc))
+    rows = {row["student"]: row for row in gradebook(out)}
+    assert rows["right"]["late"] == ""
+    assert (rows["wrong"]["late"], rows["wrong"]["total"]) == ("1 h", "6")
+    assert summary.ungraded == ("raises",)
+    assert "raises.ipynb: cannot be read" in rows["raises"]["flags"]
+    assert "wrong.ipynb: late by 1 h" in (out / "feedback" / "wrong.html").read_text()
+    with pytest.raises(SystemExit) as stopped:
+        main(["grade", str(folder), "--out", str(tmp_path / "o2"), "--due", "tomorrow"])
+    assert stopped.value.code == 2
+    assert "'tomorrow' is no date; write it like 2026-11-20 18:00" in capsys.readouterr().err
 
 
 def test_the_same_submission_gets_the_same_result_twice(folder, tmp_path):

@@ -12,6 +12,7 @@ from bnlib.grading.grade import gradebook
 from bnlib.grading.report import class_page, feedback_data, feedback_page, reason
 from bnlib.stubs import translation
 
+NBVAL = {"passed": True, "message": "", "fault": "", "isolation": "isolated: everything", "ran": 19, "cells": []}
 EVIL = "<script>alert('x')</script>\"'&"
 
 
@@ -31,12 +32,21 @@ def result(student="anna", exercises=None, flags=(), **more):
         "max": 9,
         "reason": "",
         "exercises": exercises,
-        "nbval": {"passed": True, "message": "", "ran": 19, "cells": []},
+        "nbval": NBVAL,
         "isolation": "isolated: everything",
         "flags": list(flags),
         **more,
     }
-    top = {"student": student, "slug": "x", "score": lesson["score"], "max": 9, "reasons": [], "notes": [], "files": []}
+    top = {
+        "student": student,
+        "slug": "x",
+        "score": lesson["score"],
+        "max": 9,
+        "reasons": [],
+        "notes": [],
+        "files": [],
+        "late": "",
+    }
     return {**top, "flags": list(flags), "lessons": {"02_translation": lesson}}
 
 
@@ -57,7 +67,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attrs):
         self.tags.add(tag)
         self.attributes |= {name for name, _ in attrs}
-        if tag not in ("meta", "br", "rect", "line"):
+        if tag not in ("meta", "br", "rect", "line", "circle"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag, attrs):
@@ -72,7 +82,7 @@ class Page(HTMLParser):
 
 def pages():
     cells = [{"id": EVIL, "outcome": "failed", "message": EVIL}, {"id": "b", "outcome": "not run", "message": ""}]
-    nbval = {"passed": False, "message": EVIL, "ran": 3, "cells": cells}
+    nbval = {"passed": False, "message": EVIL, "fault": "", "isolation": EVIL, "ran": 3, "cells": cells}
     bad = result(EVIL, wrong(mistakes=[EVIL], remarks=[EVIL]), [EVIL], nbval=nbval, isolation=EVIL)
     bad["reasons"], bad["notes"] = [EVIL], [EVIL]
     return [feedback_page(bad), feedback_page(result(reason=EVIL)), class_page([bad, result()], [translation.lesson])]
@@ -115,11 +125,22 @@ def test_nbval_is_told_in_words():
     cells = [{"id": "check-center", "outcome": "failed", "message": "NameError: name 'x'"}]
     cells += [{"id": f"c{i}", "outcome": "not run", "message": ""} for i in range(4)]
     text = Page(
-        feedback_page(result(nbval={"passed": False, "message": "the kernel died", "ran": 3, "cells": cells}))
+        feedback_page(result(nbval={**NBVAL, "passed": False, "message": "the kernel died", "ran": 3, "cells": cells}))
     ).text
     assert "1 of 3 cells did not do what they do in the solution, and 4 were not run (the kernel died)" in text
     assert "check-center: NameError: name 'x'" in text
     assert "prints what the solution prints" in Page(feedback_page(result())).text
+    faulty = Page(feedback_page(result(nbval={**NBVAL, "passed": False, "fault": "no kernel: secret"}))).text
+    assert "through no fault of yours" in faulty
+    assert "secret" not in faulty
+
+
+def test_both_isolations_are_said_and_one_that_is_the_same_once():
+    assert Page(feedback_page(result())).text.count("isolated: everything") == 1
+    less = result(nbval={**NBVAL, "isolation": "NOT fully isolated"})
+    for text in (Page(feedback_page(less)).text, Page(class_page([less], [translation.lesson])).text):
+        assert "Answers were run in a process of their own; isolated: everything." in text
+        assert "Notebooks were run by nbval in a kernel of their own; NOT fully isolated." in text
 
 
 def test_the_class_page_counts():
@@ -130,6 +151,40 @@ def test_the_class_page_counts():
     assert "9 (75 %)" in text
     assert "sum for mean" in text
     assert "s0: a person should look" in text
+
+
+def test_who_handed_in_nothing_counts_in_no_statistics():
+    results = [result(f"s{i}", wrong() if i < 3 else None) for i in range(4)]
+    nothing = result("late", [an_exercise(name, "missing") for name in translation.lesson.stubs], reason="no notebook")
+    text = Page(class_page([*results, nothing], [translation.lesson], ["roster.csv"])).text
+    assert "5 students, 1 of them without a notebook that could be graded; mean 8.2, median 8 of 9 points" in text
+    assert "1 (25 %)44" in text.replace("\n", "")
+    assert "roster.csv: no submission, passed over" in text
+    page = class_page([nothing], [translation.lesson])
+    assert "1 student, 1 of them without a notebook" in Page(page).text
+    assert "mean" not in Page(page).text
+
+
+def test_exercises_are_drawn_by_how_telling_they_are_where_that_can_be_told():
+    names = list(translation.lesson.stubs)
+    results = []
+    for i in range(12):
+        solved = [i < 6, i < 6, i % 2, i < 4]
+        each = [
+            an_exercise(name, "right" if right else "wrong", "said") for name, right in zip(names, solved, strict=True)
+        ]
+        results.append(result(f"s{i}", each))
+    page = class_page(results, [translation.lesson])
+    drawn = page[page.index("Solved by how many") :]
+    assert drawn.count("<circle") == 4
+    assert f"translation.{names[0]}: 50 %, 0." in drawn
+    assert f"translation.{names[2]}: 50 %, 0.00" in drawn
+    assert "<circle" not in class_page(results[:9], [translation.lesson])
+
+
+def test_an_empty_answer_is_no_mistake_of_the_class():
+    empty = [an_exercise(name, "empty", "still empty", mistakes=["empty"]) for name in translation.lesson.stubs]
+    assert "Most common mistakes" not in class_page([result("a", empty)], [translation.lesson])
 
 
 def test_the_gradebook_is_safe_to_open_in_a_spreadsheet():

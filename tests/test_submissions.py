@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import zipfile
+from datetime import datetime
 
 import pytest
 
@@ -216,3 +217,46 @@ def test_what_cannot_be_graded_at_all_is_one_line(tmp_path):
             collect(path)
         assert str(path) in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+def test_what_came_late_counts_and_it_is_said(tmp_path):
+    due = 1e9
+    for name, age in (("anna", -61), ("ben", 0), ("cy", -200_000)):
+        (tmp_path / f"{name}.ipynb").write_text(notebook())
+        os.utime(tmp_path / f"{name}.ipynb", (due - age, due - age))
+    found = {s.student: s for s in collect(tmp_path, due).submissions}
+    assert found["anna"].notes == ["anna.ipynb: late by 2 min (02_translation)"]
+    assert (found["ben"].notes, found["ben"].late) == ([], 0)
+    assert found["cy"].notes == ["cy.ipynb: late by 2 d 7 h 34 min (02_translation)"]
+    assert all(s.notebooks for s in found.values())
+    assert not any(s.notes for s in collect(tmp_path).submissions)
+
+
+def test_a_renamed_later_file_counts_over_one_in_a_zip(tmp_path):
+    """Dates in zip files and of files are on one scale."""
+    with zipfile.ZipFile(tmp_path / "anna.zip", "w") as archive:
+        archive.writestr(zipfile.ZipInfo("02_translation.ipynb", (2025, 5, 1, 12, 0, 0)), notebook())
+        archive.writestr(zipfile.ZipInfo("when.ipynb", (1980, 0, 0, 0, 0, 0)), notebook("gates", "minus_mean"))
+    loose = tmp_path / "anna.ipynb"
+    loose.write_text(notebook(body="return 2"))
+    os.utime(loose, (datetime(2025, 5, 2).timestamp(),) * 2)
+    submission = one(tmp_path)
+    assert submission.notebooks["02_translation"].label == "anna.ipynb"
+    assert submission.notes == ["anna.zip/02_translation.ipynb: passed over, anna.ipynb is newer (02_translation)"]
+
+
+def test_a_file_that_the_system_refuses_is_the_graders_fault(tmp_path, monkeypatch):
+    for name in ("anna", "ben"):
+        (tmp_path / f"{name}.ipynb").write_text(notebook())
+    opened = type(tmp_path).open
+
+    def refuse(path, *args):
+        if path.name == "anna.ipynb":
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *args)
+
+    monkeypatch.setattr(type(tmp_path), "open", refuse)
+    found = {s.student: s for s in collect(tmp_path).submissions}
+    assert found["anna"].faults == found["anna"].reasons == ["anna.ipynb: cannot be read (Permission denied)"]
+    assert found["ben"].notebooks
+    assert not found["ben"].faults

@@ -10,7 +10,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,7 +133,9 @@ def _result(batch: Batch, name: str, lesson: Lesson, level: str) -> Result:
     assert notebook is not None
     errors = batch.errors.get((name, lesson.key), {})
     exercises = [exercise(stub, batch.verdict(name, stub), notebook, errors) for stub in lesson.stubs.values()]
-    flags = [f"{e['name']}: could not be graded ({e['message']})" for e in exercises if e["status"] == "not graded"]
+    flags = _grouped(
+        (e["name"], f"could not be graded ({e['message']})") for e in exercises if e["status"] == "not graded"
+    )
     return {
         "lesson": lesson.key,
         "title": lesson.title,
@@ -217,27 +219,35 @@ def disagreements(result: Result, outcome: nbval_stage.Outcome) -> list[str]:
     """Where hidden tests, nbval and the replay of the same checks say different things: the score stays, a person looks."""
     if outcome.fault:
         return [f"nbval did not run, through no fault of the student ({outcome.fault})"]
-    flags = []
+    found = []
     for each in result["exercises"]:
         seen = outcome.cell(f"check-{each['name']}")
         replayed = result.get("replay", {}).get(each["name"])
         if seen == "passed" and replayed is False:
-            flags.append(
-                f"{each['name']}: its check passes in the notebook and not when replayed: hidden state or tampering"
-            )
+            words = "its check passes in the notebook and not when replayed: hidden state or tampering"
         elif seen == "failed" and replayed is True:
-            flags.append(
-                f"{each['name']}: its check passes when replayed and not in the notebook: another cell gets in the way"
-            )
+            words = "its check passes when replayed and not in the notebook: another cell gets in the way"
         elif seen == "passed" and each["status"] not in ("right", "not graded"):
-            flags.append(f"{each['name']}: passes the notebook's own check, but not the hidden tests")
+            words = "passes the notebook's own check, but not the hidden tests"
         elif seen == "failed" and each["status"] == "right":
-            flags.append(f"{each['name']}: passes the hidden tests, but not the notebook's own check")
+            words = "passes the hidden tests, but not the notebook's own check"
+        else:
+            continue
+        found.append((each["name"], words))
+    flags = _grouped(found)
     if result["score"] == result["max"] and not outcome.passed and not flags:
         failed = [c for c in outcome.cells if c.outcome == "failed" and not c.id.startswith(OWN)]
         why = outcome.message or next((f"cell {c.id}: {c.message}" for c in failed), "some cells were not run")
         flags.append(f"all answers are right, but nbval is not content ({why})")
     return flags
+
+
+def _grouped(found: Iterable[tuple[str, str]]) -> list[str]:
+    """One flag for all exercises of which the same is to be said."""
+    names: dict[str, list[str]] = {}
+    for name, words in found:
+        names.setdefault(words, []).append(name)
+    return [f"{', '.join(each)}: {words}" for words, each in names.items()]
 
 
 def _source_only(notebook: Notebook) -> dict[str, Any]:

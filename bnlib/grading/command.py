@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from concurrent.futures import Executor
+from datetime import datetime
 from pathlib import Path
 
 
@@ -17,6 +18,14 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _date(text: str) -> datetime:
+    """A date with or without a time and a time zone."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date; write it like 2026-11-20 18:00") from None
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what can be said on the command line."""
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="submissions: name.ipynb, name.zip or name/ each")
@@ -25,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--lesson", action="append", default=[], metavar="KEY", help="grade this lesson (may be repeated)"
+    )
+    parser.add_argument(
+        "--due", type=_date, metavar="WHEN", help='note what came later, by the files\' dates: "2026-11-20 18:00"'
     )
     parser.add_argument(
         "--jobs", type=_positive, default=os.cpu_count() or 1, metavar="N", help="processes (default: cores)"
@@ -74,6 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.out,
             wanted=arguments.lesson,
             settings=settings,
+            due=arguments.due,
             jobs=workers,
             executor=executor,
             force=arguments.force or arguments.fresh,

@@ -28,6 +28,7 @@ from concurrent.futures import (
 )
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from bnlib.grading import report
 from bnlib.grading.batch import IsolationError, Result, Settings, Work, exercise, grade_batch, prepare_process
 from bnlib.grading.course import Course, CourseError
 from bnlib.grading.plugin import Verdict
-from bnlib.grading.submissions import Folder, Submission, UnreadableError, collect, lesson_note
+from bnlib.grading.submissions import Folder, Submission, UnreadableError, collect, duration, lesson_note
 from bnlib.notebooks import NotebookError
 from bnlib.stubs import Lesson, lesson_of, lessons
 
@@ -77,6 +78,7 @@ def grade(
     *,
     wanted: Sequence[str] = (),
     settings: Settings | None = None,
+    due: datetime | None = None,
     jobs: int = 1,
     executor: Executor | None = None,
     force: bool = False,
@@ -90,6 +92,7 @@ def grade(
         out: Where results go. An unfinished run in it is continued.
         wanted: Lessons to grade; by default all of which the folder holds a notebook.
         settings: Seed, limits, with or without nbval.
+        due: What came later is noted; its points stay. Without a time zone it is local time.
         jobs: Processes at work at the same time.
         executor: Runs the batches, in place of local processes.
         force: Go over a finished run: what changed is graded again, the rest is taken from it.
@@ -101,7 +104,7 @@ def grade(
     """
     began = time.monotonic()
     settings = settings or Settings()
-    found = collect(folder)
+    found = collect(folder, due.timestamp() if due else None)
     chosen = _lessons(wanted, found, settings.course)
     for lesson in chosen:
         settings.course.require(lesson)
@@ -123,12 +126,14 @@ def grade(
             done += 1
         progress(done, total)
     results = [book.result(submission) for submission in found.submissions]
-    _report(out, results, chosen)
+    _report(out, results, chosen, found.ignored)
     return Summary(
         total,
         kept,
         sum(bool(result["flags"]) for result in results),
-        tuple(result["student"] for result in results if any(map(_unsure, result["lessons"].values()))),
+        tuple(
+            result["student"] for result in results if result["faults"] or any(map(_unsure, result["lessons"].values()))
+        ),
         found.ignored,
         out,
         time.monotonic() - began,
@@ -231,7 +236,9 @@ class _Book:
             "max": sum(lesson["max"] for lesson in done.values()),
             "reasons": submission.reasons,
             "notes": submission.notes,
-            "flags": [f"{key} {flag}" for key, lesson in done.items() for flag in lesson["flags"]],
+            "faults": submission.faults,
+            "late": duration(submission.late),
+            "flags": submission.faults + [f"{key} {flag}" for key, lesson in done.items() for flag in lesson["flags"]],
             "files": [
                 {"file": file.label, "lesson": key, "sha256": file.digest}
                 for key, file in sorted(submission.notebooks.items())
@@ -395,7 +402,7 @@ def _words(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
-def _report(out: Path, results: Sequence[Result], chosen: Sequence[Lesson]) -> None:
+def _report(out: Path, results: Sequence[Result], chosen: Sequence[Lesson], ignored: Sequence[str]) -> None:
     """Feedback for each student, the class page, and last the gradebook, which says that the run is complete."""
     for result in results:
         write(out / "feedback" / f"{result['slug']}.html", report.feedback_page(result))
@@ -403,7 +410,7 @@ def _report(out: Path, results: Sequence[Result], chosen: Sequence[Lesson]) -> N
             out / "feedback" / f"{result['slug']}.json",
             json.dumps(report.feedback_data(result), indent=1, ensure_ascii=False),
         )
-    write(out / "class.html", report.class_page(results, chosen))
+    write(out / "class.html", report.class_page(results, chosen, ignored))
     write(out / GRADEBOOK, gradebook(results, chosen))
 
 
@@ -412,11 +419,11 @@ def gradebook(results: Sequence[Result], chosen: Sequence[Lesson]) -> str:
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     columns = [f"{lesson.key} {what}" for lesson in chosen for what in ("score", "max")]
-    writer.writerow(["student", *columns, "total", "max", "flags", "reason"])
+    writer.writerow(["student", *columns, "total", "max", "late", "flags", "reason"])
     for result in results:
         scores = [result["lessons"][lesson.key][what] for lesson in chosen for what in ("score", "max")]
         texts = [_cell("; ".join(result["flags"])), _cell(report.reason(result))]
-        writer.writerow([_cell(result["student"]), *scores, result["score"], result["max"], *texts])
+        writer.writerow([_cell(result["student"]), *scores, result["score"], result["max"], result["late"], *texts])
     return table.getvalue()
 
 

@@ -63,7 +63,11 @@ class Outcome:
     @property
     def passed(self) -> bool:
         """True when every cell of the course's passed; the learner's own cells are theirs."""
-        return self.ended and not self.fault and all(cell.outcome == "passed" for cell in self.cells if not cell.id.startswith(OWN))
+        return (
+            self.ended
+            and not self.fault
+            and all(cell.outcome == "passed" for cell in self.cells if not cell.id.startswith(OWN))
+        )
 
     def cell(self, cell_id: str) -> str:
         """Outcome of a cell; "not run" when nothing is known of it."""

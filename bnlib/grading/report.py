@@ -19,7 +19,7 @@ _STYLE = """
   --wash: #161b22; --good: #56d390; --bad: #ff9a6b; --bar: #58a6ff; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 46rem; padding: 1rem; font: 1rem/1.5 system-ui, sans-serif; color: var(--ink);
-  background: var(--paper); overflow-wrap: anywhere; }
+  background: var(--paper); overflow-wrap: break-word; }
 h1 { font-size: 1.4rem; line-height: 1.25; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 .total { font-size: 1.2rem; font-weight: 600; }
 .soft { color: var(--soft); font-size: .9rem; }
@@ -29,11 +29,12 @@ h1 { font-size: 1.4rem; line-height: 1.25; } h2 { font-size: 1.15rem; margin-top
 .right { color: var(--good); } .wrong { color: var(--bad); }
 code { font: .92em ui-monospace, monospace; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
+td code { white-space: nowrap; }
 th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td.number, th.number { text-align: right; white-space: nowrap; }
 svg { width: 100%; height: auto; } svg text { fill: var(--ink); font: 12px system-ui, sans-serif; }
 svg.share { width: 8rem; }
-svg rect { fill: var(--bar); } svg line { stroke: var(--line); }
+svg rect, svg circle { fill: var(--bar); } svg line { stroke: var(--line); } svg circle + text { font-size: 10px; }
 li { margin: .3rem 0; }
 """
 
@@ -58,12 +59,9 @@ def feedback_page(result: Result) -> str:
     parts += _list(result["notes"], "Which files counted")
     for lesson in result["lessons"].values():
         parts += _lesson(lesson)
-    levels = {lesson["isolation"] for lesson in result["lessons"].values() if lesson["isolation"]}
     parts.append(
         "<p class='soft'>An exercise earns its points when every hidden test of it passes. Hidden tests look at more inputs "
-        "than the notebook's own check."
-        + "".join(f" Answers were run in a process of their own; {_text(level)}." for level in sorted(levels))
-        + "</p>"
+        "than the notebook's own check." + "".join(f" {_text(words)}" for words in _isolation([result])) + "</p>"
     )
     return _page(f"Feedback: {result['student']}", parts)
 
@@ -125,6 +123,8 @@ def _message(each: Result) -> str:
 
 def _nbval(nbval: Result) -> str:
     """What nbval saw, in a paragraph."""
+    if nbval["fault"]:
+        return "<p class='soft'>The notebook could not be run from top to bottom, through no fault of yours.</p>"
     if nbval["passed"]:
         return "<p class='soft'>Run from top to bottom, the notebook prints what the solution prints.</p>"
     failed = [cell for cell in nbval["cells"] if cell["outcome"] == "failed"]
@@ -136,43 +136,72 @@ def _nbval(nbval: Result) -> str:
     return f"<details class='soft'><summary>{_text(said)}.</summary><ul>{items}</ul></details>"
 
 
-def class_page(results: Sequence[Result], lessons: Sequence[Lesson]) -> str:
-    """The page about the class: scores, exercises, mistakes, and what a person should look at."""
-    scores = [result["score"] for result in results]
+def _isolation(results: Iterable[Result]) -> list[str]:
+    """With what answers were kept apart from everything else, in sentences: of hidden tests and of nbval's kernels."""
+    lessons = [lesson for result in results for lesson in result["lessons"].values()]
+    workers = {lesson["isolation"] for lesson in lessons} - {""}
+    kernels = {lesson["nbval"]["isolation"] for lesson in lessons if lesson["nbval"]} - {""}
+    if workers == kernels:
+        return [f"Answers and notebooks were run in processes of their own; {level}." for level in sorted(workers)]
+    said = [f"Answers were run in a process of their own; {level}." for level in sorted(workers)]
+    return said + [f"Notebooks were run by nbval in a kernel of their own; {level}." for level in sorted(kernels)]
+
+
+def class_page(results: Sequence[Result], lessons: Sequence[Lesson], ignored: Sequence[str] = ()) -> str:
+    """The page about the class: scores, exercises, mistakes, and what a person should look at.
+
+    Args:
+        results: Of all students. Who handed in nothing that could be read is counted, and left out of all statistics.
+        lessons: Those that were graded.
+        ignored: Names in the folder that are no submissions.
+    """
+    handed = [result for result in results if any(_handed_in(result, lesson) for lesson in lessons)]
     most = max((result["max"] for result in results), default=0)
     parts = ["<h1>The class</h1>"]
-    parts.append(
-        f"<p>{len(results)} students; mean {statistics.fmean(scores):.1f}, median {statistics.median(scores):g} of {most} "
-        "points.</p>"
-    )
-    parts.append(_histogram(scores, most))
+    said = f"{len(results)} student{'s' * (len(results) != 1)}"
+    if len(handed) < len(results):
+        said += f", {len(results) - len(handed)} of them without a notebook that could be graded"
+    if handed:
+        scores = [result["score"] for result in handed]
+        said += f"; mean {statistics.fmean(scores):.1f}, median {statistics.median(scores):g} of {most} points"
+        parts += [f"<p>{said}.</p>", _histogram(scores, most)]
+    else:
+        parts.append(f"<p>{said}.</p>")
     parts += _exercises(results, lessons)
     parts += _mistakes(results)
     flagged = [f"{result['student']}: {flag}" for result in results for flag in result["flags"]]
     parts += _list(flagged, "For a person to look at") or ["<h2>For a person to look at</h2><p>Nothing.</p>"]
     read = [f"{result['student']}: {text}" for result in results for text in (*result["reasons"], *result["notes"])]
+    read += [f"{name}: no submission, passed over" for name in ignored]
     parts += _list(read, "Files")
+    parts.append(f"<p class='soft'>{_text(' '.join(_isolation(results)))}</p>")
     return _page("The class", parts)
 
 
 def _exercises(results: Sequence[Result], lessons: Sequence[Lesson]) -> list[str]:
     """How many solved each exercise, hardest first, and whether it tells who knows the rest from who does not."""
     parts = ["<h2>Exercises, hardest first</h2><div class='scroll'><table><tr><th>exercise</th><th>solved by</th>"]
-    parts.append("<th class='number'>right</th><th class='number'>tried</th><th class='number'>telling</th></tr>")
+    parts.append("<th class='number'>right</th><th class='number'>tried</th><th class='number'>handed in</th>")
+    parts.append("<th class='number'>telling</th></tr>")
     rows: list[tuple[float, str]] = []
+    points: list[tuple[float, float, str]] = []
     for lesson in lessons:
-        for index, (name, stub) in enumerate(lesson.stubs.items()):
-            each = [result["lessons"][lesson.key]["exercises"][index] for result in results]
+        handed = [result for result in results if _handed_in(result, lesson)]
+        for index, (name, stub) in enumerate(lesson.stubs.items() if handed else ()):
+            each = [result["lessons"][lesson.key]["exercises"][index] for result in handed]
             right = [float(e["status"] == "right") for e in each]
             tried = sum(e["status"] in ("right", "wrong") for e in each)
-            rest = [result["score"] - e["score"] for result, e in zip(results, each, strict=True)]
-            share = statistics.fmean(right)
+            rest = [result["score"] - e["score"] for result, e in zip(handed, each, strict=True)]
+            share, telling = statistics.fmean(right), _discrimination(right, rest)
+            if telling is not None:
+                points.append((share, telling, f"{lesson.name}.{name}"))
             row = (
                 f"<tr><td><code>{_text(lesson.name)}.{_text(name)}</code> <span class='soft'>{stub.points} p.</span></td>"
                 f"<td><svg class='share' viewBox='0 0 100 10' role='img' aria-label='{100 * share:.0f} percent'>"
                 f"<rect x='0' y='1' width='{100 * share:.1f}' height='8'/><line x1='100' y1='0' x2='100' y2='10'/></svg></td>"
                 f"<td class='number'>{sum(right):.0f} ({100 * share:.0f} %)</td>"
-                f"<td class='number'>{tried}</td><td class='number'>{_discrimination(right, rest)}</td></tr>"
+                f"<td class='number'>{tried}</td><td class='number'>{len(handed)}</td>"
+                f"<td class='number'>{'–' if telling is None else f'{telling:.2f}'}</td></tr>"
             )
             rows.append((share, row))
     parts += [row for _, row in sorted(rows, key=lambda each: each[0])]
@@ -181,13 +210,51 @@ def _exercises(results: Sequence[Result], lessons: Sequence[Lesson]) -> list[str
         "<p class='soft'>Telling: correlation of solving this exercise with the points in all others. Near 0 or below, "
         "look at the exercise; – where there is too little to tell.</p>"
     )
-    return parts
+    return [*parts, _scatter(points)] if points else parts
 
 
-def _discrimination(right: Sequence[float], rest: Sequence[float]) -> str:
+def _handed_in(result: Result, lesson: Lesson) -> bool:
+    """True when there was a notebook of the lesson, and it was graded."""
+    return not result["lessons"][lesson.key]["reason"]
+
+
+def _discrimination(right: Sequence[float], rest: Sequence[float]) -> float | None:
     if len(right) < 10 or len(set(right)) < 2 or len(set(rest)) < 2:
-        return "–"
-    return f"{statistics.correlation(right, rest):.2f}"
+        return None
+    return statistics.correlation(right, rest)
+
+
+def _scatter(points: Sequence[tuple[float, float, str]]) -> str:
+    """Exercises by how many solved them and by how telling they are; the five least telling have their names."""
+    lowest = min(-0.2, *(telling for _, telling, _ in points))
+
+    def x(share: float) -> float:
+        return 50 + 530 * share
+
+    def y(telling: float) -> float:
+        return 10 + 200 * (1 - telling) / (1 - lowest)
+
+    marks = []
+    for telling in (0.0, 0.5, 1.0):
+        marks.append(f"<line x1='50' y1='{y(telling):.1f}' x2='580' y2='{y(telling):.1f}'/>")
+        marks.append(f"<text x='44' y='{y(telling) + 4:.1f}' text-anchor='end'>{telling:g}</text>")
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        marks.append(f"<text x='{x(share):.1f}' y='228' text-anchor='middle'>{100 * share:.0f} %</text>")
+    named = sorted(points, key=lambda each: each[1])[:5]
+    for each in points:
+        share, telling, name = each
+        marks.append(f"<circle cx='{x(share):.1f}' cy='{y(telling):.1f}' r='4'><title>{_text(name)}</title></circle>")
+        if each in named:
+            side, anchor = (7, "start") if share < 0.6 else (-7, "end")
+            place = f"x='{x(share) + side:.1f}' y='{y(telling) + 3:.1f}' text-anchor='{anchor}'"
+            marks.append(f"<text {place}>{_text(name.split('.')[1])}</text>")
+    said = "; ".join(f"{name}: {100 * share:.0f} %, {telling:.2f}" for share, telling, name in points)
+    return (
+        "<h2>Solved by how many, and how telling</h2>"
+        f"<svg viewBox='0 0 600 250' role='img' aria-label='Exercises by share of students and telling. {_text(said)}'>"
+        f"{''.join(marks)}<text x='315' y='246' text-anchor='middle'>solved by</text>"
+        "<text x='14' y='110' text-anchor='middle' transform='rotate(-90 14 110)'>telling</text></svg>"
+    )
 
 
 def _mistakes(results: Iterable[Result]) -> list[str]:
@@ -198,6 +265,8 @@ def _mistakes(results: Iterable[Result]) -> list[str]:
         for lesson in result["lessons"].values():
             for each in lesson["exercises"]:
                 for mistake in dict.fromkeys(each["mistakes"]):
+                    if mistake == "empty":
+                        continue
                     counts[each["name"], mistake] += 1
                     words.setdefault((each["name"], mistake), each["message"])
     if not counts:

@@ -7,6 +7,7 @@ unpacked onto the disk and nothing is executed; whatever cannot be read becomes 
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import re
 import stat
@@ -15,6 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
 from typing import cast
@@ -45,6 +47,10 @@ class UnreadableError(ValueError):
     """One file cannot be read; the message is one line that names it."""
 
 
+class ForbiddenError(UnreadableError):
+    """The system refuses a file to the grader, which is no fault of the student's."""
+
+
 @dataclass(frozen=True)
 class Handed:
     """One notebook as it was handed in.
@@ -53,7 +59,7 @@ class Handed:
         label: Where it was, below the folder, for people.
         path: The file, or the zip file that holds it.
         member: Its name in the zip file, or None.
-        modified: When it was last changed, as far as the file says; only compared with others of one student.
+        modified: When it was last changed, in seconds since 1970, as far as the file or the zip file says.
         lesson: The lesson it answers.
         digest: sha256 of its content.
     """
@@ -90,7 +96,9 @@ class Submission:
         slug: The student's name as a file name; no two are the same.
         notebooks: The notebook of each lesson that counts, by the lesson's key.
         reasons: What could not be read, and why.
-        notes: What a person should know: files passed over because a newer one counts.
+        notes: What a person should know: files passed over because a newer one counts, files that came late.
+        faults: Those of the reasons that are the grader's: files that the system does not let it read.
+        late: By how many seconds the latest notebook that counts came after the date it was due; 0 when none did.
     """
 
     student: str
@@ -98,6 +106,8 @@ class Submission:
     notebooks: dict[str, Handed] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    late: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -108,8 +118,12 @@ class Folder:
     ignored: tuple[str, ...]
 
 
-def collect(folder: Path) -> Folder:
+def collect(folder: Path, due: float | None = None) -> Folder:
     """Look through a folder; its order is the order of the students' names.
+
+    Args:
+        folder: What was handed in.
+        due: When it was due, in seconds since 1970. What came later is graded like the rest, and noted.
 
     Raises:
         FolderError: No such folder, not a folder, not readable, or no submission in it.
@@ -137,6 +151,8 @@ def collect(folder: Path) -> Folder:
         raise FolderError(f"{folder}: holds no submission (name.ipynb, name.zip, or a folder for each student)")
     for student, submission in found.items():
         _choose(submission, handed[student])
+        if due is not None:
+            _note_late(submission, due)
     _name_files(list(found.values()))
     return Folder(tuple(found[student] for student in sorted(found)), tuple(ignored))
 
@@ -180,9 +196,9 @@ def _handed(entry: Path, submission: Submission) -> list[Handed]:
             try:
                 found.append(_look(label, path, info))
             except (UnreadableError, NotebookError) as error:
-                submission.reasons.append(str(error))
+                _note_reason(submission, error)
     except UnreadableError as error:
-        submission.reasons.append(str(error))
+        _note_reason(submission, error)
     if not found and not submission.reasons:
         submission.reasons.append(f"{entry.name}: holds no notebook (a file that ends in .ipynb)")
     return found
@@ -207,7 +223,7 @@ def _in_folder(folder: Path, label: str, submission: Submission, depth: int) -> 
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
-        raise UnreadableError(f"{label}: cannot be read ({error.strerror})") from None
+        raise ForbiddenError(f"{label}: cannot be read ({error.strerror})") from None
     for entry in entries:
         below = f"{label}/{entry.name}"
         suffix = PurePosixPath(entry.name).suffix.lower()
@@ -233,6 +249,8 @@ def _zipped(path: Path, label: str = "") -> Iterator[_Found]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
+    except PermissionError as error:
+        raise ForbiddenError(f"{label}: cannot be read ({error.strerror})") from None
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, UnicodeError):
         raise UnreadableError(f"{label}: is not a zip file, or a damaged one; pack the notebooks again") from None
     if sum(info.file_size for info in members if info.filename.lower().endswith(".ipynb")) > MAX_ZIP:
@@ -255,11 +273,18 @@ def _look(label: str, path: Path, info: zipfile.ZipInfo | None) -> Handed:
     else:
         with zipfile.ZipFile(path) as archive:
             content = _member_content(archive, info, label)
-        year, month, day, hour, minute, second = info.date_time
-        modified = ((((year * 12 + month) * 31 + day) * 24 + hour) * 60 + minute) * 60.0 + second
+        modified = _zip_time(info)
     lesson = notebook_of(label, content).lesson.key
     member = info.filename if info else None
     return Handed(label, path, member, modified, lesson, hashlib.sha256(content).hexdigest())
+
+
+def _zip_time(info: zipfile.ZipInfo) -> float:
+    """When a file in a zip was last changed; zip files keep local time, and some keep nonsense."""
+    try:
+        return datetime(*info.date_time).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return 0.0
 
 
 def _file_content(path: Path, label: str) -> bytes:
@@ -269,7 +294,7 @@ def _file_content(path: Path, label: str) -> bytes:
         with path.open("rb") as file:
             content = file.read(MAX_NOTEBOOK + 1)
     except OSError as error:
-        raise UnreadableError(f"{label}: cannot be read ({error.strerror})") from None
+        raise ForbiddenError(f"{label}: cannot be read ({error.strerror})") from None
     return _not_too_large(content, label)
 
 
@@ -302,6 +327,29 @@ def _choose(submission: Submission, handed: list[Handed]) -> None:
         submission.notebooks[file.lesson] = file
         if older and older.digest != file.digest:
             submission.notes.append(f"{older.label}: passed over, {file.label} is newer ({file.lesson})")
+
+
+def _note_reason(submission: Submission, error: Exception) -> None:
+    """Keep why a file could not be read, and whose fault that is."""
+    submission.reasons.append(str(error))
+    if isinstance(error, ForbiddenError):
+        submission.faults.append(str(error))
+
+
+def _note_late(submission: Submission, due: float) -> None:
+    """Say of the notebooks that count how late they are."""
+    for key, file in sorted(submission.notebooks.items()):
+        late = file.modified - due
+        if late > 0:
+            submission.late = max(submission.late, late)
+            submission.notes.append(f"{file.label}: late by {duration(late)} ({key})")
+
+
+def duration(seconds: float) -> str:
+    """A span of time in words: ``2 d 3 h 5 min``; every begun minute counts."""
+    minutes = math.ceil(seconds / 60)
+    parts = ((minutes // 1440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "min"))
+    return " ".join(f"{number} {unit}" for number, unit in parts if number)
 
 
 def lesson_note(submission: Submission, lesson: Lesson) -> str:
