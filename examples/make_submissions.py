@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import argparse
 import copy
+import io
 import json
+import re
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +57,7 @@ return direct - np.einsum("ij,jk->ik", weights, dout)""",
 
 
 def submissions() -> dict[str, Any]:
-    """Content of each file by its name: a notebook, or text."""
+    """Content of each file by its name: a notebook, text or bytes."""
     mean_missing = {**RIGHT, "center_backward": "dh = dout\nreturn dh"}
     half = {name: RIGHT[name] for name in ("center", "center_jacobian")}
     raises = {**RIGHT, "center_jacobian": "J = np.eye(N)\nJ[N] = 1 / N\nreturn J"}
@@ -78,7 +81,12 @@ def submissions() -> dict[str, Any]:
     deleted.cells = [cell for cell in deleted.cells if cell.id != "center_jacobian_full"]
     magic = filled(RIGHT, before={"center_backward": "%matplotlib inline\n!ls\n"})
     _cell(magic, "center_backward").source += "\n\n%timeit -n 3 -r 1 center_backward(np.ones((4, 2)))"
-    return {
+    first, second = (nbformat.writes(filled(answers)) for answers in (half, RIGHT))
+    several = {
+        "work/02_translation.ipynb": ((2026, 3, 1, 12, 0, 0), first),
+        "work/second try.ipynb": ((2026, 3, 2, 18, 30, 0), second),
+    }
+    notebooks = {
         "all-right": filled(RIGHT),
         "right-written-differently": filled(
             DIFFERENT,
@@ -94,12 +102,18 @@ def submissions() -> dict[str, Any]:
         "helper-in-extra-cell": filled(helped, own={"center": HELPER}),
         "magics-in-answer": magic,
         "prints-and-warns": filled(chatty, own={"center": "import warnings"}),
+        "tampers-with-the-check": filled(mean_missing, own={"center_backward": PATCH}),
         "not-json": '{"cells": [{"cell_type": "code", "source": ["@fill(translation.center)\\n", "def cen',
     }
+    return {**{f"{name}.ipynb": content for name, content in notebooks.items()}, "several-files.zip": packed(several)}
 
 
 HELPER = """def remove_mean(values):
     return values - np.average(values, axis=0)"""
+
+
+PATCH = """def check(exercise):
+    print("✓ visible checks passed")"""
 
 
 def filled(answers: Answers, before: Answers | None = None, own: Answers | None = None) -> Any:
@@ -120,6 +134,19 @@ def filled(answers: Answers, before: Answers | None = None, own: Answers | None 
         place = notebook.cells.index(_cell(notebook, name))
         notebook.cells.insert(place, nbformat.v4.new_code_cell(source, id=f"added-before-{name}"))
     return notebook
+
+
+def packed(members: dict[str, tuple[tuple[int, ...], str]]) -> bytes:
+    """A zip file.
+
+    Args:
+        members: Date and text of each file by its name.
+    """
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, (date, text) in members.items():
+            archive.writestr(zipfile.ZipInfo(name, date), text)  # stored: packed bytes differ between zlibs
+    return buffer.getvalue()
 
 
 def _cell(notebook: Any, name: str) -> Any:
@@ -144,9 +171,19 @@ def execute(notebook: Any) -> Any:
     client.execute()
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
-            for kind in [kind for kind in output.get("data", {}) if kind != "text/plain"]:
-                del output["data"][kind]  # pictures are large, and nobody looks at them here
+            _settle(output)
     return notebook
+
+
+def _settle(output: Any) -> None:
+    """Leave of an output what is the same on every machine, and no pictures: nobody looks at them here."""
+    for kind in [kind for kind in output.get("data", {}) if kind != "text/plain"]:
+        del output["data"][kind]
+    if output.output_type == "error":
+        output.traceback = [f"{output.ename}: {output.evalue}"]
+    elif output.output_type == "stream":
+        text = re.sub(r"\S*/ipykernel_\d+/\d+\.py", "cell", output.text)
+        output.text = re.sub(r"\S+ \S+ ± \S+ \S+ per loop", "10 μs ± 0 ns per loop", text)
 
 
 def sources(notebook: Any) -> list[tuple[str, str]]:
@@ -161,14 +198,17 @@ def main() -> int:
     check = parser.parse_args().check
     stale = []
     for name, content in submissions().items():
-        path = TARGET / f"{name}.ipynb"
+        path = TARGET / name
         if check:
             if not path.is_file() or not same(path, content):
                 stale.append(path.name)
             continue
         path.parent.mkdir(exist_ok=True)
-        text = content if isinstance(content, str) else nbformat.writes(execute(content)) + "\n"
-        path.write_text(text, "utf-8")
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        else:
+            text = content if isinstance(content, str) else nbformat.writes(execute(content)) + "\n"
+            path.write_text(text, "utf-8")
         print(f"wrote {path.relative_to(HERE.parent)}")
     if stale:
         print(f"not up to date: {', '.join(stale)}; run python examples/make_submissions.py", file=sys.stderr)
@@ -177,6 +217,8 @@ def main() -> int:
 
 def same(path: Path, content: Any) -> bool:
     """True when a file holds this content; outputs may differ."""
+    if isinstance(content, bytes):
+        return path.read_bytes() == content
     text = path.read_text("utf-8")
     if isinstance(content, str):
         return text == content

@@ -28,6 +28,8 @@ EXPECTED = {
     "prints-and-warns": (9, "", "prints something else than the solution"),
     "raises": (4, "center_jacobian: Raised IndexError: index 3 is out of bounds", ""),
     "right-written-differently": (9, "", ""),
+    "several-files": (9, "", ""),
+    "tampers-with-the-check": (6, "the path through the mean (the second term of eq. 2.9) is missing", "tampering"),
     "sum-for-mean": (5, "center: The sum over the batch was subtracted where the mean belongs", ""),
 }
 
@@ -72,6 +74,20 @@ def test_nbval_saw_every_notebook(out):
         if lesson["nbval"]:
             quiet = lesson["score"] == 9 and path.stem != "prints-and-warns"
             assert lesson["nbval"]["passed"] == quiet, path.stem
+
+
+def test_of_several_files_the_newest_counts_and_it_is_said(out):
+    page = (out / "feedback" / "several-files.html").read_text("utf-8")
+    assert "several-files.zip/work/02_translation.ipynb: passed over" in page
+    assert "several-files.zip/work/second try.ipynb is newer" in page
+
+
+def test_a_check_that_was_replaced_is_found_by_the_replay(rows):
+    flags = rows["tampers-with-the-check"]["flags"]
+    assert flags == (
+        "02_translation center_backward: its check passes in the notebook and not when replayed: "
+        "hidden state or tampering"
+    )
 
 
 def test_the_examples_are_what_their_script_makes():

@@ -258,3 +258,12 @@ def test_a_course_without_solutions_says_so(tmp_path):
         reference(translation.lesson, Course(tmp_path))
     with pytest.raises(CourseError, match="is not there, so 02_translation cannot be graded"):
         Course(tmp_path).require(translation.lesson)
+
+
+def test_a_damaged_solution_stops_before_anybody_is_graded(tmp_path):
+    course = Course(tmp_path)
+    for path in (course.solution(translation.lesson), course.hidden(translation.lesson)):
+        path.parent.mkdir(parents=True)
+        path.write_text("{")
+    with pytest.raises(CourseError, match=r"^solutions/02_translation\.ipynb: is not a notebook"):
+        course.require(translation.lesson)

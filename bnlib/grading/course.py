@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import bnlib
+from bnlib.notebooks import NotebookError, read
 from bnlib.stubs import Lesson, lessons
 
 
@@ -40,13 +41,19 @@ class Course:
         """Make sure that a lesson can be graded.
 
         Raises:
-            CourseError: Its solution or its hidden tests are not there.
+            CourseError: Its hidden tests, its solution or that of an earlier lesson are not there, or damaged.
         """
         for path in (self.solution(lesson), self.hidden(lesson)):
             if not path.is_file():
                 raise CourseError(
                     f"{path}: is not there, so {lesson.key} cannot be graded; run from a full copy of the course"
                 )
+        for other in lessons():
+            if other.key <= lesson.key and self.solution(other).is_file():
+                try:
+                    read(self.solution(other))
+                except NotebookError as error:
+                    raise CourseError(f"solutions/{error}") from None
 
     def digest(self, lesson: Lesson) -> str:
         """Changes with anything but the submission that a result of this lesson depends on."""

@@ -70,7 +70,7 @@ class Watch:
         if type(item).__name__ != _NBVAL or (call.when != "call" and call.excinfo is None):
             return
         error = call.excinfo.value if call.excinfo else None
-        if call.when == "setup" and not isinstance(error, pytest.skip.Exception):
+        if error is not None and call.when == "setup" and not isinstance(error, pytest.skip.Exception):
             self.say(event="fault", notebook=item.path.parent.name, message=f"no kernel: {_message(error)}")
             return
         outcome, message = "passed", ""

@@ -322,7 +322,9 @@ def _not_too_large(content: bytes, label: str) -> bytes:
 
 def _choose(submission: Submission, handed: list[Handed]) -> None:
     """Of several files of one lesson the newest counts; of equally new ones the last by name."""
-    for file in sorted(handed, key=lambda file: (file.lesson, file.modified, _natural(file.label))):
+    for file in sorted(
+        handed, key=lambda file: (file.lesson, file.modified, _natural(file.label.removesuffix(".ipynb")))
+    ):
         older = submission.notebooks.get(file.lesson)
         submission.notebooks[file.lesson] = file
         if older and older.digest != file.digest:
