@@ -103,3 +103,15 @@ def test_an_install_older_than_the_code_stops_the_run_in_one_line(monkeypatch, t
     with ThreadPoolExecutor(1) as threads, pytest.raises(CourseError, match="older than the code.* make grade"):
         grade(tmp_path / "in", tmp_path / "out", executor=threads)
     assert not list((tmp_path / "out" / "results").iterdir())
+
+
+def test_where_kernels_cannot_be_confined_they_are_limited_and_it_is_said(monkeypatch):
+    monkeypatch.setattr(nbval_stage, "CONFINED", False)
+    pristine = parse(Course().solution(translation.lesson))
+    reference = read(Course().solution(translation.lesson))
+    extra = Cell("x", None, False, "import resource\nassert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)")
+    book = Notebook(Path("02_translation.ipynb"), translation.lesson, (extra, *reference.cells))
+    (one,) = nbval_stage.run([Job(transplant(pristine, book), "02_translation.ipynb", {})], 20, 60)
+    assert one.passed, one
+    assert one.cell("own-1") == "passed"
+    assert one.isolation.startswith("NOT fully isolated (missing: hidden files, no network, no other processes)")

@@ -29,6 +29,9 @@ from bnlib.grading.provisioner import LEARNERS, SECONDS, WARM
 from bnlib.grading.provisioner import NAME as PROVISIONER
 from bnlib.grading.transplant import OWN
 
+CONFINED = sys.platform == "linux"
+"""Whether kernels are forked and confined; elsewhere they are started fresh, with limits alone."""
+
 STARTUP = 60.0
 """Seconds until the first notebook has begun, or a kernel has started."""
 
@@ -95,7 +98,7 @@ def require() -> None:
     Raises:
         CourseError: This bnlib was installed before it had its kernel provisioner.
     """
-    if sys.platform == "linux" and not entry_points(group="jupyter_client.kernel_provisioners", name=PROVISIONER):
+    if CONFINED and not entry_points(group="jupyter_client.kernel_provisioners", name=PROVISIONER):
         raise CourseError(
             "this install is older than the code, and nbval's kernels cannot be started: run make grade, "
             "or pip install -c constraints.txt -e ."
@@ -154,8 +157,7 @@ def _start(
     spec.parent.mkdir(parents=True)
     argv = [sys.executable, "-m", "bnlib.grading.kernel", "-f", "{connection_file}"]
     about: dict[str, Any] = {"argv": argv, "display_name": "bnlib", "language": "python"}
-    isolated = sys.platform == "linux"
-    if isolated:
+    if CONFINED:
         about["metadata"] = {"kernel_provisioner": {"provisioner_name": PROVISIONER}}
     spec.write_text(json.dumps(about), "utf-8")
     settings = folder / "pytest.ini"
@@ -178,7 +180,7 @@ def _start(
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         SECONDS: str(int(notebook_seconds) + 10),
-        WARM: PROVISIONER if isolated else "",
+        WARM: PROVISIONER if CONFINED else "",
     }
     command = [sys.executable, "-m", "pytest", "-c", str(settings), "--rootdir", str(folder), "-p", "no:cacheprovider"]
     command += ["-p", nbval_cells.__name__, "-p", "nbval.plugin", "-p", "no:faulthandler", "--capture=no", "-q"]
