@@ -354,24 +354,23 @@ def test_no_write_permission_is_one_line(folder):
 
 
 def test_runs_killed_at_random_end_with_the_same_gradebook(folder, tmp_path):
-    """Kills one after the other on the same results; each run goes on where the last was stopped. BNLIB_KILLS=20 for more."""
-    wanted = int(os.environ.get("BNLIB_KILLS", "5"))
-    for number in range(2 * wanted):
+    """Twenty kills on the same results; each run goes on where the last was stopped."""
+    for number in range(40):
         body = "import time; time.sleep(0.01); return h" + " - h.mean(0)" * (number % 2)
         (folder / f"s{number:02}.ipynb").write_text(notebook(center=body))
     subprocess.run(command(folder, tmp_path / "whole"), check=True, capture_output=True)
     out, rng = tmp_path / "out", random.Random(0)
     kills = 0
-    for _ in range(wanted):
+    for _ in range(20):
         run = subprocess.Popen(command(folder, out, "--force"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         with suppress(subprocess.TimeoutExpired):
-            run.wait(rng.uniform(0.2, 2.0))
+            run.wait(rng.uniform(0.2, 1.2))
         kills += run.poll() is None
         run.kill()
         run.wait()
-    assert kills
+    assert kills >= 10
     subprocess.run(command(folder, out, "--force"), check=True, capture_output=True)
-    for name in ("gradebook.csv", "class.html", *(f"results/s{number:02}.json" for number in range(2 * wanted))):
+    for name in ("gradebook.csv", "class.html", *(f"results/s{number:02}.json" for number in range(40))):
         assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
 
 

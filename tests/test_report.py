@@ -148,7 +148,7 @@ def test_the_class_page_counts():
     results[0]["flags"] = ["a person should look"]
     text = Page(class_page(results, [translation.lesson])).text
     assert "12 students; mean 8.8, median 9 of 9 points" in text
-    assert "9 (75 %)" in text
+    assert "9 of 12 (75 %)" in text
     assert "sum for mean" in text
     assert "s0: a person should look" in text
 
@@ -158,7 +158,7 @@ def test_who_handed_in_nothing_counts_in_no_statistics():
     nothing = result("late", [an_exercise(name, "missing") for name in translation.lesson.stubs], reason="no notebook")
     text = Page(class_page([*results, nothing], [translation.lesson], ["roster.csv"])).text
     assert "5 students, 1 of them without a notebook that could be graded; mean 8.2, median 8 of 9 points" in text
-    assert "1 (25 %)44" in text.replace("\n", "")
+    assert "1 of 4 (25 %)4" in text.replace("\n", "")
     assert "roster.csv: no submission, passed over" in text
     page = class_page([nothing], [translation.lesson])
     assert "1 student, 1 of them without a notebook" in Page(page).text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -18,7 +19,7 @@ _STYLE = """
 @media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --soft: #9da7b1; --paper: #0d1117; --line: #30363d;
   --wash: #161b22; --good: #56d390; --bad: #ff9a6b; --bar: #58a6ff; } }
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 46rem; padding: 1rem; font: 1rem/1.5 system-ui, sans-serif; color: var(--ink);
+body { margin: 0 auto; max-width: 52rem; padding: 1rem; font: 1rem/1.5 system-ui, sans-serif; color: var(--ink);
   background: var(--paper); overflow-wrap: break-word; }
 h1 { font-size: 1.4rem; line-height: 1.25; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 .total { font-size: 1.2rem; font-weight: 600; }
@@ -181,8 +182,7 @@ def class_page(results: Sequence[Result], lessons: Sequence[Lesson], ignored: Se
 def _exercises(results: Sequence[Result], lessons: Sequence[Lesson]) -> list[str]:
     """How many solved each exercise, hardest first, and whether it tells who knows the rest from who does not."""
     parts = ["<h2>Exercises, hardest first</h2><div class='scroll'><table><tr><th>exercise</th><th>solved by</th>"]
-    parts.append("<th class='number'>right</th><th class='number'>tried</th><th class='number'>handed in</th>")
-    parts.append("<th class='number'>telling</th></tr>")
+    parts.append("<th class='number'>right</th><th class='number'>tried</th><th class='number'>telling</th></tr>")
     rows: list[tuple[float, str]] = []
     points: list[tuple[float, float, str]] = []
     for lesson in lessons:
@@ -199,9 +199,8 @@ def _exercises(results: Sequence[Result], lessons: Sequence[Lesson]) -> list[str
                 f"<tr><td><code>{_text(lesson.name)}.{_text(name)}</code> <span class='soft'>{stub.points} p.</span></td>"
                 f"<td><svg class='share' viewBox='0 0 100 10' role='img' aria-label='{100 * share:.0f} percent'>"
                 f"<rect x='0' y='1' width='{100 * share:.1f}' height='8'/><line x1='100' y1='0' x2='100' y2='10'/></svg></td>"
-                f"<td class='number'>{sum(right):.0f} ({100 * share:.0f} %)</td>"
-                f"<td class='number'>{tried}</td><td class='number'>{len(handed)}</td>"
-                f"<td class='number'>{'–' if telling is None else f'{telling:.2f}'}</td></tr>"
+                f"<td class='number'>{sum(right):.0f} of {len(handed)} ({100 * share:.0f} %)</td>"
+                f"<td class='number'>{tried}</td><td class='number'>{'–' if telling is None else f'{telling:.2f}'}</td></tr>"
             )
             rows.append((share, row))
     parts += [row for _, row in sorted(rows, key=lambda each: each[0])]
@@ -240,13 +239,14 @@ def _scatter(points: Sequence[tuple[float, float, str]]) -> str:
         marks.append(f"<text x='44' y='{y(telling) + 4:.1f}' text-anchor='end'>{telling:g}</text>")
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         marks.append(f"<text x='{x(share):.1f}' y='228' text-anchor='middle'>{100 * share:.0f} %</text>")
-    named = sorted(points, key=lambda each: each[1])[:5]
-    for each in points:
-        share, telling, name = each
+    free = math.inf  # names are written from the bottom up, each clear of the one before
+    for number, (share, telling, name) in enumerate(sorted(points, key=lambda each: each[1])):
         marks.append(f"<circle cx='{x(share):.1f}' cy='{y(telling):.1f}' r='4'><title>{_text(name)}</title></circle>")
-        if each in named:
+        if number < 5:
             side, anchor = (7, "start") if share < 0.6 else (-7, "end")
-            place = f"x='{x(share) + side:.1f}' y='{y(telling) + 3:.1f}' text-anchor='{anchor}'"
+            height = min(y(telling) + 3, free)
+            free = height - 11
+            place = f"x='{x(share) + side:.1f}' y='{height:.1f}' text-anchor='{anchor}'"
             marks.append(f"<text {place}>{_text(name.split('.')[1])}</text>")
     said = "; ".join(f"{name}: {100 * share:.0f} %, {telling:.2f}" for share, telling, name in points)
     return (
