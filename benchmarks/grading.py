@@ -1,6 +1,6 @@
 """The same submissions of lesson 02 graded by bnlib, nbgrader and otter-grader on this machine, side by side.
 
-    python benchmarks/grading.py [--students 40] [--peers 8] [--only bnlib]
+    python benchmarks/grading.py [--students 40] [--peers 20] [--only bnlib]
 
 nbgrader and otter-grader are installed into venvs of their own under build/bench/ the first time. Each grader gets the
 same files. nbgrader runs in its fastest mode, one `nbgrader autograde` over the whole folder; otter-grader runs once for
@@ -42,7 +42,7 @@ TARGETS = {"hidden tests": 50, "with nbval": 4}
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--students", type=int, default=40, help="submissions that bnlib grades with nbval")
-    parser.add_argument("--peers", type=int, default=8, help="submissions that nbgrader grades; otter gets a quarter")
+    parser.add_argument("--peers", type=int, default=20, help="submissions that nbgrader grades; otter gets a quarter")
     parser.add_argument(
         "--memory", type=int, nargs="*", default=[100, 1000], help="sizes of which peak memory is printed"
     )

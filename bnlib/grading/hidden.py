@@ -26,11 +26,11 @@ EXACT = 1e-12
 """Fraction of the natural scale by which a computed derivative may be off on ordinary data."""
 
 
-class WrongAnswer(AssertionError):  # noqa: N818 - a verdict, not a fault
-    """The learner's answer is not right; ``report`` says why."""
+class WrongAnswer(pytest.fail.Exception):  # type: ignore[name-defined,misc]
+    """The learner's answer is not right; ``report`` says why. pytest shows the message, and takes no time for a traceback."""
 
     def __init__(self, report: Report) -> None:
-        super().__init__(report.message)
+        super().__init__(report.message, pytrace=False)
         self.report = report
 
 
