@@ -26,7 +26,7 @@ EXACT = 1e-12
 """Fraction of the natural scale by which a computed derivative may be off on ordinary data."""
 
 
-class WrongAnswer(pytest.fail.Exception):  # type: ignore[name-defined,misc]
+class WrongAnswer(pytest.fail.Exception):  # type: ignore[name-defined]
     """The learner's answer is not right; ``report`` says why. pytest shows the message, and takes no time for a traceback."""
 
     def __init__(self, report: Report) -> None:

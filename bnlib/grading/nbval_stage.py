@@ -23,11 +23,13 @@ from pathlib import Path
 from typing import Any
 
 import bnlib
-from bnlib.grading import nbval_cells
 from bnlib.grading.course import CourseError
 from bnlib.grading.provisioner import LEARNERS, SECONDS, WARM
 from bnlib.grading.provisioner import NAME as PROVISIONER
 from bnlib.grading.transplant import OWN
+
+CELLS = "bnlib.grading.nbval_cells"
+"""The pytest plugin that tells what nbval sees. It is made for a process of its own, and not imported here."""
 
 CONFINED = sys.platform == "linux"
 """Whether kernels are forked and confined; elsewhere they are started fresh, with limits alone."""
@@ -183,7 +185,7 @@ def _start(
         WARM: PROVISIONER if CONFINED else "",
     }
     command = [sys.executable, "-m", "pytest", "-c", str(settings), "--rootdir", str(folder), "-p", "no:cacheprovider"]
-    command += ["-p", nbval_cells.__name__, "-p", "nbval.plugin", "-p", "no:faulthandler", "--capture=no", "-q"]
+    command += ["-p", CELLS, "-p", "nbval.plugin", "-p", "no:faulthandler", "--capture=no", "-q"]
     command += ["--nbval-lax", f"--nbval-cell-timeout={cell_seconds}", f"--nbval-kernel-startup-timeout={STARTUP}"]
     command += ["--nbval-kernel-name=bnlib", *map(str, paths)]
     return subprocess.Popen(
