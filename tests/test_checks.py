@@ -375,5 +375,5 @@ def test_every_exercise_and_quiz_is_complete():
 
 
 def test_report_needs_an_exercise():
-    with pytest.raises(TypeError, match="needs an exercise"):
+    with pytest.raises(TypeError, match="needs the exercise"):
         report_on(len)

@@ -105,8 +105,12 @@ def test_quizzes_explain_every_choice(capsys):
             assert all(len(said) > 40 for said in verdicts), question.id
     quiz(translation.applied_twice, "a")
     assert capsys.readouterr().out.startswith("Right (a).")
-    with pytest.raises(ValueError, match="choose one of a, b, c, d"):
-        quiz(translation.applied_twice, "e")
+    for typed in ("A", " a ", "(a)"):
+        quiz(translation.applied_twice, typed)
+        assert capsys.readouterr().out.startswith("Right (a).")
+    for typed in ("e", "", "ab", 3):
+        with pytest.raises(ValueError, match="choose one of a, b, c, d"):
+            quiz(translation.applied_twice, typed)
 
 
 def test_a_quiz_shows_buttons_and_as_text_its_choices(capsys):

@@ -6,10 +6,10 @@ import inspect
 import numpy as np
 import pytest
 
-from bnlib import check, fill
+from bnlib import check, fill, hint, quiz
 from bnlib.checks import CheckFailed
 from bnlib.exercises import SignatureError
-from bnlib.stubs import Lesson, NotFilledError, lesson_of, lessons, translation
+from bnlib.stubs import Lesson, NotFilledError, OneLine, lesson_of, lessons, translation
 
 
 @pytest.fixture(autouse=True)
@@ -77,6 +77,59 @@ def test_lessons_are_the_modules_of_the_folder():
     assert lesson_of("translation") is lesson_of("02_translation") is translation.lesson
     with pytest.raises(KeyError, match="02_translation"):
         lesson_of("99_nothing")
+
+
+@pytest.mark.parametrize("key", ["02", "2", "02_", "02_trans", "trans", " 02_Translation "])
+def test_a_lesson_is_known_by_the_beginning_of_its_name(key):
+    assert lesson_of(key) is translation.lesson
+
+
+@pytest.mark.parametrize("key", ["0", "", "00", "02_translations", "ranslation"])
+def test_what_begins_no_lesson_or_several_is_refused(key):
+    with pytest.raises(KeyError) as caught:
+        lesson_of(key)
+    assert str(caught.value).startswith("no lesson called")
+
+
+def center(h):
+    return h - h.mean(axis=0)
+
+
+@pytest.mark.parametrize("command", [check, hint])
+@pytest.mark.parametrize(
+    "wrong", [center, "center", "translation.center", 3, None, translation, translation.gradient_sum]
+)
+def test_what_is_no_exercise_gets_one_line(command, wrong):
+    with pytest.raises(TypeError) as caught:
+        command(wrong)
+    said = f"{command.__name__} needs the exercise, for example {command.__name__}(translation.center)"
+    assert str(caught.value) == said
+    assert caught.value._render_traceback_() == [said]
+
+
+@pytest.mark.parametrize("command", [check, hint])
+def test_who_hands_over_their_own_function_is_told_which_exercise_it_is(command):
+    mine = fill(translation.center_jacobian)(lambda N: np.eye(N))
+    with pytest.raises(TypeError, match=rf"needs the exercise: {command.__name__}\(translation\.center_jacobian\)$"):
+        command(mine)
+
+
+@pytest.mark.parametrize("wrong", [translation.center, "applied_twice", None, center])
+def test_what_is_no_question_gets_one_line(wrong):
+    said = "quiz needs the question, for example quiz(translation.applied_twice)"
+    for answer in ((), ("a",)):
+        with pytest.raises(TypeError) as caught:
+            quiz(wrong, *answer)
+        assert caught.value._render_traceback_() == [said]
+
+
+def test_errors_that_are_the_learners_to_mend_show_no_traceback():
+    for bad in (lambda: quiz(translation.applied_twice, "z"), lambda: lesson_of("9"), lambda: fill(center)):
+        with pytest.raises(OneLine) as caught:
+            bad()
+        (line,) = caught.value._render_traceback_()
+        assert "\n" not in line
+        assert not line.startswith("'")
 
 
 def test_lesson_keys_are_checked():

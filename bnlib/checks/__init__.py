@@ -20,6 +20,7 @@ import numpy as np
 
 from bnlib import feedback
 from bnlib.diagnosis import Case, Evidence, Factors, Finding, Slip, Term, diagnose, displaced
+from bnlib.exercises import need_exercise
 from bnlib.feedback import Report, Row
 from bnlib.numerics import Array, relative_error
 from bnlib.running import describe_error
@@ -167,6 +168,7 @@ def check(stub: Stub) -> None:
         stub: The exercise, for example ``translation.center``.
 
     Raises:
+        ArgumentError: ``stub`` is no exercise.
         NotFilledError: The exercise is still empty.
         CheckFailed: The answer is not right yet.
     """
@@ -180,10 +182,10 @@ def report_on(stub: Stub, cases: int = 3) -> Report:
     """The report behind :func:`check`, on the visible inputs.
 
     Raises:
+        ArgumentError: ``stub`` is no exercise.
         NotFilledError: The exercise is still empty.
     """
-    if not isinstance(stub, Stub):
-        raise TypeError("check needs an exercise, for example check(translation.center)")
+    need_exercise(stub, "check")
     if stub.answer is None:
         raise NotFilledError(
             f"{stub.name}. Write it in the cell that begins with @fill({stub.id}), run that cell, then this one again."
@@ -617,7 +619,11 @@ def hint(stub: Stub, idea: bool = False) -> None:
     Args:
         stub: The exercise.
         idea: After the last hint, True tells the idea of the worked answer (not its code).
+
+    Raises:
+        ArgumentError: ``stub`` is no exercise.
     """
+    need_exercise(stub, "hint")
     ladder = checks_of(stub).hints
     given = _hints_given.get(stub.id, 0)
     if given < len(ladder):
