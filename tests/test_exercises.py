@@ -70,6 +70,45 @@ def test_a_failed_check_shows_no_traceback_of_bnlib(capsys):
     assert "nothing was subtracted" in capsys.readouterr().out
 
 
+def test_an_empty_exercise_is_called_empty_not_wrong(capsys):
+    @fill(translation.center)
+    def center(h):
+        raise NotImplementedError("center is still empty")
+
+    with pytest.raises(CheckFailed) as caught:
+        check(translation.center)
+    shown = capsys.readouterr().out
+    first, said = shown.splitlines()[1:3]
+    assert first.split()[-1] == "empty"
+    assert said.strip() == "write it in the cell above, run that cell, then this one again."
+    assert "wrong" not in shown
+    html = caught.value.report._repr_html_()
+    assert "✗" not in html
+    assert "error-color" not in html
+    assert caught.value._render_traceback_() == ["translation.center is still empty."]
+
+
+@pytest.mark.parametrize("call", ["center_jacobian(N)", "translation.center_jacobian(N)"])
+def test_an_exercise_that_calls_an_empty_one_waits_for_it(capsys, call):
+    @fill(translation.center_jacobian)
+    def center_jacobian(N):
+        raise NotImplementedError("center_jacobian is still empty")
+
+    names = {"center_jacobian": center_jacobian, "translation": translation}
+    fill(translation.center_jacobian_full)(eval(f"lambda N, D: {call}", names))
+    for _ in range(2):
+        with pytest.raises(CheckFailed) as caught:
+            check(translation.center_jacobian_full)
+        assert caught.value._render_traceback_() == ["translation.center_jacobian_full waits for another exercise."]
+        first, said = capsys.readouterr().out.splitlines()[1:3]
+        assert first.split()[-1] == "waits"
+        assert said.strip().startswith("it needs another exercise first")
+        assert "center_jacobian is still empty" in said
+        assert "center_jacobian_full is" not in said
+        if call.startswith("translation"):
+            translation.center_jacobian.answer = None
+
+
 def test_lessons_are_the_modules_of_the_folder():
     keys = [lesson.key for lesson in lessons()]
     assert keys == sorted(keys)
