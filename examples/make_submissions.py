@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import re
 import sys
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +148,17 @@ def execute(notebook: Any) -> Any:
         for output in cell.get("outputs", []):
             for kind in [kind for kind in output.get("data", {}) if kind != "text/plain"]:
                 del output["data"][kind]  # pictures are large, and nobody looks at them here
+            for key in {"traceback", "text"} & set(output):
+                said = output[key]
+                output[key] = anonymous(said) if isinstance(said, str) else [anonymous(line) for line in said]
     return notebook
+
+
+def anonymous(text: str) -> str:
+    """An output without the paths of the machine it was made on."""
+    for folder in (str(HERE.parent), *(sysconfig.get_path(kind) for kind in ("purelib", "stdlib"))):
+        text = text.replace(f"{folder}/", "")
+    return re.sub(r"\S*ipykernel_\d+/\d+\.py", "<a cell>", text)
 
 
 def sources(notebook: Any) -> list[tuple[str, str]]:

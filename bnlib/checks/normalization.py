@@ -1299,7 +1299,7 @@ which_line = Answer(
     normalization.which_line,
     right="c",
     why={
-        "a": "Line 2 only takes the common factor out of the sum. Both lines give the same numbers: run them.",
+        "a": "Line 2 only takes the common factor out of the sum. Both lines give the same numbers; you will see them in a moment.",
         "b": "Line 3 multiplies the bracket out, and dout is in all three products. It agrees with line 2.",
         "c": "Line 4 splits one sum into three, and in the last of them dout is gone. What remains there, the sum of all x_hat, is "
         "zero: the path through the variance has vanished, unnoticed.",
