@@ -6,17 +6,36 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from bnlib.stubs import Stub
+from bnlib.stubs import OneLine, Stub, lessons
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class SignatureError(TypeError):
+class SignatureError(OneLine, TypeError):
     """The learner's function cannot be called the way the exercise needs."""
 
-    def _render_traceback_(self) -> list[str]:
-        """IPython shows this line alone."""
-        return [str(self)]
+
+class ArgumentError(OneLine, TypeError):
+    """``check``, ``hint`` or ``quiz`` was given something else than they are for."""
+
+
+def need_exercise(given: object, command: str) -> None:
+    """Refuse what is no exercise; who hands over their own answer is told which exercise it is.
+
+    Args:
+        given: What stands in the brackets.
+        command: Name of the function it was given to, for example ``"check"``.
+
+    Raises:
+        ArgumentError: ``given`` is no exercise.
+    """
+    if isinstance(given, Stub):
+        return
+    for lesson in lessons():
+        for stub in lesson.stubs.values():
+            if given is not None and stub.answer is given:
+                raise ArgumentError(f"{command} needs the exercise: {command}({stub.id})")
+    raise ArgumentError(f"{command} needs the exercise, for example {command}(translation.center)")
 
 
 def fill(stub: Stub) -> Callable[[F], F]:

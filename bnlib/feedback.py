@@ -8,16 +8,41 @@ from html import escape
 MARKS = {True: "ok", False: "wrong", None: "not reached"}
 _COLOURS = {True: "var(--jp-success-color1, #1a7f37)", False: "var(--jp-error-color1, #c4390c)", None: "#808080"}
 _SIGNS = {True: "✓", False: "✗", None: "·"}
+_CALM = "var(--jp-ui-font-color2, #606060)"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One thing a check looked at; ``ok`` is None when an earlier row already failed, ``detail`` follows the mark."""
+    """One thing a check looked at.
+
+    Attributes:
+        name: What was looked at.
+        ok: None when an earlier row already failed.
+        message: What to do about it.
+        detail: Follows the mark.
+        undone: Where nothing is wrong yet, the word to say so ("empty", "waits").
+    """
 
     name: str
     ok: bool | None
     message: str = ""
     detail: str = ""
+    undone: str = ""
+
+    @property
+    def mark(self) -> str:
+        """The word for how it went."""
+        return self.undone or MARKS[self.ok]
+
+    @property
+    def sign(self) -> str:
+        """The sign before the word."""
+        return "○" if self.undone else _SIGNS[self.ok]
+
+    @property
+    def colour(self) -> str:
+        """The colour of both, in Jupyter's theme."""
+        return _CALM if self.undone else _COLOURS[self.ok]
 
 
 @dataclass(frozen=True)
@@ -44,6 +69,11 @@ class Report:
         return all(row.ok for row in self.rows)
 
     @property
+    def undone(self) -> str:
+        """Why nothing was looked at ("empty", "waits"), or ""."""
+        return next((row.undone for row in self.rows if row.undone), "")
+
+    @property
     def message(self) -> str:
         """The first failing row's message."""
         return next((row.message for row in self.rows if row.ok is False), "")
@@ -52,8 +82,8 @@ class Report:
         width = max(len(row.name) for row in self.rows)
         lines = [f"{self.title}"]
         for row in self.rows:
-            detail = f"{'':{max(0, 5 - len(MARKS[row.ok]))}}  {row.detail}" if row.detail else ""
-            lines.append(f"  {row.name:<{width}}  {MARKS[row.ok]}{detail}")
+            detail = f"{'':{max(0, 5 - len(row.mark))}}  {row.detail}" if row.detail else ""
+            lines.append(f"  {row.name:<{width}}  {row.mark}{detail}")
             if row.message:
                 lines.append(f"      {row.message}")
         lines += [f"  note: {remark}" for remark in self.remarks]
@@ -67,8 +97,8 @@ class Report:
 
         rows = "".join(
             f'<tr><td style="text-align:left">{escape(row.name)}</td>'
-            f'<td style="text-align:left;white-space:nowrap;color:{_COLOURS[row.ok]};font-weight:600">'
-            f"{_SIGNS[row.ok]} {MARKS[row.ok]}</td>"
+            f'<td style="text-align:left;white-space:nowrap;color:{row.colour};font-weight:600">'
+            f"{row.sign} {row.mark}</td>"
             f"{cell(row.detail) if detailed else ''}"
             f'<td style="text-align:left;max-width:36em;white-space:normal">{escape(row.message)}</td></tr>'
             for row in self.rows

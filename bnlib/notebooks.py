@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bnlib.stubs import Lesson, lessons
+from bnlib.stubs import Lesson, OneLine, lessons
 
 MAX_BYTES = 50_000_000
 """A notebook larger than this is not read; a lesson with all its figures has less than two megabytes."""
@@ -23,7 +23,7 @@ METADATA = "bnlib"
 _FILL = re.compile(r"^[ \t]*@(?:\w+\.)*fill\(\s*(?:\w+\.)*?(\w+)\.(\w+)\s*\)", re.MULTILINE)
 
 
-class NotebookError(ValueError):
+class NotebookError(OneLine, ValueError):
     """A file that cannot be read as one of this course's notebooks; the message is one line for a person."""
 
 

@@ -10,9 +10,14 @@ from typing import Any
 
 from bnlib import feedback
 from bnlib.checks import answer_of
-from bnlib.stubs import Quiz
+from bnlib.exercises import ArgumentError
+from bnlib.stubs import OneLine, Quiz
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+class ChoiceError(OneLine, ValueError):
+    """A letter that is none of the choices."""
 
 
 def quiz(question: Quiz, answer: str | None = None) -> None:
@@ -23,8 +28,11 @@ def quiz(question: Quiz, answer: str | None = None) -> None:
         answer: The letter of a choice; without it the question is shown, in Jupyter with a button for each choice.
 
     Raises:
-        ValueError: ``answer`` is none of the letters.
+        ArgumentError: ``question`` is no quiz question.
+        ChoiceError: ``answer`` is none of the letters.
     """
+    if not isinstance(question, Quiz):
+        raise ArgumentError("quiz needs the question, for example quiz(translation.applied_twice)")
     if answer is not None:
         print(verdict(question, answer))
     else:
@@ -35,11 +43,12 @@ def verdict(question: Quiz, letter: str) -> str:
     """Whether a choice is right, and why.
 
     Raises:
-        ValueError: ``letter`` is none of the choices.
+        ChoiceError: ``letter`` is none of the choices.
     """
     letters = [choice.letter for choice in question.choices]
+    letter = str(letter).strip(" ()").lower()
     if letter not in letters:
-        raise ValueError(f"{question.id}: choose one of {', '.join(letters)}")
+        raise ChoiceError(f"{question.id}: choose one of {', '.join(letters)}")
     known = answer_of(question)
     return f"{'Right' if letter == known.right else 'Not quite'} ({letter}). {known.why[letter]}"
 

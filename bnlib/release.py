@@ -300,7 +300,18 @@ def _execute(notebook: Any, path: Path) -> None:
     )
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = [_stable(output, cell, path) for output in cell.outputs]
+            cell.outputs = [_stable(output, cell, path) for output in joined(cell.outputs)]
+
+
+def joined(outputs: list[Any]) -> list[Any]:
+    """Outputs with printed text in one piece: in how many a kernel sends it is a matter of time."""
+    found: list[Any] = []
+    for output in outputs:
+        if found and output.get("name") and output["name"] == found[-1].get("name"):
+            found[-1] = nbformat.from_dict({**found[-1], "text": found[-1]["text"] + output["text"]})
+        else:
+            found.append(output)
+    return found
 
 
 def _stable(output: Any, cell: Any, path: Path) -> Any:

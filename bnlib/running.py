@@ -176,9 +176,10 @@ def load(key: str) -> None:
     prints is dropped. Save the earlier notebook first: unsaved work is not in the file.
 
     Args:
-        key: The lesson, for example ``"02_translation"``.
+        key: The lesson, for example ``"02_translation"`` or ``"02"``.
 
     Raises:
+        UnknownLessonError: No such lesson.
         NotebookError: The notebook is not there, or cannot be read.
     """
     lesson = lesson_of(key)
@@ -190,11 +191,35 @@ def load(key: str) -> None:
     ):
         warnings.simplefilter("ignore")
         errors = run_cells(notebook.cells, new_namespace())
-    filled = [name for name, stub in lesson.stubs.items() if stub.answer is not None]
-    print(f"{lesson.key}: {len(filled)} of {len(lesson.stubs)} exercises loaded from the saved notebook")
+    written = {cell.exercise: not _empty(cell) for cell in notebook.cells if cell.exercise}
+    filled = [name for name, stub in lesson.stubs.items() if stub.answer is not None and written.get(name)]
+    more = "" if len(filled) == len(lesson.stubs) else " (more in an open one? Save it, then load again)"
+    print(f"{len(filled)} of {len(lesson.stubs)} exercises of {lesson.key} are filled in the saved notebook{more}")
     for cell in notebook.cells:
         if cell.exercise and cell.id in errors:
             print(f"  {cell.exercise}: {errors[cell.id]}")
+
+
+def _empty(cell: Cell) -> bool:
+    """Whether an answer is as it was handed out: a function, or a method, that says so before it returns anything."""
+    try:
+        tree = ast.parse(python_of(cell.source))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    for answer in tree.body:
+        if isinstance(answer, (ast.FunctionDef, ast.ClassDef)) and answer.decorator_list:
+            functions = answer.body if isinstance(answer, ast.ClassDef) else [answer]
+            if any(isinstance(function, ast.FunctionDef) and _gives_up(function) for function in functions):
+                return True
+    return False
+
+
+def _gives_up(function: ast.FunctionDef) -> bool:
+    ends = next((node for node in function.body if isinstance(node, (ast.Raise, ast.Return))), None)
+    if not isinstance(ends, ast.Raise) or ends.exc is None:
+        return False
+    raised = ends.exc.func if isinstance(ends.exc, ast.Call) else ends.exc
+    return isinstance(raised, ast.Name) and raised.id == "NotImplementedError"
 
 
 def find(key: str) -> Path:

@@ -340,6 +340,35 @@ def test_the_last_row_notices_a_result_that_changes():
     assert report(moody).names == ("not-repeatable",)
 
 
+def test_of_a_single_number_no_shape_is_spoken():
+    stub = lesson_of("normalization").stubs["first_slip"]
+
+    class One:
+        @staticmethod
+        def first_slip(lines, args):
+            return 0
+
+    first = examine(checks_of(stub), One(), visible(stub), checks_of(stub).truth).rows[0]
+    assert (first.name, first.ok) == ("runs, and returns a number", True)
+
+
+def test_a_backward_without_a_cache_waits_for_its_forward():
+    stub = lesson_of("normalization").stubs["batchnorm_backward"]
+
+    class One:
+        @staticmethod
+        def batchnorm_forward(x, gamma, beta, eps):
+            return x
+
+        @staticmethod
+        def batchnorm_backward(dout, cache):
+            return 1, 2, 3
+
+    found = examine(checks_of(stub), One(), visible(stub), checks_of(stub).truth)
+    assert (found.names, found.undone) == (("empty",), "waits")
+    assert "check(normalization.batchnorm_forward) comes first" in found.message
+
+
 def test_a_source_is_a_function_and_its_text():
     f = Source("def f(x):\n    return np.sin(x) ** 2")
     assert f(np.pi / 2) == 1
@@ -375,5 +404,5 @@ def test_every_exercise_and_quiz_is_complete():
 
 
 def test_report_needs_an_exercise():
-    with pytest.raises(TypeError, match="needs an exercise"):
+    with pytest.raises(TypeError, match="needs the exercise"):
         report_on(len)

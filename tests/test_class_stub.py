@@ -208,7 +208,7 @@ def test_a_source_that_disagrees_with_its_contract_is_refused(source, old, new, 
 
 @pytest.mark.parametrize(
     ("written", "words"),
-    [((), "BatchNorm is still empty"), (("__init__", "parameters"), "BatchNorm.forward is still empty")],
+    [((), "write it in the cell above"), (("__init__", "parameters"), "BatchNorm.forward is still empty")],
 )
 def test_the_check_says_which_method_is_still_empty(written, words):
     real = lesson_of("layer").stubs["BatchNorm"]

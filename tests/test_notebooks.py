@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from bnlib import load
 from bnlib.notebooks import NotebookError, read
 from bnlib.running import describe_error, new_namespace, run_cells
-from bnlib.stubs import translation
+from bnlib.stubs import lessons, translation
 
 CENTER = "@fill(translation.center)\ndef center(h):\n    return h - h.mean(axis=0)"
 IMPORTS = "import numpy as np\nfrom bnlib import fill, load, check, progress\nfrom bnlib.stubs import translation"
@@ -175,12 +177,41 @@ def test_load_fills_the_stubs_from_the_saved_file(write, monkeypatch, capsys, tm
     write(IMPORTS, "print('noise')", CENTER)
     monkeypatch.chdir(tmp_path)
     load("02_translation")
-    assert capsys.readouterr().out == "02_translation: 1 of 4 exercises loaded from the saved notebook\n"
+    assert capsys.readouterr().out == (
+        "1 of 4 exercises of 02_translation are filled in the saved notebook (more in an open one? Save it, then load again)\n"
+    )
     assert translation.center(np.ones((2, 2))).sum() == 0
     with pytest.raises(NotebookError, match=r"01_chain_rule\.ipynb: not found"):
         load("01_chain_rule")
     with pytest.raises(KeyError, match="no lesson called"):
         load("07_nothing")
+
+
+@pytest.mark.parametrize(
+    ("body", "filled"),
+    [
+        ('# your code here\n    raise NotImplementedError("center is still empty")', 0),
+        ("mu = h.mean(axis=0)\n    raise NotImplementedError", 0),
+        ("return h - h.mean(axis=0)\n    raise NotImplementedError", 1),
+        ("return 0", 1),
+    ],
+)
+def test_load_counts_what_is_filled_not_what_is_there(write, monkeypatch, capsys, tmp_path, body, filled):
+    write(IMPORTS, f"@fill(translation.center)\ndef center(h):\n    {body}")
+    monkeypatch.chdir(tmp_path)
+    load("02")
+    assert capsys.readouterr().out.startswith(f"{filled} of 4 exercises of 02_translation are filled")
+
+
+def test_load_of_a_released_notebook_finds_nothing_filled(monkeypatch, capsys):
+    root = Path(__file__).parent.parent
+    for folder, words in (("notebooks", r"0 of (\d+) .*\(more in"), ("solutions", r"(\d+) of \1 .*notebook$")):
+        monkeypatch.chdir(root / folder)
+        for lesson in lessons():
+            load(lesson.key)
+            assert re.match(words, capsys.readouterr().out.strip())
+            for stub in lesson.stubs.values():
+                stub.answer = None
 
 
 def test_an_error_is_described_with_the_learners_own_line():

@@ -159,7 +159,7 @@ def readable_lines(path):
 
 def strings(value):
     if isinstance(value, str):
-        yield value
+        yield re.sub(r"\x1b\[[0-9;]*m", "", value)  # a traceback's colours stand right before its paths
     elif isinstance(value, list):
         # a notebook may store a text as a list of its lines: one of them may still hold a whole path
         for item in value:

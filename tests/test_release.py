@@ -11,7 +11,7 @@ import nbformat
 import pytest
 
 from bnlib.notebooks import parse
-from bnlib.release import BEGIN, END, ReleaseError, bundle, has_work, normalise, release, released_from, sources
+from bnlib.release import BEGIN, END, ReleaseError, bundle, has_work, joined, normalise, release, released_from, sources
 from bnlib.stubs import lessons
 
 ROOT = Path(__file__).parent.parent
@@ -195,6 +195,15 @@ def test_stored_outputs_are_deterministic():
             assert (
                 len(cell["source"].splitlines()) <= 15 or cell["cell_type"] == "markdown" or BEGIN in cell["source"]
             ), cell["id"]
+
+
+def test_printed_text_is_kept_in_one_piece():
+    def stream(text, name="stdout"):
+        return nbformat.v4.new_output("stream", name=name, text=text)
+
+    picture = nbformat.v4.new_output("display_data", data={"text/plain": "x"})
+    found = joined([stream("a\n"), stream("b\n"), picture, picture, stream("c"), stream("d", "stderr")])
+    assert found == [stream("a\nb\n"), picture, picture, stream("c"), stream("d", "stderr")]
 
 
 def test_nothing_to_release(tmp_path):

@@ -345,7 +345,7 @@ def test_load_runs_the_students_other_notebook(learner, server, book):
     with graded:
         assert judged(translation.center, graded).ok
     missing = learner(helper="load('01_nosuch')")
-    assert "KeyError" in missing.errors["helper"]
+    assert "no lesson called '01_nosuch'" in missing.errors["helper"]
 
 
 def test_figures_checks_and_magics_are_left_out(learner):

@@ -20,6 +20,7 @@ import numpy as np
 
 from bnlib import feedback
 from bnlib.diagnosis import Case, Evidence, Factors, Finding, Slip, Term, diagnose, displaced
+from bnlib.exercises import need_exercise
 from bnlib.feedback import Report, Row
 from bnlib.numerics import Array, relative_error
 from bnlib.running import describe_error
@@ -70,6 +71,7 @@ class Checks:
         tolerance: Allowed difference as a fraction of the natural scale.
         walk: The outputs are stations of one walk, each computed from those before: the table goes on behind the first
             wrong one, says how large each difference is, and outputs may still be None.
+        scalar: The one output is a single number: of its shape nothing is said.
     """
 
     stub: Stub
@@ -85,6 +87,7 @@ class Checks:
     properties: tuple[Property, ...] = ()
     tolerance: float = TOLERANCE
     walk: bool = False
+    scalar: bool = False
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -147,7 +150,8 @@ class CheckFailed(AssertionError):  # noqa: N818 - a learner reads this name
 
     def _render_traceback_(self) -> list[str]:
         """IPython shows this instead of a traceback: the table above it says everything."""
-        return [f"{self.report.title}: {self.report.message}"]
+        said = {"empty": " is still empty.", "waits": " waits for another exercise."}
+        return [self.report.title + said.get(self.report.undone, f": {self.report.message}")]
 
 
 def checks_of(stub: Stub) -> Checks:
@@ -167,6 +171,7 @@ def check(stub: Stub) -> None:
         stub: The exercise, for example ``translation.center``.
 
     Raises:
+        ArgumentError: ``stub`` is no exercise.
         NotFilledError: The exercise is still empty.
         CheckFailed: The answer is not right yet.
     """
@@ -180,10 +185,10 @@ def report_on(stub: Stub, cases: int = 3) -> Report:
     """The report behind :func:`check`, on the visible inputs.
 
     Raises:
+        ArgumentError: ``stub`` is no exercise.
         NotFilledError: The exercise is still empty.
     """
-    if not isinstance(stub, Stub):
-        raise TypeError("check needs an exercise, for example check(translation.center)")
+    need_exercise(stub, "check")
     if stub.answer is None:
         raise NotFilledError(
             f"{stub.name}. Write it in the cell that begins with @fill({stub.id}), run that cell, then this one again."
@@ -222,7 +227,7 @@ def examine(checks: Checks, learner: Any, cases: Sequence[Case], truth: Callable
             try:
                 value = checks.run(learner, given)
             except NotImplementedError as error:
-                return rows.fail(0, _empty(stub, error), "empty")
+                return rows.undone(error)
             except Exception as error:
                 earlier = _named(checks, rows, cases, results, expected)
                 return earlier or rows.fail(0, f"raised {describe_error(error)}", f"raises-{_kind(error)}")
@@ -287,6 +292,8 @@ class _Rows:
             if checks.walk
             else "all methods run, and return what they should in the right shape"
             if checks.stub.methods
+            else f"runs, and returns a {shown}"
+            if checks.scalar
             else f"runs, and returns {shown} in the right shape",
             "leaves its input unchanged",
             *(f"{name} agrees with {checks.against}" for name in checks.outputs),
@@ -305,6 +312,12 @@ class _Rows:
             seen = False if place == index else ok
             rows[place] = replace(rows[place], ok=seen, detail=detail)
         return Report(self.stub.id, tuple(rows), f"hint({self.stub.id}) gives a hint.", mistakes)
+
+    def undone(self, error: Exception) -> Report:
+        """The report when the exercise, or one that it needs, is still empty."""
+        report = self.fail(0, _empty(self.stub, error), "empty")
+        word = "waits" if report.message.startswith(_WAITS) else "empty"
+        return replace(report, rows=(replace(report.rows[0], undone=word), *report.rows[1:]))
 
     def wrong(self, findings: Mapping[str, Finding]) -> Report:
         """The report when these outputs are wrong; the first says why, the others where it is another mistake."""
@@ -327,12 +340,17 @@ class _Rows:
         return Report(self.stub.id, rows, "Visible checks passed; hidden tests grade more.", (), remarks)
 
 
+_WAITS = "it needs another exercise first"
+
+
 def _empty(stub: Stub, error: Exception) -> str:
     if isinstance(error, NotFilledError):
-        return f"it needs another exercise first. {error}"
-    method = str(error).removesuffix(" is still empty")
-    empty = method if method in [f"{stub.name}.{name}" for name in stub.methods] else stub.name
-    return f"{empty} is still empty: write it in the cell that begins with @fill({stub.id}), and run that cell."
+        return f"{_WAITS}. {error}"
+    said = str(error).removesuffix(" is still empty")
+    if said != stub.name and said in stub.lesson.stubs:
+        return f"{_WAITS}: {error}."
+    method = f"{error}: " if said in [f"{stub.name}.{name}" for name in stub.methods] else ""
+    return f"{method}write it in the cell above, run that cell, then this one again."
 
 
 def _kind(error: Exception) -> str:
@@ -617,7 +635,11 @@ def hint(stub: Stub, idea: bool = False) -> None:
     Args:
         stub: The exercise.
         idea: After the last hint, True tells the idea of the worked answer (not its code).
+
+    Raises:
+        ArgumentError: ``stub`` is no exercise.
     """
+    need_exercise(stub, "hint")
     ladder = checks_of(stub).hints
     given = _hints_given.get(stub.id, 0)
     if given < len(ladder):

@@ -968,7 +968,7 @@ why_faster = Answer(
         "a": "It has more of them, but a processor does several multiplications in the time in which one number comes from memory.",
         "b": "Roots and divisions stand in (D,) arrays only: a few hundred of them against a million entries of the batch.",
         "c": "One operation an entry is far too little work for a pass over memory. Fewer passes, not fewer operations, is what "
-        "makes it fast; compiled layers go further and fuse all into two or three passes.",
+        "makes it fast; compiled layers go further, and fuse all into five passes.",
         "d": "A few dozen calls cost microseconds. The passes over a large batch cost milliseconds each.",
     },
 )

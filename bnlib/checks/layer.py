@@ -384,11 +384,11 @@ batchnorm_train_backward = Checks(
     call=_run_train_backward,
     against="the numerical derivative of eq. 5.1",
     hints=(
-        "Eqs. 5.7 and 5.8 name all you need: x_hat, gamma and sigma, the root of var + eps. Are they in your cache?",
+        "Eqs. 5.7 and 5.8 name all you need: x_hat, gamma and r, which is inv_std in code. Are they in your cache?",
         "Two means over the batch, each one number a feature: of dout, and of dout times x_hat.",
         "The last term of eq. 5.8 is x_hat times a mean: the mean has shape (D,), the product (N, D).",
     ),
-    idea="The forward pass leaves x_hat, gamma and one over sigma in the cache; eq. 5.8 is then one line, eq. 5.7 two.",
+    idea="The forward pass leaves x_hat, gamma and inv_std in the cache; eq. 5.8 is then one line, eq. 5.7 two.",
     terms={
         "dx": _modes.train_dx_terms(_training, _dout),
         "dgamma": _modes.parameter_terms(_training, _dout)[0],
@@ -1131,7 +1131,8 @@ forgotten_mode = Answer(
         "b": "Labels are for the loss. The forward pass of training mode runs without them, and raises nothing: that is the "
         "trap (PyTorch does refuse a batch of one).",
         "c": "A request is a batch of one: behind the layer every feature is beta, whatever was asked. All that follows "
-        "sees the same numbers every time.",
+        "sees the same numbers every time. (Layers for images also average over the pixels of a feature, so one image is a batch "
+        "of many numbers: its answers are not all the same, and still not the right ones.)",
         "d": "The answers are not right. Training mode compares a request with the other requests of its batch, and there are none.",
     },
 )

@@ -13,7 +13,7 @@ import numpy as np
 from bnlib.checks import Answer, Case, Checks, Property, Slip, Source, Term
 from bnlib.diagnosis import Knob, remembered, variants
 from bnlib.numerics import jacobian_complex, vjp_complex
-from bnlib.stubs import normalization
+from bnlib.stubs import NotFilledError, normalization
 
 # -- definitions
 
@@ -828,6 +828,7 @@ first_slip = Checks(
     draw=_draw_ladder,
     truth=lambda case: case.slip,
     against="the line where the slip was put",
+    scalar=True,
     hints=(
         "You need no algebra. Call two neighbouring lines with the same arguments: do they give the same numbers?",
         "Go through the lines in order, keep the value of the line before, and return the number of the first line whose "
@@ -969,11 +970,13 @@ def _cache(learner, case):
     """The cache of the learner's own forward pass.
 
     Raises:
-        NotImplementedError: The forward pass returns no cache, so there is nothing to go back with.
+        NotFilledError: The forward pass returns no cache, so there is nothing to go back with.
     """
     given = learner.batchnorm_forward(case.x, case.gamma, case.beta, case.eps)
     if not isinstance(given, (tuple, list)) or len(given) != 2:
-        raise NotImplementedError
+        raise NotFilledError(
+            "batchnorm_forward does not return out and a cache yet: check(normalization.batchnorm_forward) comes first."
+        )
     return given[1]
 
 
@@ -1296,7 +1299,7 @@ which_line = Answer(
     normalization.which_line,
     right="c",
     why={
-        "a": "Line 2 only takes the common factor out of the sum. Both lines give the same numbers: run them.",
+        "a": "Line 2 only takes the common factor out of the sum. Both lines give the same numbers; you will see them in a moment.",
         "b": "Line 3 multiplies the bracket out, and dout is in all three products. It agrees with line 2.",
         "c": "Line 4 splits one sum into three, and in the last of them dout is gone. What remains there, the sum of all x_hat, is "
         "zero: the path through the variance has vanished, unnoticed.",

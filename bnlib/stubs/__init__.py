@@ -16,12 +16,26 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-class NotFilledError(NotImplementedError):
-    """An exercise was called before the learner wrote it."""
+class OneLine(Exception):  # noqa: N818 - what its kinds have in common, not an error of its own
+    """An error that is the learner's to mend, and that its message says all about."""
 
     def _render_traceback_(self) -> list[str]:
         """IPython shows this in place of a traceback: the mistake is not in any code the learner can see."""
+        return [str(self)]
+
+
+class NotFilledError(OneLine, NotImplementedError):
+    """An exercise was called before the learner wrote it."""
+
+    def _render_traceback_(self) -> list[str]:
         return [f"Not filled yet: {self}"]
+
+
+class UnknownLessonError(OneLine, KeyError):
+    """No lesson, or more than one, is called so."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 @dataclass(eq=False)  # there is one object an exercise: it is equal to itself alone, and may be a key
@@ -173,15 +187,19 @@ def lessons() -> list[Lesson]:
 
 
 def lesson_of(key: str) -> Lesson:
-    """The lesson called ``key`` (``"02_translation"`` or ``"translation"``).
+    """The lesson called ``key``: ``"02_translation"``, ``"translation"``, or the beginning of either, such as ``"02"``.
 
     Raises:
-        KeyError: No such lesson; the message lists those that exist.
+        UnknownLessonError: No such lesson, or several (a KeyError); the message lists those that exist.
     """
-    for lesson in lessons():
-        if key in (lesson.key, lesson.name):
-            return lesson
-    raise KeyError(f"no lesson called {key!r}; there are: {', '.join(lesson.key for lesson in lessons())}")
+    known, wanted = lessons(), key.strip().lower()
+    if re.fullmatch(r"\d", wanted):
+        wanted = wanted.zfill(2)
+    found = [lesson for lesson in known if wanted in (lesson.key, lesson.name)]
+    found = found or [lesson for lesson in known if lesson.key.startswith(wanted) or lesson.name.startswith(wanted)]
+    if len(found) == 1:
+        return found[0]
+    raise UnknownLessonError(f"no lesson called {key!r}; there are: {', '.join(lesson.key for lesson in known)}")
 
 
 def stub_source(stub: Stub, before: str = "") -> str:

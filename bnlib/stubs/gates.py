@@ -166,7 +166,7 @@ broadcast_back = lesson.quiz(
 
 overwritten = lesson.quiz(
     "overwritten",
-    "In gates_backward somebody assigns to dxc what comes from the multiply gate, and further down assigns to dxc again, with = "
+    "In a backward pass somebody assigns to dxc what comes from the multiply gate, and further down assigns to dxc again, with = "
     "in place of +=, what comes from the square gate. No error appears, and all shapes are right. What is dx made of?",
     a="The direct path and the path through the mean; only the path through the variance is lost",
     b="The path through the variance alone: a multiple of x_hat for each feature",
@@ -186,8 +186,8 @@ square_branch_in_dmu = lesson.quiz(
 
 why_faster = lesson.quiz(
     "why_faster",
-    "The folded form does about half as many passes over (N, D) arrays as the gates and takes about half the time or "
-    "less. On a large batch, what does the processor spend most of the time on?",
+    "The folded form makes fewer passes over (N, D) arrays than the gates (about half as many, if it forms each sum once), "
+    "and takes less time in proportion. On a large batch, what does the processor spend most of the time on?",
     a="Multiplications: the gates have more of them",
     b="Square roots and divisions, which are slow",
     c="Waiting for memory: each pass moves a whole array in or out and does one cheap operation an entry",

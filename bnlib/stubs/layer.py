@@ -257,7 +257,7 @@ class BatchNorm:
         """All that the layer holds, for a trainer or a file.
 
         Returns:
-            The six attributes: gamma, beta, dgamma, dbeta, running_mean, running_var.
+            A tuple of six (D,) arrays, in this order: gamma, beta, dgamma, dbeta, running_mean, running_var.
         """
 
 

@@ -171,7 +171,7 @@ fixed_mean = lesson.quiz(
 
 which_line = lesson.quiz(
     "which_line",
-    "Which line of the first ladder is the first that does not agree with the line before it?",
+    "Which of the six lines is the first that does not agree with the line before it?",
     a="line 2",
     b="line 3",
     c="line 4",
