@@ -7,6 +7,9 @@ WORKERS  ?= 2
 
 PY := .venv/bin/python
 
+# The suite runs a small dask cluster too.
+TESTED := .[test,dask]
+
 # What an active environment or a personal pip configuration leaves behind must not steer ours.
 unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP VIRTUAL_ENV PIP_PREFIX PIP_TARGET
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -72,7 +75,7 @@ install-run:
 	$(call install,run,.)
 
 install-test:
-	$(call install,test,.[test])
+	$(call install,test,$(TESTED))
 
 install-dev:
 	$(call install,dev,.[dev])
