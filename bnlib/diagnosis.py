@@ -27,36 +27,15 @@ from bnlib.terms import (
     columns,
     factor_table,
     matching,
+    remembered,
+    same,
+    value_of,
 )
-from bnlib.terms import same as _same
-from bnlib.terms import value_of as _value
 
 __all__ = [
     "Case", "Evidence", "Factors", "Finding", "Knob", "Parts", "Slip", "Term",
     "diagnose", "displaced", "remembered", "variants",
 ]  # fmt: skip
-
-
-def remembered(compute: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorator: keep what a function computed for the last case, as hundreds of slips ask for the same.
-
-    Args:
-        compute: Function of a case and keyword arguments that can be hashed; nobody changes what it returns.
-    """
-    last: tuple[Case | None, dict[Any, Any]] = (None, {})
-
-    def seen(case: Case, **turn: Any) -> Any:
-        nonlocal last
-        known, values = last
-        if known is not case:
-            values = {}
-            last = case, values
-        key = tuple(turn.items())
-        if key not in values:
-            values[key] = compute(case, **turn)
-        return values[key]
-
-    return seen
 
 
 @dataclass(frozen=True)
@@ -160,6 +139,18 @@ def diagnose(
     Returns:
         The explanation with the fewest mistakes; a single slip to the letter before all others.
     """
+    with np.errstate(all="ignore"):
+        return _diagnose(output, evidence, terms, slips, factors, thorough)
+
+
+def _diagnose(
+    output: str,
+    evidence: Sequence[Evidence],
+    terms: Sequence[Term],
+    slips: Sequence[Slip],
+    factors: Factors | None,
+    thorough: bool,
+) -> Finding | None:
     if all(_seven_digits(item) for item in evidence):
         return Finding(
             ("dtype-lost",),
@@ -227,7 +218,7 @@ def _integers(output: str, dtype: str) -> Finding:
 def _match(evidence: Sequence[Evidence], slips: Sequence[Slip]) -> Finding | None:
     """The first slip that computes exactly what came back, for all the evidence."""
     for slip in slips:
-        if all(_same(item.got, _value(slip.wrong, item.case), item.expected) for item in evidence):
+        if all(item.explained_by(slip.wrong) for item in evidence):
             return Finding(tuple(slip.name.split("+")), slip.message)
     return None
 
@@ -237,12 +228,12 @@ def displaced(got: Mapping[str, Array], expected: Mapping[str, Array]) -> dict[s
 
     Only values that are wrong where they stand count, and only right values that are nowhere in their own place.
     """
-    wrong = [name for name in expected if name in got and not _same(got[name], expected[name], expected[name])]
+    wrong = [name for name in expected if name in got and not same(got[name], expected[name])]
     found: dict[str, str] = {}
     for here in wrong:
         for there in wrong:
             free = here not in found and there not in found.values()
-            if free and here != there and _same(got[here], expected[there], expected[there]):
+            if free and here != there and same(got[here], expected[there]):
                 found[here] = there
     return found
 
@@ -252,7 +243,7 @@ def _slip_times_factor(slip: Slip, evidence: Sequence[Evidence], factors: Factor
     possible: Any = True
     names: list[Factor] = []
     for item in evidence:
-        value = _value(slip.wrong, item.case)
+        value = value_of(slip.wrong, item.case)
         if value is None or value.shape != item.got.shape or value.ndim == 0:
             return None  # any two single numbers have a ratio: that explains nothing
         features = value.shape[-1] if value.ndim > 1 else 1
@@ -261,7 +252,7 @@ def _slip_times_factor(slip: Slip, evidence: Sequence[Evidence], factors: Factor
         if not np.all(size > 0):
             return None
         ratio = np.sum(slipped * got, axis=1) / size
-        if not _same(got, slipped * ratio[:, None], got):
+        if not same(got, slipped * ratio[:, None]):
             return None
         names, values = factor_table(item, factors)
         possible = possible & matching(values, ratio)

@@ -470,8 +470,11 @@ def _exchanged(
                 Evidence(case, result[here], right[there])
                 for case, result, right in zip(cases, results, expected, strict=True)
             ]
-            why.append(diagnose(there, evidence, checks.terms.get(there, ()), checks.slips, checks.factors, False))
-        if why[0] and why[1]:
+            finding = diagnose(there, evidence, checks.terms.get(there, ()), checks.slips, checks.factors, False)
+            if finding is None:
+                break
+            why.append(finding)
+        else:
             names = dict.fromkeys((*why[0].names, *why[1].names))
             message = f"{pair[0]} and {pair[1]} are in each other's place: see the order in the docstring. Besides: {why[0].message}"
             return {pair[0]: Finding(("swapped", *names), message)}

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bnlib.checks import Case, Slip, Term
-from bnlib.diagnosis import Knob, variants
+from bnlib.diagnosis import Knob, remembered, variants
 from bnlib.numerics import Array
 
 View = Callable[[Case], Case]
@@ -94,6 +94,20 @@ def root_knobs(where: str, subject: str = "Something is divided by") -> tuple[Kn
     )
 
 
+@remembered
+def divided(case: Case, view: View, var: Quantity, divide: Callable[..., Any]) -> Any:
+    """What is divided by: a root, or what a mistake makes of it."""
+    v = view(case)
+    return divide(var(v), v.eps)
+
+
+@remembered
+def normalized(case: Case, view: View, mean: Quantity, var: Quantity, divide: Callable[..., Any]) -> tuple[Any, Any]:
+    """What is divided by, and x_hat, each as mistakes leave them."""
+    v, root = view(case), divided(case, view=view, var=var, divide=divide)
+    return root, (v.x - mean(v)) / root
+
+
 # -- forward
 
 
@@ -125,8 +139,8 @@ def forward_slips(
         shift: Quantity = lambda v: v.beta,
         after: Callable[[Case, Array], Array] = after,
     ) -> Array:
-        v = view(case)
-        return after(case, scale(v) * (v.x - mean(v)) / divide(var(v), v.eps) + shift(v))
+        v, (_, z) = view(case), normalized(case, view=view, mean=mean, var=var, divide=divide)
+        return after(case, scale(v) * z + shift(v))
 
     def parts(case: Case, **turn: Any) -> tuple[Array, Array]:
         beta = (turn.get("shift") or (lambda v: v.beta))(view(case))
@@ -273,12 +287,11 @@ def train_dx_slips(
         v, g = view(case), gradient(case)
         if skipped:
             return g, 0 * g, 0 * g
-        root = divide(var(v), v.eps)
-        z = (v.x - mean(v)) / root
-        h = scale(v) * g / (front or divide)(var(v), v.eps)
+        root, z = normalized(case, view=view, mean=mean, var=var, divide=divide)
+        h = scale(v) * g / (divided(case, view=view, var=var, divide=front) if front else root)
         if direct_only:
             return h, 0 * h, 0 * h
-        return h, first(h) + 0 * h, left(v, z, root) * last(h * right(v, z, root))
+        return h, first(h), left(v, z, root) * last(h * right(v, z, root))
 
     def model(case: Case, **turn: Any) -> Array:
         direct, through_mean, through_variance = paths(case, **turn)
@@ -376,9 +389,8 @@ def eval_dx_slips(output: str, view: View, gradient: Gradient) -> tuple[Slip, ..
         paths: Callable[[Array, Array], Array] = lambda h, z: h,
         scale: Quantity = lambda v: v.gamma,
     ) -> Array:
-        v = view(case)
-        root = divide(var(v), v.eps)
-        return paths(scale(v) * gradient(case) / root, (v.x - mean(v)) / root)
+        v, (root, z) = view(case), normalized(case, view=view, mean=mean, var=var, divide=divide)
+        return paths(scale(v) * gradient(case) / root, z)
 
     knobs = (
         *root_knobs("eq. 5.9"),
