@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from bnlib.numerics import Array, relative_error
+from bnlib.steps import Step, Steps, exchanged
 from bnlib.terms import (
     Case,
     Coefficients,
@@ -33,7 +34,7 @@ from bnlib.terms import (
 )
 
 __all__ = [
-    "Case", "Evidence", "Factors", "Finding", "Knob", "Parts", "Slip", "Term",
+    "Case", "Evidence", "Factors", "Finding", "Knob", "Parts", "Slip", "Step", "Steps", "Term",
     "diagnose", "displaced", "remembered", "variants",
 ]  # fmt: skip
 
@@ -124,6 +125,7 @@ def diagnose(
     slips: Sequence[Slip] = (),
     factors: Factors | None = None,
     thorough: bool = True,
+    steps: Steps | None = None,
 ) -> Finding | None:
     """Name the mistake that explains all the evidence, or None.
 
@@ -134,13 +136,14 @@ def diagnose(
         slips: Named mistakes; those about other outputs are passed over.
         factors: From a case to further quantities a term may be multiplied by in error, for example
             ``{"gamma": case.gamma}``: numbers or one value a feature. N, 2 and signs are always tried.
-        thorough: Whether to look for two slips at once as well, which takes most of the time.
+        thorough: Whether to look for exchanges and for two slips at once as well, which takes most of the time.
+        steps: The computation, one thing of which may be exchanged for another.
 
     Returns:
         The explanation with the fewest mistakes; a single slip to the letter before all others.
     """
     with np.errstate(all="ignore"):
-        return _diagnose(output, evidence, terms, slips, factors, thorough)
+        return _diagnose(output, evidence, terms, slips, factors, thorough, steps)
 
 
 def _diagnose(
@@ -150,6 +153,7 @@ def _diagnose(
     slips: Sequence[Slip],
     factors: Factors | None,
     thorough: bool,
+    steps: Steps | None,
 ) -> Finding | None:
     if all(_seven_digits(item) for item in evidence):
         return Finding(
@@ -169,6 +173,8 @@ def _diagnose(
         return fitted[0]
     if not thorough:
         return None
+    if steps and (found := exchanged(output, evidence, steps)):
+        return found
     if found := _match(evidence, pairs):
         return found
     for slip in single:

@@ -19,14 +19,14 @@ from typing import Any
 import numpy as np
 
 from bnlib import feedback
-from bnlib.diagnosis import Case, Evidence, Factors, Finding, Slip, Term, diagnose, displaced
+from bnlib.diagnosis import Case, Evidence, Factors, Finding, Slip, Step, Steps, Term, diagnose, displaced
 from bnlib.feedback import Report, Row
 from bnlib.numerics import Array, relative_error
 from bnlib.running import describe_error
 from bnlib.shapes import nonfinite_origin, shape_finding
 from bnlib.stubs import NotFilledError, Quiz, Stub
 
-__all__ = ["Answer", "Case", "Checks", "Property", "Slip", "Source", "Term", "check", "examine", "hint"]
+__all__ = ["Answer", "Case", "Checks", "Property", "Slip", "Source", "Step", "Steps", "Term", "check", "examine", "hint"]
 
 TOLERANCE = 1e-9
 """Right float64 code is within 5e-15 of the natural scale, the nearest wrong answer 2e-7 away."""
@@ -66,6 +66,7 @@ class Checks:
         terms: For each output, the terms a right result is the sum of.
         slips: Named mistakes.
         factors: Quantities a term may be multiplied by in error.
+        steps: The computation, step by step, one thing of which may be exchanged for another.
         properties: Rows of their own.
         tolerance: Allowed difference as a fraction of the natural scale.
         walk: The outputs are stations of one walk, each computed from those before: the table goes on behind the first
@@ -82,6 +83,7 @@ class Checks:
     terms: Mapping[str, tuple[Term, ...]] = field(default_factory=dict)
     slips: tuple[Slip, ...] = ()
     factors: Factors | None = None
+    steps: Steps | None = None
     properties: tuple[Property, ...] = ()
     tolerance: float = TOLERANCE
     walk: bool = False
@@ -443,13 +445,17 @@ def _compare(
                     for case, result, right in zip(cases, results, expected, strict=True)
                     if result[name].shape == right[there].shape
                 ]
-                finding = diagnose(there, exchanged, checks.terms.get(there, ()), checks.slips, checks.factors)
+                finding = _diagnose(checks, there, exchanged)
             unnamed = [other for other, said in found.items() if said.names == ("unnamed",)]
             thorough = len(unnamed) < 2  # what is wrong in many places has one reason further up
-            terms = checks.terms.get(name, ())
-            finding = finding or diagnose(name, wrong, terms, checks.slips, checks.factors, thorough)
+            finding = finding or _diagnose(checks, name, wrong, thorough)
             found[name] = finding or Finding(("unnamed",), _first_difference(name, wrong[0]))
     return found | _exchanged(checks, cases, results, expected, found)
+
+
+def _diagnose(checks: Checks, name: str, evidence: Sequence[Evidence], thorough: bool = True) -> Finding | None:
+    terms = checks.terms.get(name, ())
+    return diagnose(name, evidence, terms, checks.slips, checks.factors, thorough, checks.steps)
 
 
 def _exchanged(
@@ -470,7 +476,7 @@ def _exchanged(
                 Evidence(case, result[here], right[there])
                 for case, result, right in zip(cases, results, expected, strict=True)
             ]
-            finding = diagnose(there, evidence, checks.terms.get(there, ()), checks.slips, checks.factors, False)
+            finding = _diagnose(checks, there, evidence, False)
             if finding is None:
                 break
             why.append(finding)
@@ -489,7 +495,7 @@ def _besides(
     for name, got in result.items():
         if not _agrees(checks, name, case, got, right[name]):
             evidence = [Evidence(case, got, right[name])]
-            why = diagnose(name, evidence, checks.terms.get(name, ()), checks.slips, checks.factors)
+            why = _diagnose(checks, name, evidence)
             names += why.names if why else ()
             message += f" Besides: {why.message}" if why else ""
     return Finding(tuple(names), message)

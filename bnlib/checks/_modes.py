@@ -298,7 +298,8 @@ def train_dx_slips(
         return after(case, direct - through_mean - through_variance)
 
     def parts(case: Case, **turn: Any) -> tuple[Array, ...]:
-        return tuple(after(case, path) for path in paths(case, **turn))
+        direct, *others = paths(case, **turn)
+        return tuple(after(case, path) for path in (direct, *(np.broadcast_to(path, direct.shape) for path in others)))
 
     features = "taken over the features of each example. In eq. 5.8 it runs over the batch."
     everything = "taken over the whole array. In eq. 5.8 it runs over the batch, for each feature."

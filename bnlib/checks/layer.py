@@ -10,10 +10,11 @@ import copy
 
 import numpy as np
 
-from bnlib.checks import Answer, Case, Checks, Property, Slip, Term, _modes
+from bnlib.checks import Answer, Case, Checks, Property, Slip, Step, Steps, Term, _modes, _steps
 from bnlib.checks._modes import USUAL_EPS
 from bnlib.diagnosis import Knob, remembered, variants
 from bnlib.numerics import vjp_complex
+from bnlib.steps import numbers
 from bnlib.stubs import layer
 
 CONVENTIONS = ("cs231n", "pytorch")
@@ -245,6 +246,28 @@ def _layer_evaluation(case):
     return _evaluation(Case(case, x=case.x3, dout=case.dout3, **_history(case)[2]))
 
 
+# -- the computations, step by step
+
+
+def _average(name, old, new):
+    return Step(name, "eqs. 5.2 and 5.3", lambda q: q.old_weight * getattr(q, old) + q.new_weight * getattr(q, new))
+
+
+_TRAINING = (*_steps.moments("eq. 5.1", "eq. 5.1", "eq. 5.1"), *_steps.division("eq. 5.1"))
+_EVALUATION = (
+    Step("xc", "eq. 5.9", lambda q: q.x - q.running_mean),
+    Step("std", "eq. 5.9", lambda q: q.root(q.running_var + q.eps)),
+    *_steps.division("eq. 5.9")[1:],
+)
+_PARAMETERS = _steps.parameters("eq. 5.7", "eq. 5.7")
+
+
+def _with_weights(case):
+    old, new = _weights(case)
+    kept = {"kept": _kept(case.x, case.convention)} if "x" in case else {}
+    return {**numbers(case), "old_weight": old, "new_weight": new, **kept}
+
+
 # -- 1, 2: running averages
 
 
@@ -259,6 +282,7 @@ update_running = Checks(
     draw=_draw_update,
     truth=lambda case: _updated(case, case.running, case.batch),
     against="eqs. 5.2 and 5.3, feature by feature",
+    steps=Steps((_average("running", "running", "batch"),), _with_weights),
     hints=(
         "The two conventions are one formula with two names for its weight. Which weight belongs to the old average?",
         "The two weights add up to one. Find the weight of the old average first: it depends on the convention only.",
@@ -354,6 +378,7 @@ batchnorm_train_forward = Checks(
     truth=_train_truth,
     call=_run_train_forward,
     against="its definition, feature by feature",
+    steps=Steps((*_TRAINING, _steps.scaled("out", "eq. 5.1")), _with_weights),
     hints=(
         "Two separate jobs share one mean: eq. 5.1 for out, and your update_running for both running statistics.",
         "out needs the biased variance in either convention. What goes into running_var is kept_variance(x, convention).",
@@ -384,6 +409,7 @@ batchnorm_train_backward = Checks(
     ),
     call=_run_train_backward,
     against="the numerical derivative of eq. 5.1",
+    steps=Steps((*_TRAINING, *_PARAMETERS, _steps.three_terms("eq. 5.8"))),
     hints=(
         "Eqs. 5.7 and 5.8 name all you need: x_hat, gamma and sigma, the root of var + eps. Are they in your cache?",
         "Two means over the batch, each one number a feature: of dout, and of dout times x_hat.",
@@ -429,6 +455,7 @@ batchnorm_eval_forward = Checks(
     truth=lambda case: (_served(case.x, case),),
     call=_run_eval_forward,
     against="eq. 5.9, entry by entry",
+    steps=Steps((*_EVALUATION, _steps.scaled("out", "eq. 5.9"))),
     hints=(
         "Nothing is computed from the batch here: which two arrays stand where its mean and variance stood?",
         "running_var is a variance, not a standard deviation: eps is added to it, and the root is taken, as in training.",
@@ -450,6 +477,7 @@ batchnorm_eval_backward = Checks(
     ),
     call=_run_eval_backward,
     against="the numerical derivative of eq. 5.9",
+    steps=Steps((*_EVALUATION, *_PARAMETERS, Step("dx", "eq. 5.11", lambda q: q.gamma * q.inv_std * q.dout))),
     hints=(
         "Write down eq. 5.9 and circle everything that depends on x. How many circles are there?",
         "Only one path is left, so the three terms of training mode shrink to the first. dgamma and dbeta keep their form, "
@@ -487,6 +515,13 @@ undo_normalization = Checks(
     draw=_draw_undo,
     truth=lambda case: (np.sqrt(_variance(case.x) + case.eps), _mean(case.x)),
     against="what eq. 5.1 took away",
+    steps=Steps(
+        (
+            *_TRAINING[:4],
+            Step("gamma", "eq. 5.13", lambda q: q.std),
+            Step("beta", "eq. 5.13", lambda q: q.mu),
+        )
+    ),
     hints=(
         "Solve eq. 5.1 for x. What is x_hat multiplied by, and what is added?",
         "What the division took away, gamma gives back: the very number that divided, eps included.",
@@ -792,6 +827,14 @@ fold_into_affine = Checks(
         _folded(case, np.zeros((1, len(case.W))), case.b)[0],
     ),
     against="eq. 5.9 after eq. 5.14",
+    steps=Steps(
+        (
+            _EVALUATION[1],
+            Step("scale", "eq. 5.9", lambda q: q.gamma / q.std),
+            Step("W2", "eq. 5.19", lambda q: q.W * q.scale),
+            Step("b2", "eq. 5.19", lambda q: (q.b - q.running_mean) * q.scale + q.beta),
+        )
+    ),
     hints=(
         "Write eq. 5.9 with x @ W + b in the place of x, multiply out, and sort: what stands at x, what stands alone?",
         "One number a feature multiplies everything in eq. 5.9 but beta. It scales the columns of W.",
