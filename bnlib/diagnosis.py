@@ -8,7 +8,7 @@ can be made together, and each with the terms as it leaves them, so that a slip 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,6 +126,7 @@ def diagnose(
     factors: Factors | None = None,
     thorough: bool = True,
     steps: Steps | None = None,
+    known: Collection[str] = (),
 ) -> Finding | None:
     """Name the mistake that explains all the evidence, or None.
 
@@ -138,12 +139,13 @@ def diagnose(
             ``{"gamma": case.gamma}``: numbers or one value a feature. N, 2 and signs are always tried.
         thorough: Whether to look for exchanges and for two slips at once as well, which takes most of the time.
         steps: The computation, one thing of which may be exchanged for another.
+        known: Names found for other outputs of the same answer: of two slips at once, theirs are tried first.
 
     Returns:
         The explanation with the fewest mistakes; a single slip to the letter before all others.
     """
     with np.errstate(all="ignore"):
-        return _diagnose(output, evidence, terms, slips, factors, thorough, steps)
+        return _diagnose(output, evidence, terms, slips, factors, thorough, steps, known)
 
 
 def _diagnose(
@@ -154,6 +156,7 @@ def _diagnose(
     factors: Factors | None,
     thorough: bool,
     steps: Steps | None,
+    known: Collection[str],
 ) -> Finding | None:
     if all(_seven_digits(item) for item in evidence):
         return Finding(
@@ -173,16 +176,14 @@ def _diagnose(
         return fitted[0]
     if not thorough:
         return None
-    if steps and (found := exchanged(output, evidence, steps)):
-        return found
+    again = [slip for slip in single if slip.name in known]
+    if both := _besides(again, coefficients, None):
+        return both[0] if fitted is None or both[1] < fitted[1] else fitted[0]
     if found := _match(evidence, pairs):
         return found
-    for slip in single:
-        besides = coefficients.explain(slip.parts) if slip.parts else None
-        if besides and (fitted is None or 1 + besides[1] < fitted[1]):
-            both = Finding((slip.name, *besides[0].names), _both(slip.message, besides[0].message))
-            fitted = both, 1 + besides[1]
-    if fitted:
+    if steps and (found := exchanged(output, evidence, steps)):
+        return found
+    if fitted := _besides(single, coefficients, fitted):
         return fitted[0]
     for slip in single:
         if factor := _slip_times_factor(slip, evidence, factors):
@@ -190,6 +191,18 @@ def _diagnose(
             return Finding(names, f"Two things at once. {slip.message} Besides, {output} {factor.words}.")
     fractions = any(np.any(item.expected != np.round(item.expected)) for item in evidence)
     return _integers(output, evidence[0].dtype) if fractions and not evidence[0].dtype.startswith("float") else None
+
+
+def _besides(
+    slips: Sequence[Slip], coefficients: Coefficients, fitted: tuple[Finding, int] | None
+) -> tuple[Finding, int] | None:
+    """A slip and wrong coefficients of the terms as it leaves them, where that takes fewer mistakes than ``fitted``."""
+    for slip in slips:
+        besides = coefficients.explain(slip.parts, fitted[1] - 1 if fitted else 99) if slip.parts else None
+        if besides:
+            both = Finding((slip.name, *besides[0].names), _both(slip.message, besides[0].message))
+            fitted = both, 1 + besides[1]
+    return fitted
 
 
 def _narrow(item: Evidence) -> str:
@@ -261,5 +274,5 @@ def _slip_times_factor(slip: Slip, evidence: Sequence[Evidence], factors: Factor
         if not same(got, slipped * ratio[:, None]):
             return None
         names, values = factor_table(item, factors)
-        possible = possible & matching(values, ratio)
+        possible = possible & matching(values, ratio[None])[:, 0]
     return next((names[int(index)] for index in np.flatnonzero(possible) if index > 1), None)

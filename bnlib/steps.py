@@ -18,6 +18,7 @@ from bnlib.terms import NO_VALUE, Case, Evidence, Finding
 OPERATORS: Mapping[str, Callable[..., Any]] = {
     "mean": lambda values: values.mean(axis=0),
     "sum": lambda values: values.sum(axis=0),
+    "variance": lambda values: values.var(axis=0),
     "root": np.sqrt,
     "identity": lambda values: values,
     "square": lambda values: values * values,
@@ -25,6 +26,11 @@ OPERATORS: Mapping[str, Callable[..., Any]] = {
     "sum over the features": lambda values: values.sum(axis=1, keepdims=True),
     "mean over everything": lambda values: values.mean(),
     "sum over everything": lambda values: values.sum(),
+    "standard deviation": lambda values: values.std(axis=0),
+    "mean square": lambda values: (values * values).mean(axis=0),
+    "variance over the features": lambda values: values.var(axis=1, keepdims=True),
+    "variance over everything": lambda values: values.var(),
+    "nothing": lambda values: 1.0,
     "outer": lambda rows, columns: rows[:, None] * columns,
     "turned outer": lambda rows, columns: columns[:, None] * rows,
     "plain product": lambda rows, columns: rows * columns,
@@ -37,11 +43,18 @@ IN_PLACE_OF: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("identity", "a mean over the batch is missing"),
         ("mean over the features", "a mean runs over the features, and not over the batch"),
         ("mean over everything", "a mean runs over the whole array: name the axis"),
+        ("nothing", "a mean is missing, and what it is taken of"),
     ),
     "sum": (
         ("mean", "a mean stands where a sum belongs"),
         ("sum over the features", "a sum runs over the features, and not over the batch"),
         ("sum over everything", "a sum runs over the whole array: name the axis"),
+    ),
+    "variance": (
+        ("standard deviation", "a standard deviation stands where a variance belongs"),
+        ("mean square", "the distances in the variance are not taken from the mean"),
+        ("variance over the features", "the variance runs over the features, and not over the batch"),
+        ("variance over everything", "the variance runs over the whole array: name the axis"),
     ),
     "root": (
         ("identity", "the root is missing"),
@@ -70,11 +83,13 @@ class Step:
         name: The quantity that it computes.
         where: The equation.
         compute: From the quantities before it, and the operators, read as attributes, to its value.
+        output: The exercise's output that it is, where that has the name of something given.
     """
 
     name: str
     where: str
     compute: Callable[[Any], Any]
+    output: str = ""
 
 
 @dataclass(frozen=True)
@@ -113,6 +128,11 @@ def exchanged(output: str, evidence: Sequence[Evidence], steps: Steps) -> Findin
     return None
 
 
+def _may_stand_for(other: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """True for the same shape, and for one value a feature where there is one for each example."""
+    return other == shape or (len(other) == 1 and len(shape) == 2 and other == shape[1:])
+
+
 Place = tuple[int, int]
 """Number of a step, and of a place in it."""
 
@@ -122,7 +142,7 @@ class _Run:
 
     def __init__(self, output: str, item: Evidence, steps: Steps) -> None:
         self.item = item
-        last = next((i for i, step in enumerate(steps.steps) if step.name == output), -1)
+        last = next((i for i, step in enumerate(steps.steps) if output == (step.output or step.name)), -1)
         self.steps = steps.steps[: last + 1]
         self.values: dict[str, Any] = {**OPERATORS, **steps.given(item.case)}
         self.reads: list[list[str]] = []
@@ -130,11 +150,11 @@ class _Run:
             reading = _Reading(self.values)
             self.values[step.name] = step.compute(reading)
             self.reads.append(reading._read)
-        self.needed = self._needed(output)
+        self.needed = self._needed()
 
-    def _needed(self, output: str) -> list[bool]:
-        """Which steps the output comes from."""
-        wanted, needed = {output}, [False] * len(self.steps)
+    def _needed(self) -> list[bool]:
+        """Which steps the output, the last of them, comes from."""
+        wanted, needed = {step.name for step in self.steps[-1:]}, [False] * len(self.steps)
         for index in reversed(range(len(self.steps))):
             if self.steps[index].name in wanted:
                 needed[index] = True
@@ -150,8 +170,8 @@ class _Run:
                 if name in IN_PLACE_OF:
                     others = [other for other, _ in IN_PLACE_OF[name]]
                 elif name in shapes:
-                    others = [q for q in shapes if q in known and q != name and shapes[q] == shapes[name]]
-                    others += ["missing", "none", "negative", "inverse", "twice"]
+                    others = [q for q in shapes if q in known and q != name and _may_stand_for(shapes[q], shapes[name])]
+                    others += ["missing", "none", "negative", "inverse", "twice", "rooted"]
                 else:
                     continue
                 for other in others:
@@ -168,6 +188,7 @@ class _Run:
             "negative": lambda: -value,
             "inverse": lambda: 1 / np.asarray(value),
             "twice": lambda: value * value,
+            "rooted": lambda: np.sqrt(value),
         }[other]()
 
     def explained(self, place: Place, other: str) -> bool:
@@ -206,5 +227,6 @@ class _Run:
                     f"a product with {name} and a division by it are taken for each other",
                 ),
                 "twice": (f"{slug}-twice", f"{name} is there once too often"),
+                "rooted": (f"root-of-{slug}", f"the root of {name} stands where {name} belongs"),
             }.get(other, (f"{other.replace('_', '-')}-for-{slug}", f"{other} stands where {name} belongs"))
         return Finding((f"{at}-{kind}",), f"In {step.name} ({step.where}), {words}. All else is right.")

@@ -155,6 +155,7 @@ _PLAIN = (
     ("bessel", "is off by (N-1)/N: one place divides by N - 1 and another by N"),
     ("D-for-N", "counts the features where it should count the examples"),
     ("over-D", "is divided by the number of features too: N is the number of examples alone"),
+    ("times-N^2", "is multiplied by N where it should be divided by it"),
 )
 """Names and words of the factors that every exercise has; their values are in ``factor_table``."""
 
@@ -183,7 +184,7 @@ def factor_table(item: Evidence, factors: Factors | None) -> tuple[list[Factor],
     D = features if features > 1 else np.nan
     bessel = N / (N - 1) if N > 1 else np.nan  # a batch of one has no such factor
     more = factors(case) if factors else {}
-    plain: list[Any] = [N, 1 / N, 2.0, 0.5, bessel, 1 / bessel, N / D, 1 / D]
+    plain: list[Any] = [N, 1 / N, 2.0, 0.5, bessel, 1 / bessel, N / D, 1 / D, N**2]
     for value in more.values():
         plain += [value, 1 / np.asarray(value, dtype=np.float64)]
     width = max(features, *(np.size(value) for value in plain))
@@ -195,9 +196,15 @@ def factor_table(item: Evidence, factors: Factors | None) -> tuple[list[Factor],
     return _named_factors(tuple(more)), np.concatenate([simple, values, -values, values[one] * values[two]])
 
 
-def matching(values: Array, ratio: Array) -> Any:
-    """Which rows of a table's ``values`` are equal to ``ratio``, one value a feature, or the same for all."""
-    return np.all(np.abs(values - ratio) <= 1e-6 * np.maximum(1.0, np.abs(values)), axis=1)
+def matching(values: Array, ratios: Array) -> Any:
+    """Which rows of a table's ``values`` are equal to which ratios: (factors, ratios).
+
+    Args:
+        values: (factors, features).
+        ratios: (ratios, features), or (ratios, 1) for the same in all features.
+    """
+    near = 1e-6 * np.maximum(1.0, np.abs(values))
+    return (np.abs(values[:, None] - ratios) <= near[:, None]).all(axis=2)
 
 
 def columns(array: Array, features: int) -> Array:
@@ -263,11 +270,12 @@ class Coefficients:
             found.append(right)
         return found
 
-    def explain(self, parts: Parts | None = None) -> tuple[Finding, int] | None:
+    def explain(self, parts: Parts | None = None, below: int = 99) -> tuple[Finding, int] | None:
         """Explain the evidence by wrong coefficients; None when it is not in their span, or nothing is wrong.
 
         Args:
             parts: What the terms come out as under a mistake made besides.
+            below: More mistakes than this, or as many, are no explanation.
 
         Returns:
             The finding, and how many mistakes it needs.
@@ -280,18 +288,23 @@ class Coefficients:
             if got is None:
                 return None
             ratios.append(got / right)
-        best: tuple[int, Factor, list[Factor]] | None = None
-        for common in _candidates(ratios, self._tables):
-            found = _each_term(ratios, self._tables, common)
-            if found is None:
+        factors, found = self._tables[0][0], None
+        fits = self._fitting(ratios, 0)
+        for common in (0, *_common(fits)):
+            each = _each_term(factors, fits if common == 0 else self._fitting(ratios, common), ratios, common)
+            if each is None:
                 continue
-            factor = self._tables[0][0][common]
-            cost = factor.cost + sum(one.cost for one in found)
-            if best is None or cost < best[0]:
-                best = cost, factor, found
-        if best is None or (best[0] == 0 and parts is None):
+            cost = factors[common].cost + sum(one.cost for one in each)
+            if cost < below:
+                below, found = cost, (factors[common], each)
+        if found is None or (below == 0 and parts is None):
             return None
-        return _say(self.output, self.terms, best[1], best[2], ratios[0][:, 0]), best[0]
+        return _say(self.output, self.terms, *found, ratios[0][:, 0]), below
+
+    def _fitting(self, ratios: Sequence[Array], common: int) -> Array:
+        """Which factors of the table fit which terms, once a common one is taken out: (factors, terms)."""
+        fits = [matching(v, ratio / v[common]) for (_, v), ratio in zip(self._tables, ratios, strict=True)]
+        return np.logical_and.reduce(fits)
 
 
 def _parts(parts: Parts, case: Case) -> Sequence[Array | None]:
@@ -302,24 +315,21 @@ def _parts(parts: Parts, case: Case) -> Sequence[Array | None]:
         return [None]
 
 
-def _candidates(ratios: Sequence[Array], tables: Tables) -> Iterator[int]:
-    """Factors that may be common to all terms: none, and those of any term."""
-    yield 0
-    for term in range(len(ratios[0])) if len(ratios[0]) > 1 else ():
-        fits = np.all([matching(v, ratio[term]) for (_, v), ratio in zip(tables, ratios, strict=True)], axis=0)
-        yield from (int(index) for index in np.flatnonzero(fits)[:2] if index > 1)
+def _common(fits: Array) -> Iterator[int]:
+    """Factors that may be common to all terms: those of any term, the simplest two."""
+    for of_term in fits.T if fits.shape[1] > 1 else ():
+        yield from (int(index) for index in np.flatnonzero(of_term)[:2] if index > 1)
 
 
-def _each_term(ratios: Sequence[Array], tables: Tables, common: int) -> list[Factor] | None:
-    """The simplest factor of each term once a common one is taken out; None where one has no name and changes."""
-    names, found = tables[0][0], []
-    for term in range(len(ratios[0])):
-        rests = [ratio[term] / v[common] for (_, v), ratio in zip(tables, ratios, strict=True)]
-        fits = np.all([matching(v, rest) for (_, v), rest in zip(tables, rests, strict=True)], axis=0)
-        rest = np.concatenate(rests)
-        if np.any(fits):
-            found.append(names[int(np.argmax(fits))])
-        elif common == 0 and np.allclose(rest, rest[0], rtol=1e-6, atol=1e-9):
+def _each_term(names: Sequence[Factor], fits: Array, ratios: Sequence[Array], common: int) -> list[Factor] | None:
+    """The simplest factor of each term; None where one has no name and changes, or is not all there is."""
+    found = []
+    for term, of_term in enumerate(fits.T):
+        first = int(of_term.argmax())
+        rest = () if of_term[first] or common else np.concatenate([ratio[term] for ratio in ratios])
+        if of_term[first]:
+            found.append(names[first])
+        elif len(rest) and np.allclose(rest, rest[0], rtol=1e-6, atol=1e-9):
             found.append(OTHER)
         else:
             return None

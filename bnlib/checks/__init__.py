@@ -12,7 +12,7 @@ import copy
 import importlib
 import itertools
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -448,14 +448,17 @@ def _compare(
                 finding = _diagnose(checks, there, exchanged)
             unnamed = [other for other, said in found.items() if said.names == ("unnamed",)]
             thorough = len(unnamed) < 2  # what is wrong in many places has one reason further up
-            finding = finding or _diagnose(checks, name, wrong, thorough)
+            known = {known for said in found.values() for known in said.names}
+            finding = finding or _diagnose(checks, name, wrong, thorough, known)
             found[name] = finding or Finding(("unnamed",), _first_difference(name, wrong[0]))
     return found | _exchanged(checks, cases, results, expected, found)
 
 
-def _diagnose(checks: Checks, name: str, evidence: Sequence[Evidence], thorough: bool = True) -> Finding | None:
+def _diagnose(
+    checks: Checks, name: str, evidence: Sequence[Evidence], thorough: bool = True, known: Collection[str] = ()
+) -> Finding | None:
     terms = checks.terms.get(name, ())
-    return diagnose(name, evidence, terms, checks.slips, checks.factors, thorough, checks.steps)
+    return diagnose(name, evidence, terms, checks.slips, checks.factors, thorough, checks.steps, known)
 
 
 def _exchanged(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from bnlib.diagnosis import Step
 
 
-def moments(mean: str, variance: str, centring: str) -> tuple[Step, ...]:
-    """Mean, distances and variance of a batch; the arguments are their equations."""
+def moments(mean: str, variance: str, centring: str, x: str = "x") -> tuple[Step, ...]:
+    """Mean, distances and variance of the batch ``x``; the other arguments are their equations."""
     return (
-        Step("mu", mean, lambda q: q.mean(q.x)),
-        Step("xc", centring, lambda q: q.x - q.mu),
-        Step("var", variance, lambda q: q.mean(q.xc * q.xc)),
+        Step("mu", mean, lambda q: q.mean(getattr(q, x))),
+        Step("xc", centring, lambda q: getattr(q, x) - q.mu),
+        Step("var", variance, lambda q: q.variance(getattr(q, x))),
     )
 
 

@@ -249,8 +249,9 @@ def _layer_evaluation(case):
 # -- the computations, step by step
 
 
-def _average(name, old, new):
-    return Step(name, "eqs. 5.2 and 5.3", lambda q: q.old_weight * getattr(q, old) + q.new_weight * getattr(q, new))
+def _average(old, new):
+    where = "eqs. 5.2 and 5.3"
+    return Step(f"new {old}", where, lambda q: q.old_weight * getattr(q, old) + q.new_weight * getattr(q, new), old)
 
 
 _TRAINING = (*_steps.moments("eq. 5.1", "eq. 5.1", "eq. 5.1"), *_steps.division("eq. 5.1"))
@@ -282,7 +283,7 @@ update_running = Checks(
     draw=_draw_update,
     truth=lambda case: _updated(case, case.running, case.batch),
     against="eqs. 5.2 and 5.3, feature by feature",
-    steps=Steps((_average("running", "running", "batch"),), _with_weights),
+    steps=Steps((_average("running", "batch"),), _with_weights),
     hints=(
         "The two conventions are one formula with two names for its weight. Which weight belongs to the old average?",
         "The two weights add up to one. Find the weight of the old average first: it depends on the convention only.",
@@ -378,7 +379,15 @@ batchnorm_train_forward = Checks(
     truth=_train_truth,
     call=_run_train_forward,
     against="its definition, feature by feature",
-    steps=Steps((*_TRAINING, _steps.scaled("out", "eq. 5.1")), _with_weights),
+    steps=Steps(
+        (
+            *_TRAINING,
+            _steps.scaled("out", "eq. 5.1"),
+            _average("running_mean", "mu"),
+            _average("running_var", "kept"),
+        ),
+        _with_weights,
+    ),
     hints=(
         "Two separate jobs share one mean: eq. 5.1 for out, and your update_running for both running statistics.",
         "out needs the biased variance in either convention. What goes into running_var is kept_variance(x, convention).",
@@ -674,6 +683,14 @@ block_forward = Checks(
     truth=lambda case: (_block(case.x, case.W, case.b, case),),
     call=lambda learner, case: learner.block_forward(case.x, case.W, case.b, case.gamma, case.beta, case.eps),
     against="eq. 5.17, layer by layer",
+    steps=Steps(
+        (
+            *_steps.moments("eq. 5.1", "eq. 5.1", "eq. 5.1", "h"),
+            *_steps.division("eq. 5.1"),
+            Step("a", "eq. 5.17", lambda q: np.maximum(q.gamma * q.x_hat + q.beta, 0)),
+        ),
+        lambda case: {**numbers(case), "h": case.x @ case.W + case.b},
+    ),
     hints=(
         "Three layers, one after the other: which arrays does each hand to the next?",
         "You have the middle one: batchnorm_train_forward. It asks for running averages; give it any and drop the new ones.",

@@ -368,7 +368,7 @@ batch_statistics = Checks(
     draw=_batch,
     truth=lambda case: tuple(np.array(v) for v in zip(*(_moments(c) for c in case.x.T), strict=True)),
     against="eq. 3.1 and 3.2, summed by hand",
-    steps=Steps(_ONE),
+    steps=Steps((*_ONE[:2], Step("var", "eq. 3.2", lambda q: q.mean(q.xc * q.xc)))),
     hints=(
         "Both are means over the batch: of x in eq. 3.1, of the squared deviations in eq. 3.2. Which axis is the batch?",
         "mu first, with axis=0. Subtract it from x, square, and take the mean over the same axis.",
