@@ -69,6 +69,8 @@ class Checks:
         steps: The computation, step by step, one thing of which may be exchanged for another.
         properties: Rows of their own.
         tolerance: Allowed difference as a fraction of the natural scale.
+        follows: From a case and what came back to the same case with wrong outputs taken as they came, and to what is right
+            then about those that follow from them; each is judged by itself.
         walk: The outputs are stations of one walk, each computed from those before: the table goes on behind the first
             wrong one, says how large each difference is, and outputs may still be None.
     """
@@ -86,6 +88,7 @@ class Checks:
     steps: Steps | None = None
     properties: tuple[Property, ...] = ()
     tolerance: float = TOLERANCE
+    follows: Callable[[Case, Mapping[str, Array]], tuple[Case, dict[str, Array]]] | None = None
     walk: bool = False
 
     @property
@@ -415,6 +418,10 @@ def _compare(
     """The outputs that are not right, with what is known about why; on a walk the first of them only."""
     found: dict[str, Finding] = {}
     moved = _moved(results, expected)
+    if checks.follows:
+        after = [checks.follows(case, result) for case, result in zip(cases, results, strict=True)]
+        cases = [case for case, _ in after]
+        expected = [{**right, **then} for right, (_, then) in zip(expected, after, strict=True)]
     for name in checks.outputs:
         if found and checks.walk:
             break

@@ -16,6 +16,7 @@ from bnlib.diagnosis import Knob, remembered, variants
 from bnlib.numerics import vjp_complex
 from bnlib.steps import numbers
 from bnlib.stubs import layer
+from bnlib.terms import same
 
 CONVENTIONS = ("cs231n", "pytorch")
 
@@ -227,18 +228,19 @@ def _block_view(case):
 
 @remembered
 def _history(case):
-    """Running statistics of the layer after none, one and both training batches."""
+    """Running statistics of the layer after none, one and both training batches; the last as they came, where that is said."""
     mean, var = np.zeros(case.gamma.shape), np.ones(case.gamma.shape)
     history = [{"running_mean": mean, "running_var": var}]
     for x in (case.x1, case.x2):
         mean, var = _updated(case, mean, _mean(x)), _updated(case, var, _kept(x, case.convention))
         history.append({"running_mean": mean, "running_var": var})
-    return history
+    return [*history[:2], history[2] | case.get("as_they_came", {})]
 
 
 @remembered
 def _layer_training(case):
-    return _training(Case(case, x=case.x2, dout=case.dout2, **_history(case)[1]))
+    v = _training(Case(case, x=case.x2, dout=case.dout2, **_history(case)[1]))
+    return Case(v, updated_mean=_history(case)[2]["running_mean"], updated_var=_history(case)[2]["running_var"])
 
 
 @remembered
@@ -944,6 +946,21 @@ def _layer_truth(case):
     )
 
 
+def _with_averages_as_they_came(case, result):
+    """Wrong running averages spoil all that evaluation mode makes of them: what is right then."""
+    came, right = {name: result[name] for name in ("running_mean", "running_var")}, _history(case)[2]
+    if all(same(came[name], right[name]) for name in came) or np.any(came["running_var"] + case.eps <= 0):
+        return case, {}
+    case = Case(case, as_they_came=came)
+    v = _layer_evaluation(case)
+    return case, {
+        "out_eval": case.gamma * _modes.x_hat(v) + case.beta,
+        "dx_eval": case.gamma * case.dout3 / _modes.sigma(v),
+        "dgamma_eval": np.einsum("nd,nd->d", case.dout3, _modes.x_hat(v)),
+        **{f"{name}_after": value for name, value in came.items()},
+    }
+
+
 def _dout2(case):
     return case.dout2
 
@@ -1022,6 +1039,19 @@ def _mean_of(case, x, keep, stored):
 
 def _variance_of(case, x, keep, stored):
     return stored(keep(x, _kept(x, case.convention), case.eps), case.eps)
+
+
+def _updated_in_evaluation(which, batch):
+    """Slips of a running average that evaluation mode changed, in the right way or with a second mistake."""
+
+    def model(case, again=False, keep=lambda x, var, eps: var, stored=lambda var, eps: var, **turn):
+        value = _history(case)[2][which]
+        return _modes.weighted(value, batch(case, case.x3, keep, stored), _weights(case), **turn) if again else value
+
+    message = f"Evaluation mode changed the {which.replace('_', ' ')}. Serving must not teach: update in training mode only."
+    knobs = (*_modes.weight_knobs(), *(_modes.kept_knobs() if which == "running_var" else ()))
+    slips = variants(f"{which}_after", model, (Knob("updated-in-evaluation", message, {"again": True}), *knobs))
+    return [slip for slip in slips if "updated-in-evaluation" in slip.name]
 
 
 def _served_too_early(batches):
@@ -1142,20 +1172,11 @@ BatchNorm = Checks(
             "stale-gradient",
         ),
         *_modes.parameter_slips("dgamma_eval", "dbeta_eval", _layer_evaluation, _dout3, "eq. 5.9"),
-        Slip(
-            "updated-in-evaluation",
-            "Evaluation mode changed the running mean. Serving must not teach: update in training mode only.",
-            "running_mean_after",
-            lambda case: _updated(case, _history(case)[2]["running_mean"], _mean(case.x3)),
-        ),
-        Slip(
-            "updated-in-evaluation",
-            "Evaluation mode changed the running variance. Serving must not teach: update in training mode only.",
-            "running_var_after",
-            lambda case: _updated(case, _history(case)[2]["running_var"], _kept(case.x3, case.convention)),
-        ),
+        *_updated_in_evaluation("running_mean", _mean_of),
+        *_updated_in_evaluation("running_var", _variance_of),
     ),
     factors=_modes.factors(_layer_training),
+    follows=_with_averages_as_they_came,
 )
 
 # -- quizzes
