@@ -114,8 +114,8 @@ class Bench:
         finally:
             engine._compare = compare
 
-    def numbers(self, text: str) -> tuple | None:
-        """What an answer computes on the visible inputs, rounded; None where it fails or returns something else."""
+    def numbers(self, text: str) -> tuple:
+        """What an answer computes on the visible inputs, rounded; where it raises or returns no numbers, which error."""
         answer, found = learner(self.stub.lesson, text), []
         with warnings.catch_warnings(), np.errstate(all="ignore"), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
@@ -128,8 +128,8 @@ class Bench:
                             array = np.asarray(array, dtype=np.float64)
                             scale = np.max(np.abs(array), initial=1e-300)
                             found.append((array.shape, *(np.round(array.ravel() / scale, 6) + 0.0), f"{scale:.6e}"))
-            except Exception:
-                return None
+            except Exception as error:
+                return (type(error).__name__,)
         return tuple(found)
 
 
@@ -156,22 +156,21 @@ def programs(bench: Bench, exercise: Exercise, count: int, sample: random.Random
 
 
 def _harmless(bench: Bench, exercise: Exercise, program: Program) -> bool:
-    numbers = bench.numbers(program.text)
-    return numbers is not None and numbers == _numbers(bench, exercise.styles[program.style])
+    return bench.numbers(program.text) == _numbers(bench, exercise.styles[program.style])
 
 
 def _both_show(bench: Bench, program: Program) -> bool:
-    """True when a pair computes something else than each of its two slips alone."""
+    """True when a pair computes something else than each of its two slips alone; an error raised hides all else."""
     template = program.exercise.styles[program.style]
     alone = [one.edit(program.style, template) for one in program.slips]
     numbers = bench.numbers(program.text)
-    return numbers is None or all(text is None or _numbers(bench, text) != numbers for text in alone)
+    return all(text is None or _numbers(bench, text) != numbers for text in alone)
 
 
-_known: dict[tuple[str, str], tuple | None] = {}
+_known: dict[tuple[str, str], tuple] = {}
 
 
-def _numbers(bench: Bench, text: str) -> tuple | None:
+def _numbers(bench: Bench, text: str) -> tuple:
     key = bench.stub.id, text
     if key not in _known:
         _known[key] = bench.numbers(text)
@@ -184,7 +183,7 @@ def judge(bench: Bench, written: Iterable[Program]) -> Tally:
     written = list(written)
     for program in written:
         numbers = bench.numbers(program.text)
-        twins.setdefault(numbers if numbers is not None else program.text, []).append(program)
+        twins.setdefault(numbers if len(numbers) > 1 else program.text, []).append(program)
     for same in twins.values():
         for program in same:
             report = bench.report(program.text)

@@ -389,6 +389,8 @@ def _settle(
             array = array[0]
         if array.shape != wanted and not walk:
             misshapen.append(shape_finding(name, array.shape, wanted))
+            if "transposed" in misshapen[-1].names:
+                arrays[name] = array.T
             continue
         if not np.all(np.isfinite(array)) and np.all(np.isfinite(right[name])):
             where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])

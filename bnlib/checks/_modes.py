@@ -591,13 +591,19 @@ def running_slips(output: str, view: View, old: Quantity, new: Quantity | None =
         case: Case,
         keep: Callable[[Array, Array, float], Array] = lambda x, var, eps: var,
         stored: Callable[[Array, float], Array] = lambda var, eps: var,
-        **weights: Any,
+        weights: Callable[[Case], tuple[float, float]] = lambda v: v.weights,
+        **turn: Any,
     ) -> Array:
         v = view(case)
         batch = stored(keep(v.x, v.kept, v.eps), v.eps) if new is None else new(v)
-        return weighted(old(v), batch, v.weights, **weights)
+        return weighted(old(v), batch, weights(v), **turn)
 
-    return variants(output, model, (*weight_knobs(), *(kept_knobs() if new is None else ())))
+    same = "Both conventions are treated alike here. momentum is the weight of another thing in each: see eqs. 5.2 and 5.3."
+    alike = (
+        Knob("conventions-alike", same, {"weights": lambda v: (v.momentum, 1 - v.momentum)}),
+        Knob("conventions-alike", same, {"weights": lambda v: (1 - v.momentum, v.momentum)}),
+    )
+    return variants(output, model, (*weight_knobs(), *alike, *(kept_knobs() if new is None else ())))
 
 
 def running_terms(old: Quantity, new: Quantity, view: View = lambda case: case) -> tuple[Term, ...]:
