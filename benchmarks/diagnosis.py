@@ -318,7 +318,9 @@ def main() -> int:
     )
     seconds.sort()
     times = [1e3 * seconds[int(part * (len(seconds) - 1))][0] for part in (0.5, 0.99, 0.999, 1)]
-    print("A diagnosis takes {:.1f} ms (median), {:.1f} (99 %), {:.1f} (99.9 %), {:.1f} (longest".format(*times), end="")
+    print(
+        "A diagnosis takes {:.1f} ms (median), {:.1f} (99 %), {:.1f} (99.9 %), {:.1f} (longest".format(*times), end=""
+    )
     print(f" of {len(seconds)}, processor time): {seconds[-1][1]}")
     if given.show:
         print("\n".join(["", *misses, *failed]))

@@ -8,7 +8,7 @@ can be made together, and each with the terms as it leaves them, so that a slip 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,7 +126,7 @@ def diagnose(
     factors: Factors | None = None,
     thorough: bool = True,
     steps: Steps | None = None,
-    known: Collection[str] = (),
+    known: Set[str] = frozenset(),
 ) -> Finding | None:
     """Name the mistake that explains all the evidence, or None.
 
@@ -156,7 +156,7 @@ def _diagnose(
     factors: Factors | None,
     thorough: bool,
     steps: Steps | None,
-    known: Collection[str],
+    known: Set[str],
 ) -> Finding | None:
     if all(_seven_digits(item) for item in evidence):
         return Finding(
@@ -176,6 +176,8 @@ def _diagnose(
         return fitted[0]
     if not thorough:
         return None
+    if steps and known and (found := exchanged(output, evidence, steps, known)):
+        return found
     again = [slip for slip in single if slip.name in known]
     if both := _besides(again, coefficients, None):
         return both[0] if fitted is None or both[1] < fitted[1] else fitted[0]

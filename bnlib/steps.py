@@ -7,7 +7,7 @@ Nobody lists these mistakes; a lesson only writes down its steps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from bnlib.terms import NO_VALUE, Case, Evidence, Finding
 
 OPERATORS: Mapping[str, Callable[..., Any]] = {
-    "mean": lambda values: values.mean(axis=0),
+    "mean": lambda values: values.sum(axis=0) / len(values),  # half the time of values.mean
     "sum": lambda values: values.sum(axis=0),
     "variance": lambda values: values.var(axis=0),
     "root": np.sqrt,
@@ -71,7 +71,7 @@ IN_PLACE_OF: Mapping[str, tuple[tuple[str, str], ...]] = {
 def numbers(case: Case) -> dict[str, Any]:
     """The numbers and arrays of a case, and N."""
     found = {name: value for name, value in case.items() if isinstance(value, (float, np.ndarray))}
-    N = next((len(value) for value in found.values() if np.ndim(value)), 1)
+    N = next((value.shape[0] for value in found.values() if isinstance(value, np.ndarray) and value.ndim), 1)
     return {**found, "N": float(case.get("N", N))}
 
 
@@ -119,12 +119,23 @@ class _Reading:
         return self._values[name]
 
 
-def exchanged(output: str, evidence: Sequence[Evidence], steps: Steps) -> Finding | None:
-    """The one exchange in a computation that explains all the evidence, or None."""
-    runs = [_Run(output, item, steps) for item in evidence]
+def exchanged(output: str, evidence: Sequence[Evidence], steps: Steps, names: Set[str] | None = None) -> Finding | None:
+    """The one exchange in a computation that explains all the evidence, or None.
+
+    Args:
+        output: Name of the returned value.
+        evidence: Wrong results.
+        steps: The computation.
+        names: Only exchanges with these names are tried; None for all.
+    """
+    runs: list[_Run] = [_Run(output, evidence[0], steps)]
     for place, other in runs[0].exchanges():
-        if all(run.explained(place, other) for run in runs):
-            return runs[0].finding(place, other)
+        if names is not None and names.isdisjoint(runs[0].finding(place, other).names):
+            continue
+        if runs[0].explained(place, other):
+            runs += [_Run(output, item, steps) for item in evidence[len(runs) :]]
+            if all(run.explained(place, other) for run in runs[1:]):
+                return runs[0].finding(place, other)
     return None
 
 
@@ -158,6 +169,7 @@ class _Run:
         for index in reversed(range(len(self.steps))):
             if self.steps[index].name in wanted:
                 needed[index] = True
+                wanted.discard(self.steps[index].name)
                 wanted.update(self.reads[index])
         return needed
 
@@ -166,7 +178,8 @@ class _Run:
         shapes = {name: np.shape(value) for name, value in self.values.items() if not callable(value)}
         for index in reversed(range(len(self.steps))):
             known = {*self.values} - {step.name for step in self.steps[index:]}
-            for number, name in enumerate(self.reads[index]) if self.needed[index] else ():
+            # Of a - b and b - a, the sign is more often wrong at what stands second: the last place first.
+            for number, name in reversed([*enumerate(self.reads[index])]) if self.needed[index] else ():
                 if name in IN_PLACE_OF:
                     others = [other for other, _ in IN_PLACE_OF[name]]
                 elif name in shapes:

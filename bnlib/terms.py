@@ -68,11 +68,13 @@ class Term:
         name: Words that complete "The ... is missing", for example ``"path through the mean"``.
         where: Where the lesson derives it, for example ``"eq. 2.7"``.
         value: From a case to the term's value, in the shape of the output, without its coefficient.
+        missing: What to ask besides where the term is missing.
     """
 
     name: str
     where: str
     value: Callable[[Case], Array]
+    missing: str = ""
 
 
 @dataclass(frozen=True)
@@ -288,13 +290,16 @@ class Coefficients:
             if got is None:
                 return None
             ratios.append(got / right)
-        factors, found = self._tables[0][0], None
+        factors = self._tables[0][0]
+        found: tuple[Factor, list[Factor]] | None = None
         fits = self._fitting(ratios, 0)
         for common in (0, *_common(fits)):
             each = _each_term(factors, fits if common == 0 else self._fitting(ratios, common), ratios, common)
             if each is None:
                 continue
             cost = factors[common].cost + sum(one.cost for one in each)
+            if all(one is MISSING for one in each):
+                cost = 1  # nothing but zeros came back
             if cost < below:
                 below, found = cost, (factors[common], each)
         if found is None or (below == 0 and parts is None):
@@ -359,4 +364,5 @@ def _say(output: str, terms: Sequence[Term], common: Factor, each: Sequence[Fact
         message += f". Besides, {output} as a whole {common.words}"
     elif right:
         message += f". The {' and the '.join(right)} {'is' if len(right) == 1 else 'are'} right"
-    return Finding(tuple(names), f"{message}.")
+    asked = [f" {term.missing}" for term, factor in zip(terms, each, strict=True) if factor is MISSING and term.missing]
+    return Finding(tuple(names), f"{message}.{''.join(asked)}")

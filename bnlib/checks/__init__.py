@@ -12,7 +12,7 @@ import copy
 import importlib
 import itertools
 import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,7 +26,20 @@ from bnlib.running import describe_error
 from bnlib.shapes import nonfinite_origin, shape_finding
 from bnlib.stubs import NotFilledError, Quiz, Stub
 
-__all__ = ["Answer", "Case", "Checks", "Property", "Slip", "Source", "Step", "Steps", "Term", "check", "examine", "hint"]
+__all__ = [
+    "Answer",
+    "Case",
+    "Checks",
+    "Property",
+    "Slip",
+    "Source",
+    "Step",
+    "Steps",
+    "Term",
+    "check",
+    "examine",
+    "hint",
+]
 
 TOLERANCE = 1e-9
 """Right float64 code is within 5e-15 of the natural scale, the nearest wrong answer 2e-7 away."""
@@ -464,7 +477,7 @@ def _compare(
 
 
 def _diagnose(
-    checks: Checks, name: str, evidence: Sequence[Evidence], thorough: bool = True, known: Collection[str] = ()
+    checks: Checks, name: str, evidence: Sequence[Evidence], thorough: bool = True, known: Set[str] = frozenset()
 ) -> Finding | None:
     terms = checks.terms.get(name, ())
     return diagnose(name, evidence, terms, checks.slips, checks.factors, thorough, checks.steps, known)

@@ -124,7 +124,7 @@ def _nudged(case, up, down, together=lambda i, M: [i]):
 
 
 def _values_at(case, sign):
-    """f with each entry of x nudged in turn: (K, M)."""
+    """The values of f with each entry of x nudged in turn: (K, M)."""
     return np.stack([case.f(case.x + sign * case.h * unit) for unit in np.eye(len(case.x))], axis=1)
 
 

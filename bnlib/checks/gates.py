@@ -885,7 +885,9 @@ folded_backward = Checks(
         (
             *_BACK[:3],
             Step(
-                "dx", "eq. 4.24", lambda q: q.inv_std * (q.dx_hat - q.mean(q.dx_hat) - q.x_hat * q.mean(q.dx_hat * q.x_hat))
+                "dx",
+                "eq. 4.24",
+                lambda q: q.inv_std * (q.dx_hat - q.mean(q.dx_hat) - q.x_hat * q.mean(q.dx_hat * q.x_hat)),
             ),
         )
     ),

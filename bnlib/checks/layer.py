@@ -257,11 +257,16 @@ def _average(old, new):
 
 
 _TRAINING = (*_steps.moments("eq. 5.1", "eq. 5.1", "eq. 5.1"), *_steps.division("eq. 5.1"))
-_EVALUATION = (
-    Step("xc", "eq. 5.9", lambda q: q.x - q.running_mean),
-    Step("std", "eq. 5.9", lambda q: q.root(q.running_var + q.eps)),
-    *_steps.division("eq. 5.9")[1:],
-)
+
+
+def _evaluation_steps(x):
+    return (
+        Step("xc", "eq. 5.9", lambda q: getattr(q, x) - q.running_mean),
+        Step("std", "eq. 5.9", lambda q: q.root(q.running_var + q.eps)),
+        *_steps.division("eq. 5.9")[1:],
+    )
+
+
 _PARAMETERS = _steps.parameters("eq. 5.7", "eq. 5.7")
 
 
@@ -466,7 +471,7 @@ batchnorm_eval_forward = Checks(
     truth=lambda case: (_served(case.x, case),),
     call=_run_eval_forward,
     against="eq. 5.9, entry by entry",
-    steps=Steps((*_EVALUATION, _steps.scaled("out", "eq. 5.9"))),
+    steps=Steps((*_evaluation_steps("x"), _steps.scaled("out", "eq. 5.9"))),
     hints=(
         "Nothing is computed from the batch here: which two arrays stand where its mean and variance stood?",
         "running_var is a variance, not a standard deviation: eps is added to it, and the root is taken, as in training.",
@@ -488,7 +493,9 @@ batchnorm_eval_backward = Checks(
     ),
     call=_run_eval_backward,
     against="the numerical derivative of eq. 5.9",
-    steps=Steps((*_EVALUATION, *_PARAMETERS, Step("dx", "eq. 5.11", lambda q: q.gamma * q.inv_std * q.dout))),
+    steps=Steps(
+        (*_evaluation_steps("x"), *_PARAMETERS, Step("dx", "eq. 5.11", lambda q: q.gamma * q.inv_std * q.dout))
+    ),
     hints=(
         "Write down eq. 5.9 and circle everything that depends on x. How many circles are there?",
         "Only one path is left, so the three terms of training mode shrink to the first. dgamma and dbeta keep their form, "
@@ -848,7 +855,7 @@ fold_into_affine = Checks(
     against="eq. 5.9 after eq. 5.14",
     steps=Steps(
         (
-            _EVALUATION[1],
+            _evaluation_steps("x")[1],
             Step("scale", "eq. 5.9", lambda q: q.gamma / q.std),
             Step("W2", "eq. 5.19", lambda q: q.W * q.scale),
             Step("b2", "eq. 5.19", lambda q: (q.b - q.running_mean) * q.scale + q.beta),
@@ -901,7 +908,11 @@ fold_into_affine = Checks(
 
 
 def _run_layer(learner, case):
-    """Two training batches, then one in evaluation mode; everything is asked for through methods."""
+    """Two training batches, then one in evaluation mode; everything is asked for through methods.
+
+    At the end the arrays that the layer was made from change: its own gamma and beta are copies (where the layer lives in
+    another process they are so in any case).
+    """
     settings = () if case.defaults else (case.momentum, case.eps, case.convention)
     layer_ = learner.BatchNorm(case.gamma, case.beta, *settings)
     _parameters(layer_)
@@ -909,12 +920,24 @@ def _run_layer(learner, case):
     layer_.backward(case.dout1)
     out = copy.deepcopy(layer_.forward(case.x2, True))
     dx = copy.deepcopy(layer_.backward(case.dout2))
-    gamma, beta, dgamma, dbeta, running_mean, running_var = _parameters(layer_)
+    *_, dgamma, dbeta, running_mean, running_var = _parameters(layer_)
     out_eval = copy.deepcopy(layer_.forward(case.x3, False))
     dx_eval = copy.deepcopy(layer_.backward(case.dout3))
     *_, dgamma_eval, dbeta_eval, mean_after, var_after = _parameters(layer_)
+    gamma, beta = _after_a_change(layer_, case.gamma, case.beta)
     training = gamma, beta, out, dx, dgamma, dbeta, running_mean, running_var
     return *training, out_eval, dx_eval, dgamma_eval, dbeta_eval, mean_after, var_after
+
+
+def _after_a_change(layer_, *given):
+    """The layer's gamma and beta while the arrays it was made from hold something else."""
+    before = copy.deepcopy(given)
+    for array in given:
+        array += 1
+    gamma, beta, *_ = _parameters(layer_)
+    for array, was in zip(given, before, strict=True):
+        array[...] = was
+    return gamma, beta
 
 
 def _parameters(layer_):
@@ -961,6 +984,12 @@ def _with_averages_as_they_came(case, result):
     }
 
 
+def _of_second_and_third_batch(case):
+    """What the layer's steps begin with: those of training at the second batch, those of evaluation at the third."""
+    held = {name: case[name] for name in ("gamma", "beta", "momentum", "eps")}
+    return {**held, **_history(case)[2], "N": float(len(case.x2)), "x": case.x2, "dout": case.dout2, "x3": case.x3}
+
+
 def _dout2(case):
     return case.dout2
 
@@ -973,6 +1002,14 @@ def _dout3(case):
 def _first_batch(case):
     """The view of the second training step as it would be were the first batch's numbers still there."""
     return _training(Case(_layer_training(case), x=case.x1))
+
+
+def _not_copied(name):
+    message = (
+        f"{name} is the very array that the layer was made from: whoever changes that array changes the layer, and training "
+        "the layer in place would change the caller's. The docstring asks for a copy."
+    )
+    return Slip("not-copied", message, name, lambda case: case[name] + 1)
 
 
 def _stale(output, message, wrong, name="stale-cache"):
@@ -1034,11 +1071,11 @@ def _layer_running_slips(output, which, batch):
 
 
 def _mean_of(case, x, keep, stored):
-    return _mean(x)
+    return x.mean(axis=0)
 
 
 def _variance_of(case, x, keep, stored):
-    return stored(keep(x, _kept(x, case.convention), case.eps), case.eps)
+    return stored(keep(x, x.var(axis=0, ddof=int(case.convention == "pytorch")), case.eps), case.eps)
 
 
 def _updated_in_evaluation(which, batch):
@@ -1048,7 +1085,9 @@ def _updated_in_evaluation(which, batch):
         value = _history(case)[2][which]
         return _modes.weighted(value, batch(case, case.x3, keep, stored), _weights(case), **turn) if again else value
 
-    message = f"Evaluation mode changed the {which.replace('_', ' ')}. Serving must not teach: update in training mode only."
+    message = (
+        f"Evaluation mode changed the {which.replace('_', ' ')}. Serving must not teach: update in training mode only."
+    )
     knobs = (*_modes.weight_knobs(), *(_modes.kept_knobs() if which == "running_var" else ()))
     slips = variants(f"{which}_after", model, (Knob("updated-in-evaluation", message, {"again": True}), *knobs))
     return [slip for slip in slips if "updated-in-evaluation" in slip.name]
@@ -1091,7 +1130,8 @@ BatchNorm = Checks(
         "dbeta_eval": _modes.parameter_terms(_layer_evaluation, _dout3)[1],
     },
     slips=(
-        *_modes.forward_slips("out", _layer_training, "eq. 5.1", training=True),
+        _not_copied("gamma"),
+        _not_copied("beta"),
         Slip(
             "start-statistics-in-training",
             "The running statistics of the very start were used to normalize. In training mode the batch is normalized with "
@@ -1099,6 +1139,7 @@ BatchNorm = Checks(
             "out",
             lambda case: case.gamma * case.x2 / np.sqrt(1 + case.eps) + case.beta,
         ),
+        *_modes.forward_slips("out", _layer_training, "eq. 5.1", training=True),
         Slip(
             "gradients-added-up",
             "dgamma is the sum over both calls of backward. It should be that of the last call only.",
@@ -1176,6 +1217,17 @@ BatchNorm = Checks(
         *_updated_in_evaluation("running_var", _variance_of),
     ),
     factors=_modes.factors(_layer_training),
+    steps=Steps(
+        (
+            *_TRAINING,
+            _steps.scaled("out", "eq. 5.1"),
+            *_PARAMETERS,
+            _steps.three_terms("eq. 5.8"),
+            *_evaluation_steps("x3"),
+            _steps.scaled("out_eval", "eq. 5.9"),
+        ),
+        _of_second_and_third_batch,
+    ),
     follows=_with_averages_as_they_came,
 )
 
