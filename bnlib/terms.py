@@ -304,7 +304,7 @@ class Coefficients:
                 below, found = cost, (factors[common], each)
         if found is None or (below == 0 and parts is None):
             return None
-        return _say(self.output, self.terms, *found, ratios[0][:, 0]), below
+        return _say(self.output, self.terms, found[0], found[1], ratios[0][:, 0]), below
 
     def _fitting(self, ratios: Sequence[Array], common: int) -> Array:
         """Which factors of the table fit which terms, once a common one is taken out: (factors, terms)."""

@@ -782,15 +782,14 @@ def _ladder(arguments, slip, *lines):
 
 _THREE_SUMS = "g * (d - d.sum() / len(d) - x_hat * (d * x_hat).sum() / len(d))"
 _LADDERS = (
-    # The factor that gets lost inside the last sum, and is back one line later.
+    # Early, and undone later; sums over all entries never notice it, as x_hat sums to zero.
     _ladder(
         "d, x_hat, g",
-        3,
-        "[sum(d[k] * g * ((k == i) - 1 / len(d) - x_hat[i] * x_hat[k] / len(d)) for k in range(len(d))) for i in range(len(d))]",
-        "g * d - g * sum(d) / len(d) - g * np.array([sum(d * x_hat[i] * x_hat) for i in range(len(d))]) / len(d)",
-        "g * (d - sum(d) / len(d) - np.array([sum(x_hat[i] * x_hat) for i in range(len(d))]) / len(d))",
-        "g * (d - sum(d) / len(d) - x_hat * sum(d * x_hat) / len(d))",
-        "g * (d - d.mean() - x_hat * (d * x_hat).mean())",
+        2,
+        _THREE_SUMS,
+        "g * (d - d.mean() - 2 * x_hat * np.mean(d * x_hat))",
+        "g * d - g * d.mean() - 2 * g * x_hat * np.mean(d * x_hat)",
+        "g * (d - d.mean()) - g * x_hat * np.mean(d * x_hat)",
     ),
     # The first and the last entry are right in every line.
     _ladder(
@@ -822,14 +821,15 @@ _LADDERS = (
         "np.mean(x**2) - x.mean() ** 2 + eps",
         "np.mean(x**2) - (x.mean() + eps) ** 2",
     ),
-    # Early, and undone later; sums over all entries never notice it, as x_hat sums to zero.
+    # The factor that gets lost inside the last sum, and is back one line later.
     _ladder(
         "d, x_hat, g",
-        2,
-        _THREE_SUMS,
-        "g * (d - d.mean() - 2 * x_hat * np.mean(d * x_hat))",
-        "g * d - g * d.mean() - 2 * g * x_hat * np.mean(d * x_hat)",
-        "g * (d - d.mean()) - g * x_hat * np.mean(d * x_hat)",
+        3,
+        "[sum(d[k] * g * ((k == i) - 1 / len(d) - x_hat[i] * x_hat[k] / len(d)) for k in range(len(d))) for i in range(len(d))]",
+        "g * d - g * sum(d) / len(d) - g * np.array([sum(d * x_hat[i] * x_hat) for i in range(len(d))]) / len(d)",
+        "g * (d - sum(d) / len(d) - np.array([sum(x_hat[i] * x_hat) for i in range(len(d))]) / len(d))",
+        "g * (d - sum(d) / len(d) - x_hat * sum(d * x_hat) / len(d))",
+        "g * (d - d.mean() - x_hat * (d * x_hat).mean())",
     ),
 )
 
