@@ -330,14 +330,13 @@ def _each_term(names: Sequence[Factor], fits: Array, ratios: Sequence[Array], co
     """The simplest factor of each term; None where one has no name and changes, or is not all there is."""
     found = []
     for term, of_term in enumerate(fits.T):
-        first = int(of_term.argmax())
-        rest = () if of_term[first] or common else np.concatenate([ratio[term] for ratio in ratios])
-        if of_term[first]:
-            found.append(names[first])
-        elif len(rest) and np.allclose(rest, rest[0], rtol=1e-6, atol=1e-9):
-            found.append(OTHER)
-        else:
+        if of_term.any():
+            found.append(names[int(of_term.argmax())])
+            continue
+        rest = np.concatenate([ratio[term] for ratio in ratios])
+        if common or not np.allclose(rest, rest[0], rtol=1e-6, atol=1e-9):
             return None
+        found.append(OTHER)
     return found
 
 

@@ -441,18 +441,6 @@ scale_shift_backward = Checks(
             "dgamma",
             lambda case: case.gamma * _of_batch(case.dout * case.x_hat),
         ),
-        Slip(
-            "dgamma-without-x-hat",
-            "dgamma lacks the factor x_hat: see the slope of y with gamma in eq. 1.10.",
-            "dgamma",
-            lambda case: _of_batch(case.dout),
-        ),
-        Slip(
-            "dgamma-without-dout",
-            "dgamma lacks dout: it is a sum of slopes alone, and every path is a product.",
-            "dgamma",
-            lambda case: _of_batch(case.x_hat),
-        ),
         Slip("dgamma-last-example-only", _LAST_ONLY, "dgamma", lambda case: case.dout[-1] * case.x_hat[-1]),
         Slip("dbeta-last-example-only", _LAST_ONLY, "dbeta", lambda case: case.dout[-1]),
         Slip(

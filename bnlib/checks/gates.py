@@ -872,6 +872,13 @@ def _mean_rows(array):
     return np.einsum("kl->l", array) / len(array)
 
 
+def _folded(case, mean):
+    """Eq. 4.24 with another mean."""
+    return _h(case) - case.inv_std * (
+        mean(case.dout * case.gamma) + case.x_hat * mean(case.dout * case.gamma * case.x_hat)
+    )
+
+
 def _folded_slip(name, message, compute):
     return Slip(name, message, "dx", compute)
 
@@ -930,26 +937,12 @@ folded_backward = Checks(
         _folded_slip(
             "mean-over-features",
             "The means were taken over the features of each example. In eq. 4.24 they run over the batch.",
-            lambda case: (
-                case.inv_std
-                * (
-                    case.dout * case.gamma
-                    - (case.dout * case.gamma).mean(axis=1, keepdims=True)
-                    - case.x_hat * (case.dout * case.gamma * case.x_hat).mean(axis=1, keepdims=True)
-                )
-            ),
+            lambda case: _folded(case, lambda values: values.mean(axis=1, keepdims=True)),
         ),
         _folded_slip(
             "mean-over-everything",
             "The means were taken over the whole array: name the axis.",
-            lambda case: (
-                case.inv_std
-                * (
-                    case.dout * case.gamma
-                    - (case.dout * case.gamma).mean()
-                    - case.x_hat * (case.dout * case.gamma * case.x_hat).mean()
-                )
-            ),
+            lambda case: _folded(case, np.mean),
         ),
         _folded_slip(
             "x-hat-missing-outside",

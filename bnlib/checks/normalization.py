@@ -1104,12 +1104,6 @@ _PARAMETER_SLIPS = (
         "dbeta",
         _dgamma,
     ),
-    Slip(
-        "dgamma-without-x-hat",
-        "dgamma has no x_hat in it: that is the other parameter's gradient. See eq. 3.25.",
-        "dgamma",
-        _dbeta,
-    ),
 )
 
 
