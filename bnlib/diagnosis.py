@@ -172,7 +172,7 @@ def _diagnose(
         return found
     coefficients = Coefficients(output, evidence, terms, factors)
     fitted = coefficients.explain()
-    if fitted and (fitted[1] <= 2 or not thorough):
+    if fitted and (fitted[1] <= 2 or not thorough or known >= set(fitted[0].names)):
         return fitted[0]
     if not thorough:
         return None

@@ -20,6 +20,8 @@ OPERATORS: Mapping[str, Callable[..., Any]] = {
     "sum": lambda values: values.sum(axis=0),
     "variance": lambda values: values.var(axis=0),
     "root": np.sqrt,
+    "positive": lambda values: values > 0,
+    "not positive": lambda values: values <= 0,
     "identity": lambda values: values,
     "square": lambda values: values * values,
     "mean over the features": lambda values: values.mean(axis=1, keepdims=True),
@@ -59,6 +61,10 @@ IN_PLACE_OF: Mapping[str, tuple[tuple[str, str], ...]] = {
     "root": (
         ("identity", "the root is missing"),
         ("square", "a square stands where a root belongs"),
+    ),
+    "positive": (
+        ("not positive", "what should pass is stopped, and the other way round"),
+        ("nothing", "everything passes"),
     ),
     "outer": (
         ("turned outer", "rows and columns of a product are exchanged"),
@@ -129,7 +135,7 @@ def exchanged(output: str, evidence: Sequence[Evidence], steps: Steps, names: Se
         names: Only exchanges with these names are tried; None for all.
     """
     runs: list[_Run] = [_Run(output, evidence[0], steps)]
-    for place, other in runs[0].exchanges():
+    for place, other in runs[0].exchanges(names):
         if names is not None and names.isdisjoint(runs[0].finding(place, other).names):
             continue
         if runs[0].explained(place, other):
@@ -137,6 +143,10 @@ def exchanged(output: str, evidence: Sequence[Evidence], steps: Steps, names: Se
             if all(run.explained(place, other) for run in runs[1:]):
                 return runs[0].finding(place, other)
     return None
+
+
+def _slug(name: str) -> str:
+    return name.replace("_", "-").replace(" ", "-")
 
 
 def _may_stand_for(other: tuple[int, ...], shape: tuple[int, ...]) -> bool:
@@ -173,10 +183,16 @@ class _Run:
                 wanted.update(self.reads[index])
         return needed
 
-    def exchanges(self) -> Iterator[tuple[Place, str]]:
-        """Every place, the last step first, and what may stand there; shapes decide which quantities may."""
+    def exchanges(self, names: Set[str] | None) -> Iterator[tuple[Place, str]]:
+        """Every place, the last step first, and what may stand there; shapes decide which quantities may.
+
+        Steps with which none of ``names`` begins are passed over.
+        """
         shapes = {name: np.shape(value) for name, value in self.values.items() if not callable(value)}
         for index in reversed(range(len(self.steps))):
+            begins = _slug(self.steps[index].name)
+            if names is not None and not any(name.startswith(begins) for name in names):
+                continue
             known = {*self.values} - {step.name for step in self.steps[index:]}
             # Of a - b and b - a, the sign is more often wrong at what stands second: the last place first.
             for number, name in reversed([*enumerate(self.reads[index])]) if self.needed[index] else ():
@@ -226,10 +242,10 @@ class _Run:
     def finding(self, place: Place, other: str) -> Finding:
         """The exchange in words."""
         step, name = self.steps[place[0]], self.reads[place[0]][place[1]]
-        at, slug = step.name.replace("_", "-"), name.replace("_", "-")
+        at, slug = _slug(step.name), _slug(name)
         if name in IN_PLACE_OF:
             words = dict(IN_PLACE_OF[name])[other]
-            kind = f"{other.replace(' ', '-')}-for-{slug}" if other != "identity" else f"without-{slug}"
+            kind = f"{_slug(other)}-for-{slug}" if other != "identity" else f"without-{slug}"
         else:
             kind, words = {
                 "missing": (f"without-{slug}", f"{name} is missing in one place"),
@@ -241,5 +257,5 @@ class _Run:
                 ),
                 "twice": (f"{slug}-twice", f"{name} is there once too often"),
                 "rooted": (f"root-of-{slug}", f"the root of {name} stands where {name} belongs"),
-            }.get(other, (f"{other.replace('_', '-')}-for-{slug}", f"{other} stands where {name} belongs"))
+            }.get(other, (f"{_slug(other)}-for-{slug}", f"{other} stands where {name} belongs"))
         return Finding((f"{at}-{kind}",), f"In {step.name} ({step.where}), {words}. All else is right.")

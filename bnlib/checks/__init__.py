@@ -469,7 +469,7 @@ def _compare(
                 ]
                 finding = _diagnose(checks, there, exchanged)
             unnamed = [other for other, said in found.items() if said.names == ("unnamed",)]
-            thorough = len(unnamed) < 2  # what is wrong in many places has one reason further up
+            thorough = not unnamed  # what is wrong in many places has one reason further up
             known = {known for said in found.values() for known in said.names}
             finding = finding or _diagnose(checks, name, wrong, thorough, known)
             found[name] = finding or Finding(("unnamed",), _first_difference(name, wrong[0]))

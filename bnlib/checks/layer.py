@@ -686,20 +686,26 @@ def _with_start_statistics(case):
     return _training(Case(case, x=case.x @ case.W + case.b, **start))
 
 
+_BLOCK = (*_steps.moments("eq. 5.1", "eq. 5.1", "eq. 5.1", "h"), *_steps.division("eq. 5.1"))
+
+
+def _with_h(case):
+    return {**numbers(case), "h": case.x @ case.W + case.b}
+
+
+def _after_the_forward_pass(case):
+    v = _block_view(case)
+    sigma = _modes.sigma(v)
+    return {**numbers(case), "h": v.x, "sigma": sigma, "inv_std": 1 / sigma, "x_hat": _modes.x_hat(v), "y": _y(case)}
+
+
 block_forward = Checks(
     layer.block_forward,
     draw=_draw_block,
     truth=lambda case: (_block(case.x, case.W, case.b, case),),
     call=lambda learner, case: learner.block_forward(case.x, case.W, case.b, case.gamma, case.beta, case.eps),
     against="eq. 5.17, layer by layer",
-    steps=Steps(
-        (
-            *_steps.moments("eq. 5.1", "eq. 5.1", "eq. 5.1", "h"),
-            *_steps.division("eq. 5.1"),
-            Step("a", "eq. 5.17", lambda q: np.maximum(q.gamma * q.x_hat + q.beta, 0)),
-        ),
-        lambda case: {**numbers(case), "h": case.x @ case.W + case.b},
-    ),
+    steps=Steps((*_BLOCK, Step("a", "eq. 5.17", lambda q: np.maximum(q.gamma * q.x_hat + q.beta, 0))), _with_h),
     hints=(
         "Three layers, one after the other: which arrays does each hand to the next?",
         "You have the middle one: batchnorm_train_forward. It asks for running averages; give it any and drop the new ones.",
@@ -769,6 +775,22 @@ block_backward = Checks(
         vjp_complex(lambda b: _block(case.x, case.W, case.b, Case(case, beta=b)), case.beta, case.da),
     ),
     call=_run_block_backward,
+    steps=Steps(
+        (
+            Step("dy", "eq. 5.16", lambda q: q.da * q.positive(q.y)),
+            Step("dbeta", "eq. 5.7", lambda q: q.sum(q.dy)),
+            Step("dgamma", "eq. 5.7", lambda q: q.sum(q.dy * q.x_hat)),
+            Step(
+                "dh",
+                "eq. 5.8",
+                lambda q: q.gamma * q.inv_std * (q.dy - q.mean(q.dy) - q.x_hat * q.mean(q.dy * q.x_hat)),
+            ),
+            Step("dx", "eq. 5.15", lambda q: q.dh @ q.W.T),
+            Step("dW", "eq. 5.15", lambda q: q.x.T @ q.dh),
+            Step("db", "eq. 5.15", lambda q: q.sum(q.dh)),
+        ),
+        _after_the_forward_pass,
+    ),
     against="the numerical derivative of eq. 5.17",
     hints=(
         "Walk eq. 5.17 from its end to its beginning: relu_backward, batchnorm_train_backward, affine_backward.",
