@@ -162,7 +162,7 @@ class _Run:
     """The computation on one case, with all its values."""
 
     def __init__(self, output: str, item: Evidence, steps: Steps) -> None:
-        self.item = item
+        self.output, self.item = output, item
         last = next((i for i, step in enumerate(steps.steps) if output == (step.output or step.name)), -1)
         self.steps = steps.steps[: last + 1]
         self.values: dict[str, Any] = {**OPERATORS, **steps.given(item.case)}
@@ -258,4 +258,6 @@ class _Run:
                 "twice": (f"{slug}-twice", f"{name} is there once too often"),
                 "rooted": (f"root-of-{slug}", f"the root of {name} stands where {name} belongs"),
             }.get(other, (f"{_slug(other)}-for-{slug}", f"{other} stands where {name} belongs"))
-        return Finding((f"{at}-{kind}",), f"In {step.name} ({step.where}), {words}. All else is right.")
+        return Finding(
+            (f"{at}-{kind}",), f"In {step.name} ({step.where}), {words}. Nothing else is wrong in {self.output}."
+        )

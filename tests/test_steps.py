@@ -62,7 +62,7 @@ def test_one_exchange_is_found_without_being_listed(wrong, name):
 
 def test_words_name_the_step_and_not_the_formula():
     found = named(lambda c: out(c, scale=c.beta))
-    assert found.message == "In out (eq. 5), beta stands where gamma belongs. All else is right."
+    assert found.message == "In out (eq. 5), beta stands where gamma belongs. Nothing else is wrong in out."
 
 
 def test_a_step_may_compute_the_next_value_of_something_given():

@@ -1093,6 +1093,13 @@ WRONG = {
                 "    def backward",
             ),
         ),
+        "variance not kept, and beta forgotten when serving": (  # a wrong average hides no second mistake
+            "beta-missing",
+            layer(
+                store="self.running_mean = new_mean",
+                serve="out, self.cache = batchnorm_eval_forward(x, self.gamma, 0 * self.beta, *notes, self.eps)",
+            ),
+        ),
         "not copied": ("not-copied", layer().replace("np.array(gamma)", "gamma")),
         "settings in another order": ("std-momentum-for-eps", layer().replace("momentum, eps,", "eps, momentum,")),
         "parameters in another order": (
