@@ -1,8 +1,9 @@
 """Measure the diagnosis: what it accepts, what it names, how long it takes.
 
-Wrong answers come from :mod:`wrong_answers`: each slip alone and each two together, in several coding styles. Right answers are
-the same templates unedited and the collection under ``tests/answers/``, each with float64 and with float32 inputs. Prints a
-confusion table and exits with 1 when a target is missed::
+Wrong answers come from :mod:`wrong_answers`: each slip alone and each two together, in several coding styles; and, as people
+make mistakes that nobody listed, small random edits of the reference answers. Right answers are the same templates unedited and
+the collection under ``tests/answers/``, each with float64 and with float32 inputs. Prints confusion tables and exits with 1 when
+a target is missed::
 
     python benchmarks/diagnosis.py [exercise ...] [--show]
 """
@@ -10,11 +11,12 @@ confusion table and exits with 1 when a target is missed::
 from __future__ import annotations
 
 import argparse
+import ast
 import contextlib
+import copy
 import importlib.util
 import io
 import random
-import statistics
 import sys
 import time
 import warnings
@@ -31,16 +33,25 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 from wrong_answers import Exercise, Program, exercises  # noqa: E402
+from wrong_answers.mutants import mutants  # noqa: E402
 
 import bnlib.checks as engine  # noqa: E402
 from bnlib.checks import Case, checks_of, examine  # noqa: E402
 from bnlib.feedback import Report  # noqa: E402
-from bnlib.notebooks import read  # noqa: E402
+from bnlib.notebooks import parse, read  # noqa: E402
+from bnlib.release import BEGIN  # noqa: E402
 from bnlib.running import new_namespace, run_cells  # noqa: E402
-from bnlib.stubs import Lesson, Stub, lesson_of  # noqa: E402
+from bnlib.stubs import Lesson, Stub, lesson_of, lessons  # noqa: E402
 
-SINGLES, PAIRS, MILLISECONDS = 0.95, 0.80, 50.0
-"""Targets: rightly named alone, rightly named in pairs, time of a diagnosis (median)."""
+SINGLES, PAIRS, EDITS, MILLISECONDS = 0.95, 0.80, (0.70, 0.55), 50.0
+"""Targets: rightly named alone, in pairs, named at all among random edits (of the reference answers, of other styles); processor
+time of any diagnosis."""
+
+EDITS_A_STYLE = 40
+"""So many random edits of each style, drawn with a fixed seed."""
+
+AGAIN = 3
+"""So often a diagnosis that took longer is timed: the least of them is its own, the rest is what else the machine did."""
 
 
 @dataclass
@@ -80,7 +91,7 @@ class Bench:
         self.stub, self.checks = stub, checks_of(stub)
         self.cases = engine.visible(stub)
         self.gentle = [_float32(case) for case in engine.visible(stub)]
-        self.seconds: list[float] = []
+        self.seconds: list[tuple[float, str]] = []
         self._truth: dict[tuple, object] = {}
 
     def truth(self, case: Case) -> object:
@@ -90,32 +101,19 @@ class Bench:
             self._truth[key] = self.checks.truth(case)
         return self._truth[key]
 
-    def report(self, text: str, cases: list[Case] | None = None) -> Report:
-        """The report of the visible check on an answer."""
-        answer = learner(self.stub.lesson, text)
-        with contextlib.redirect_stdout(io.StringIO()), self._timed():
-            return examine(self.checks, answer, cases or self.cases, self.truth)
+    def report(self, text: str, cases: list[Case] | None = None, label: str = "") -> Report:
+        """The report of the visible check on an answer; how long its diagnosis took is kept with ``label``."""
+        answer, taken = learner(self.stub.lesson, text), []
+        while not taken or (len(taken) < AGAIN and 1e3 * min(taken) > MILLISECONDS):
+            with contextlib.redirect_stdout(io.StringIO()), _timed() as seconds:
+                report = examine(self.checks, answer, copy.deepcopy(cases or self.cases), self.truth)
+            taken.append(sum(seconds))
+        if min(taken):
+            self.seconds.append((min(taken), label))
+        return report
 
-    @contextlib.contextmanager
-    def _timed(self) -> Iterator[None]:
-        """Note how long the comparison and the naming take; running the answer and the truth is not part of it."""
-        compare = engine._compare
-
-        def timed(*args: object) -> object:
-            start = time.perf_counter()
-            found = compare(*args)
-            if found:
-                self.seconds.append(time.perf_counter() - start)
-            return found
-
-        engine._compare = timed
-        try:
-            yield
-        finally:
-            engine._compare = compare
-
-    def numbers(self, text: str) -> tuple | None:
-        """What an answer computes on the visible inputs, rounded; None where it fails or returns something else."""
+    def numbers(self, text: str) -> tuple:
+        """What an answer computes on the visible inputs, rounded; where it raises or returns no numbers, which error."""
         answer, found = learner(self.stub.lesson, text), []
         with warnings.catch_warnings(), np.errstate(all="ignore"), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
@@ -128,9 +126,27 @@ class Bench:
                             array = np.asarray(array, dtype=np.float64)
                             scale = np.max(np.abs(array), initial=1e-300)
                             found.append((array.shape, *(np.round(array.ravel() / scale, 6) + 0.0), f"{scale:.6e}"))
-            except Exception:
-                return None
+            except Exception as error:
+                return (type(error).__name__,)
         return tuple(found)
+
+
+@contextlib.contextmanager
+def _timed() -> Iterator[list[float]]:
+    """Note how long comparing and naming take, where something is wrong; running answer and truth is not part of it."""
+    compare, seconds = engine._compare, []
+
+    def timed(*args: object) -> object:
+        start = time.process_time()
+        found = compare(*args)
+        seconds.append(time.process_time() - start if found else 0.0)
+        return found
+
+    engine._compare = timed
+    try:
+        yield seconds
+    finally:
+        engine._compare = compare
 
 
 def _float32(case: Case) -> Case:
@@ -156,22 +172,21 @@ def programs(bench: Bench, exercise: Exercise, count: int, sample: random.Random
 
 
 def _harmless(bench: Bench, exercise: Exercise, program: Program) -> bool:
-    numbers = bench.numbers(program.text)
-    return numbers is not None and numbers == _numbers(bench, exercise.styles[program.style])
+    return bench.numbers(program.text) == _numbers(bench, exercise.styles[program.style])
 
 
 def _both_show(bench: Bench, program: Program) -> bool:
-    """True when a pair computes something else than each of its two slips alone."""
+    """True when a pair computes something else than each of its two slips alone; an error raised hides all else."""
     template = program.exercise.styles[program.style]
     alone = [one.edit(program.style, template) for one in program.slips]
     numbers = bench.numbers(program.text)
-    return numbers is None or all(text is None or _numbers(bench, text) != numbers for text in alone)
+    return all(text is None or _numbers(bench, text) != numbers for text in alone)
 
 
-_known: dict[tuple[str, str], tuple | None] = {}
+_known: dict[tuple[str, str], tuple] = {}
 
 
-def _numbers(bench: Bench, text: str) -> tuple | None:
+def _numbers(bench: Bench, text: str) -> tuple:
     key = bench.stub.id, text
     if key not in _known:
         _known[key] = bench.numbers(text)
@@ -184,10 +199,10 @@ def judge(bench: Bench, written: Iterable[Program]) -> Tally:
     written = list(written)
     for program in written:
         numbers = bench.numbers(program.text)
-        twins.setdefault(numbers if numbers is not None else program.text, []).append(program)
+        twins.setdefault(numbers if len(numbers) > 1 else program.text, []).append(program)
     for same in twins.values():
         for program in same:
-            report = bench.report(program.text)
+            report = bench.report(program.text, label=program.label)
             verdict = "named wrong"
             if report.ok:
                 verdict = "accepted"
@@ -199,6 +214,37 @@ def judge(bench: Bench, written: Iterable[Program]) -> Tally:
             if verdict != "right":
                 tally.misses.append(f"{verdict}: {program.label}\n      {', '.join(report.names)}")
     return tally
+
+
+def edited(bench: Bench, source: str, most: int | None = None) -> Tally:
+    """Run the check on small random edits of a right answer, on ``most`` of them; those that compute the same are left out."""
+    tally, more = Tally(), engine.visible(bench.stub, 9)
+    right = ast.unparse(ast.parse(source)).splitlines()
+    texts = list(dict.fromkeys(mutants(source)))
+    for text in texts if most is None or most > len(texts) else random.Random(1).sample(texts, most):
+        label = f"{bench.stub.id}: {' '.join(line.strip() for line in text.splitlines() if line not in right)}"
+        try:
+            report = bench.report(text, label=label)
+        except Exception:
+            continue  # nothing that can be defined
+        if report.ok:
+            if not bench.report(text, more).ok:
+                tally.counts["accepted"] += 1
+        elif report.names[0] in ("wrong-shape", "empty") or report.names[0].startswith("raises-"):
+            tally.counts["error or shape"] += 1
+        else:
+            verdict = "unnamed" if "unnamed" in report.names else "named"
+            tally.counts[verdict] += 1
+            tally.misses += [f"{verdict}: {label}"] if verdict == "unnamed" else []
+    return tally
+
+
+def reference_answers() -> Iterator[tuple[Stub, str]]:
+    """Every exercise with the text of its reference answer."""
+    for lesson in lessons():
+        for cell in parse(HERE.parent / "solutions" / f"{lesson.key}.ipynb")["cells"]:
+            if BEGIN in cell["source"]:
+                yield lesson.stubs[cell["id"]], cell["source"]
 
 
 def rejected(bench: Bench, exercise: Exercise) -> tuple[int, list[str]]:
@@ -232,6 +278,10 @@ def _line(label: str, tallies: list[Tally]) -> str:
     return f"{label:<40} {cells[0]:>6} {cells[1]:>9} {cells[2]:>6} {cells[3]:>6} {cells[4]:>8} {share}"
 
 
+def _share(counts: Counter) -> float:
+    return counts["named"] / max(1, counts["named"] + counts["unnamed"])
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("exercises", nargs="*", help="for example normalization.batchnorm_backward; all by default")
@@ -241,6 +291,7 @@ def main() -> int:
     )
     given = parser.parse_args()
     tallies: dict[int, dict[str, Tally]] = {1: {}, 2: {}}
+    edits, elsewhere = Counter(), Counter()
     seconds, misses, tried, failed = [], [], 0, []
     for exercise in exercises():
         if given.exercises and exercise.id not in given.exercises:
@@ -252,24 +303,49 @@ def main() -> int:
             tally = judge(bench, drawn)
             tallies[count][exercise.id] = tally
             misses += tally.misses
+        for text in exercise.styles.values():
+            elsewhere += edited(bench, text, EDITS_A_STYLE).counts
         seconds += bench.seconds
         number, wrongly = rejected(bench, exercise)
         tried, failed = tried + number, failed + wrongly
+    for stub, source in reference_answers():
+        if given.exercises and stub.id not in given.exercises:
+            continue
+        bench = Bench(stub)
+        tally = edited(bench, source)
+        edits += tally.counts
+        misses += tally.misses
+        seconds += bench.seconds
     for count, title in ((1, "One slip"), (2, "Two slips")):
         print(f"{title:<40} {'tried':>6} {'accepted':>9} {'right':>6} {'wrong':>6} {'unnamed':>8} {'named':>7}")
         for label, tally in tallies[count].items():
             print(_line(label, [tally]))
         print(_line("all", list(tallies[count].values())), end="\n\n")
     print(f"Right answers: {tried} tried, {len(failed)} rejected")
-    median, longest = 1e3 * statistics.median(seconds), 1e3 * max(seconds)
-    print(f"A diagnosis takes {median:.1f} ms (median), {longest:.1f} ms (longest of {len(seconds)})")
+    for label, counts in (("reference answers", edits), ("answers in other styles", elsewhere)):
+        print(
+            f"Random edits of {label} that change a number: {counts['named']} named ({_share(counts):.1%}), "
+            f"{counts['unnamed']} unnamed, {counts['accepted']} accepted; {counts['error or shape']} more are an error or a wrong shape"
+        )
+    seconds.sort()
+    times = [1e3 * seconds[int(part * (len(seconds) - 1))][0] for part in (0.5, 0.99, 0.999, 1)]
+    print(
+        "A diagnosis takes {:.1f} ms (median), {:.1f} (99 %), {:.1f} (99.9 %), {:.1f} (longest".format(*times), end=""
+    )
+    print(f" of {len(seconds)}, processor time): {seconds[-1][1]}")
     if given.show:
         print("\n".join(["", *misses, *failed]))
     totals = [sum((t.counts for t in tallies[count].values()), Counter()) for count in (1, 2)]
     named = [total["right"] / max(1, sum(total.values())) for total in totals]
     accepted = sum(total["accepted"] for total in totals)
-    ok = not accepted and not failed and named[0] >= SINGLES and named[1] >= PAIRS and median < MILLISECONDS
-    return 0 if ok else 1
+    targets = (
+        not accepted + edits["accepted"] + elsewhere["accepted"] + len(failed),
+        named[0] >= SINGLES,
+        named[1] >= PAIRS,
+        _share(edits) >= EDITS[0] and _share(elsewhere) >= EDITS[1],
+        times[-1] < MILLISECONDS,
+    )
+    return 0 if all(targets) else 1
 
 
 if __name__ == "__main__":

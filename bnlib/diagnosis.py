@@ -8,13 +8,14 @@ can be made together, and each with the terms as it leaves them, so that a slip 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from bnlib.numerics import Array, relative_error
+from bnlib.steps import Step, Steps, exchanged
 from bnlib.terms import (
     Case,
     Coefficients,
@@ -27,36 +28,15 @@ from bnlib.terms import (
     columns,
     factor_table,
     matching,
+    remembered,
+    same,
+    value_of,
 )
-from bnlib.terms import same as _same
-from bnlib.terms import value_of as _value
 
 __all__ = [
-    "Case", "Evidence", "Factors", "Finding", "Knob", "Parts", "Slip", "Term",
+    "Case", "Evidence", "Factors", "Finding", "Knob", "Parts", "Slip", "Step", "Steps", "Term",
     "diagnose", "displaced", "remembered", "variants",
 ]  # fmt: skip
-
-
-def remembered(compute: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorator: keep what a function computed for the last case, as hundreds of slips ask for the same.
-
-    Args:
-        compute: Function of a case and keyword arguments that can be hashed; nobody changes what it returns.
-    """
-    last: tuple[Case | None, dict[Any, Any]] = (None, {})
-
-    def seen(case: Case, **turn: Any) -> Any:
-        nonlocal last
-        known, values = last
-        if known is not case:
-            values = {}
-            last = case, values
-        key = tuple(turn.items())
-        if key not in values:
-            values[key] = compute(case, **turn)
-        return values[key]
-
-    return seen
 
 
 @dataclass(frozen=True)
@@ -145,6 +125,8 @@ def diagnose(
     slips: Sequence[Slip] = (),
     factors: Factors | None = None,
     thorough: bool = True,
+    steps: Steps | None = None,
+    known: Set[str] = frozenset(),
 ) -> Finding | None:
     """Name the mistake that explains all the evidence, or None.
 
@@ -155,11 +137,27 @@ def diagnose(
         slips: Named mistakes; those about other outputs are passed over.
         factors: From a case to further quantities a term may be multiplied by in error, for example
             ``{"gamma": case.gamma}``: numbers or one value a feature. N, 2 and signs are always tried.
-        thorough: Whether to look for two slips at once as well, which takes most of the time.
+        thorough: Whether to look for exchanges and for two slips at once as well, which takes most of the time.
+        steps: The computation, one thing of which may be exchanged for another.
+        known: Names found for other outputs of the same answer: of two slips at once, theirs are tried first.
 
     Returns:
         The explanation with the fewest mistakes; a single slip to the letter before all others.
     """
+    with np.errstate(all="ignore"):
+        return _diagnose(output, evidence, terms, slips, factors, thorough, steps, known)
+
+
+def _diagnose(
+    output: str,
+    evidence: Sequence[Evidence],
+    terms: Sequence[Term],
+    slips: Sequence[Slip],
+    factors: Factors | None,
+    thorough: bool,
+    steps: Steps | None,
+    known: Set[str],
+) -> Finding | None:
     if all(_seven_digits(item) for item in evidence):
         return Finding(
             ("dtype-lost",),
@@ -174,18 +172,20 @@ def diagnose(
         return found
     coefficients = Coefficients(output, evidence, terms, factors)
     fitted = coefficients.explain()
-    if fitted and (fitted[1] <= 2 or not thorough):
+    if fitted and (fitted[1] <= 2 or not thorough or known >= set(fitted[0].names)):
         return fitted[0]
     if not thorough:
         return None
+    if steps and known and (found := exchanged(output, evidence, steps, known)):
+        return found
+    again = [slip for slip in single if slip.name in known]
+    if both := _besides(again, coefficients, None):
+        return both[0] if fitted is None or both[1] < fitted[1] else fitted[0]
     if found := _match(evidence, pairs):
         return found
-    for slip in single:
-        besides = coefficients.explain(slip.parts) if slip.parts else None
-        if besides and (fitted is None or 1 + besides[1] < fitted[1]):
-            both = Finding((slip.name, *besides[0].names), _both(slip.message, besides[0].message))
-            fitted = both, 1 + besides[1]
-    if fitted:
+    if steps and (found := exchanged(output, evidence, steps)):
+        return found
+    if fitted := _besides(single, coefficients, fitted):
         return fitted[0]
     for slip in single:
         if factor := _slip_times_factor(slip, evidence, factors):
@@ -193,6 +193,18 @@ def diagnose(
             return Finding(names, f"Two things at once. {slip.message} Besides, {output} {factor.words}.")
     fractions = any(np.any(item.expected != np.round(item.expected)) for item in evidence)
     return _integers(output, evidence[0].dtype) if fractions and not evidence[0].dtype.startswith("float") else None
+
+
+def _besides(
+    slips: Sequence[Slip], coefficients: Coefficients, fitted: tuple[Finding, int] | None
+) -> tuple[Finding, int] | None:
+    """A slip and wrong coefficients of the terms as it leaves them, where that takes fewer mistakes than ``fitted``."""
+    for slip in slips:
+        besides = coefficients.explain(slip.parts, fitted[1] - 1 if fitted else 99) if slip.parts else None
+        if besides:
+            both = Finding((slip.name, *besides[0].names), _both(slip.message, besides[0].message))
+            fitted = both, 1 + besides[1]
+    return fitted
 
 
 def _narrow(item: Evidence) -> str:
@@ -227,7 +239,7 @@ def _integers(output: str, dtype: str) -> Finding:
 def _match(evidence: Sequence[Evidence], slips: Sequence[Slip]) -> Finding | None:
     """The first slip that computes exactly what came back, for all the evidence."""
     for slip in slips:
-        if all(_same(item.got, _value(slip.wrong, item.case), item.expected) for item in evidence):
+        if all(item.explained_by(slip.wrong) for item in evidence):
             return Finding(tuple(slip.name.split("+")), slip.message)
     return None
 
@@ -237,12 +249,12 @@ def displaced(got: Mapping[str, Array], expected: Mapping[str, Array]) -> dict[s
 
     Only values that are wrong where they stand count, and only right values that are nowhere in their own place.
     """
-    wrong = [name for name in expected if name in got and not _same(got[name], expected[name], expected[name])]
+    wrong = [name for name in expected if name in got and not same(got[name], expected[name])]
     found: dict[str, str] = {}
     for here in wrong:
         for there in wrong:
             free = here not in found and there not in found.values()
-            if free and here != there and _same(got[here], expected[there], expected[there]):
+            if free and here != there and same(got[here], expected[there]):
                 found[here] = there
     return found
 
@@ -252,7 +264,7 @@ def _slip_times_factor(slip: Slip, evidence: Sequence[Evidence], factors: Factor
     possible: Any = True
     names: list[Factor] = []
     for item in evidence:
-        value = _value(slip.wrong, item.case)
+        value = value_of(slip.wrong, item.case)
         if value is None or value.shape != item.got.shape or value.ndim == 0:
             return None  # any two single numbers have a ratio: that explains nothing
         features = value.shape[-1] if value.ndim > 1 else 1
@@ -261,8 +273,8 @@ def _slip_times_factor(slip: Slip, evidence: Sequence[Evidence], factors: Factor
         if not np.all(size > 0):
             return None
         ratio = np.sum(slipped * got, axis=1) / size
-        if not _same(got, slipped * ratio[:, None], got):
+        if not same(got, slipped * ratio[:, None]):
             return None
         names, values = factor_table(item, factors)
-        possible = possible & matching(values, ratio)
+        possible = possible & matching(values, ratio[None])[:, 0]
     return next((names[int(index)] for index in np.flatnonzero(possible) if index > 1), None)

@@ -7,9 +7,10 @@ learner's result; over those of the right one they are 0 (a term is missing), -1
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -19,15 +20,44 @@ from bnlib.numerics import Array
 MATCH = 1e-7
 """Two results are the same mistake when they agree to this fraction of the natural scale."""
 
+NO_VALUE = (ValueError, TypeError, ArithmeticError, IndexError)
+"""What a mistake may raise where it cannot be made."""
+
 
 class Case(dict):
-    """One test input: the arguments by name, also readable as attributes (``case.dout``)."""
+    """One test input: the arguments by name, also readable as attributes (``case.dout``).
+
+    ``memory`` holds what was computed from it (:func:`remembered`); copies begin without.
+    """
+
+    def __init__(self, *args: Any, **values: Any) -> None:
+        super().__init__(*args, **values)
+        self.memory: dict[Any, Any] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Case, (dict(self),)
 
     def __getattr__(self, name: str) -> Any:
         try:
             return self[name]
         except KeyError:
             raise AttributeError(name) from None
+
+
+def remembered(compute: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: keep with a case what was computed from it, as hundreds of slips ask for the same.
+
+    Args:
+        compute: Function of a case and keyword arguments that can be hashed; nobody changes what it returns, or the case.
+    """
+
+    def seen(case: Case, **turn: Any) -> Any:
+        key = (compute, *turn.items())
+        if key not in case.memory:
+            case.memory[key] = compute(case, **turn)
+        return case.memory[key]
+
+    return seen
 
 
 @dataclass(frozen=True)
@@ -38,11 +68,13 @@ class Term:
         name: Words that complete "The ... is missing", for example ``"path through the mean"``.
         where: Where the lesson derives it, for example ``"eq. 2.7"``.
         value: From a case to the term's value, in the shape of the output, without its coefficient.
+        missing: What to ask besides where the term is missing.
     """
 
     name: str
     where: str
     value: Callable[[Case], Array]
+    missing: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,6 +94,18 @@ class Evidence:
     expected: Array
     dtype: str = "float64"
 
+    @cached_property
+    def _limit(self) -> float:
+        """How far what a mistake computes may be from what came back."""
+        return MATCH * float(max(np.max(np.abs(self.got), initial=0.0), np.max(np.abs(self.expected), initial=1e-300)))
+
+    def explained_by(self, compute: Callable[[Case], Any]) -> bool:
+        """True when ``compute`` makes of the case what came back."""
+        value = value_of(compute, self.case)
+        if value is None or value.shape != self.got.shape:
+            return False
+        return bool(np.abs(value - self.got).max(initial=0.0) <= self._limit)  # nan and inf are not
+
 
 Factors = Callable[[Case], Mapping[str, Any]]
 Parts = Callable[[Case], Sequence[Array]]
@@ -69,21 +113,19 @@ Parts = Callable[[Case], Sequence[Array]]
 
 
 def value_of(compute: Callable[[Case], Any], case: Case) -> Array | None:
-    """A slip's or a term's value as a finite array, or None where it has none."""
+    """A slip's or a term's value as an array, or None where it has none; nan and inf may be in it."""
     try:
-        with np.errstate(all="ignore"):
-            value = np.asarray(compute(case), dtype=np.float64)
-    except (ValueError, TypeError, ArithmeticError, IndexError):
+        return np.asarray(compute(case), dtype=np.float64)
+    except NO_VALUE:
         return None
-    return value if np.all(np.isfinite(value)) else None
 
 
-def same(got: Array, other: Array | None, expected: Array) -> bool:
-    """True when two results agree to MATCH of their size; equal shapes needed."""
-    if other is None or got.shape != other.shape:
+def same(one: Array, other: Array) -> bool:
+    """True when two finite results agree to MATCH of their size; equal shapes needed."""
+    if one.shape != other.shape:
         return False
-    scale = max(np.max(np.abs(other), initial=0.0), np.max(np.abs(expected), initial=0.0), 1e-300)
-    return bool(np.max(np.abs(got - other), initial=0.0) <= MATCH * scale)
+    scale = max(np.max(np.abs(one), initial=1e-300), np.max(np.abs(other), initial=0.0))
+    return bool(np.max(np.abs(one - other), initial=0.0) <= MATCH * scale)
 
 
 @dataclass(frozen=True)
@@ -106,46 +148,65 @@ Tables = Sequence[tuple[list[Factor], Array]]
 """For each piece of evidence the named factors, the same each time, and their values."""
 
 
+_PLAIN = (
+    ("times-N", "is N times too large: a sum stands where a mean belongs"),
+    ("over-N", "is N times too small: there is one division by N too many"),
+    ("doubled", "is twice too large"),
+    ("halved", "is half as large as it should be"),
+    ("bessel", "is off by N/(N-1): one place divides by N - 1 and another by N"),
+    ("bessel", "is off by (N-1)/N: one place divides by N - 1 and another by N"),
+    ("D-for-N", "counts the features where it should count the examples"),
+    ("over-D", "is divided by the number of features too: N is the number of examples alone"),
+    ("times-N^2", "is multiplied by N where it should be divided by it"),
+)
+"""Names and words of the factors that every exercise has; their values are in ``factor_table``."""
+
+
+@cache
+def _named_factors(more: tuple[str, ...]) -> list[Factor]:
+    """The factors of a table: the simple ones, their negatives, and products of two."""
+    plain = list(_PLAIN)
+    for name in more:
+        plain += [
+            (f"times-{name}", f"carries a factor {name} too many"),
+            (f"over-{name}", f"lacks a factor {name}"),
+        ]
+    table = [RIGHT, MISSING, SIGN, *(Factor(name, words, 1) for name, words in plain)]
+    table += [Factor(f"sign+{name}", f"has the wrong sign and {words}", 2) for name, words in plain]
+    return table + [
+        Factor(f"{a}+{b}", f"{one}; it also {two}", 2) for (a, one), (b, two) in itertools.combinations(plain, 2)
+    ]
+
+
 def factor_table(item: Evidence, factors: Factors | None) -> tuple[list[Factor], Array]:
     """Every factor that has a name, the simplest first, and its values: one row a factor, one column a feature."""
     case, shape = item.case, item.expected.shape
     features = shape[-1] if len(shape) > 1 else 1
     N = case["N"] if "N" in case else next(v.shape[0] for v in case.values() if isinstance(v, np.ndarray) and v.ndim)
-    bessel = N / (N - 1) if N > 1 else np.nan  # a batch of one has no such factor
-    plain: list[tuple[str, str, Any]] = [
-        ("times-N", "is N times too large: a sum stands where a mean belongs", N),
-        ("over-N", "is N times too small: there is one division by N too many", 1 / N),
-        ("doubled", "is twice too large", 2.0),
-        ("halved", "is half as large as it should be", 0.5),
-        ("bessel", "is off by N/(N-1): one place divides by N - 1 and another by N", bessel),
-        ("bessel", "is off by (N-1)/N: one place divides by N - 1 and another by N", 1 / bessel),
-    ]
     D = features if features > 1 else np.nan
-    plain += [
-        ("D-for-N", "counts the features where it should count the examples", N / D),
-        ("over-D", "is divided by the number of features too: N is the number of examples alone", 1 / D),
-    ]
-    for name, value in (factors(case) if factors else {}).items():
-        value = np.asarray(value, dtype=np.float64)
-        plain.append((f"times-{name}", f"carries a factor {name} too many", value))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            plain.append((f"over-{name}", f"lacks a factor {name}", 1 / value))
-    width = max([features, *(np.size(value) for *_, value in plain)])
-    values = np.array([np.broadcast_to(value, width) for *_, value in plain], dtype=np.float64)
+    bessel = N / (N - 1) if N > 1 else np.nan  # a batch of one has no such factor
+    more = factors(case) if factors else {}
+    plain: list[Any] = [N, 1 / N, 2.0, 0.5, bessel, 1 / bessel, N / D, 1 / D, N**2]
+    for value in more.values():
+        plain += [value, 1 / np.asarray(value, dtype=np.float64)]
+    width = max(features, *(np.size(value) for value in plain))
+    values = np.empty((len(plain), width))
+    for row, value in zip(values, plain, strict=True):
+        row[:] = value
     one, two = np.triu_indices(len(plain), 1)
-    table = [RIGHT, MISSING, SIGN, *(Factor(name, words, 1) for name, words, _ in plain)]
-    table += [Factor(f"sign+{name}", f"has the wrong sign and {words}", 2) for name, words, _ in plain]
-    for a, b in zip(one, two, strict=True):
-        table.append(Factor(f"{plain[a][0]}+{plain[b][0]}", f"{plain[a][1]}; it also {plain[b][1]}", 2))
     simple = np.array([1.0, 0.0, -1.0])[:, None] * np.ones(width)
-    with np.errstate(invalid="ignore", over="ignore"):
-        return table, np.concatenate([simple, values, -values, values[one] * values[two]])
+    return _named_factors(tuple(more)), np.concatenate([simple, values, -values, values[one] * values[two]])
 
 
-def matching(values: Array, ratio: Array) -> Any:
-    """Which rows of a table's ``values`` are equal to ``ratio``, one value a feature, or the same for all."""
-    with np.errstate(invalid="ignore"):
-        return np.all(np.abs(values - ratio) <= 1e-6 * np.maximum(1.0, np.abs(values)), axis=1)
+def matching(values: Array, ratios: Array) -> Any:
+    """Which rows of a table's ``values`` are equal to which ratios: (factors, ratios).
+
+    Args:
+        values: (factors, features).
+        ratios: (ratios, features), or (ratios, 1) for the same in all features.
+    """
+    near = 1e-6 * np.maximum(1.0, np.abs(values))
+    return (np.abs(values[:, None] - ratios) <= near[:, None]).all(axis=2)
 
 
 def columns(array: Array, features: int) -> Array:
@@ -155,17 +216,17 @@ def columns(array: Array, features: int) -> Array:
 
 def fit(target: Array, values: Sequence[Array | None]) -> Array | None:
     """Coefficients (terms, features) by least squares of a result on the terms' values; None outside their span."""
-    shape = target.shape
-    features = shape[-1] if len(shape) > 1 else 1
-    try:
-        spread = [columns(np.broadcast_to(value, shape), features) for value in values if value is not None]
-    except ValueError:
-        return None
-    if len(spread) < len(values):
-        return None
-    basis, wanted = np.stack(spread, axis=-1), columns(target, features)
-    size = np.linalg.norm(basis, axis=1)
-    if not np.all(size > 0) or basis.shape[1] <= len(values):
+    features = target.shape[-1] if target.ndim > 1 else 1
+    basis = np.empty((*target.shape, len(values)))
+    for index, value in enumerate(values):
+        try:
+            basis[..., index] = np.nan if value is None else value
+        except ValueError:
+            return None
+    basis = basis.reshape(-1, features, len(values)).swapaxes(0, 1)
+    wanted = columns(target, features)
+    size = np.sqrt(np.einsum("frt,frt->ft", basis, basis))
+    if not np.all((size > 0) & (size < np.inf)) or basis.shape[1] <= len(values):
         return None
     basis = basis / size[:, None]
     q, r = np.linalg.qr(basis)
@@ -211,11 +272,12 @@ class Coefficients:
             found.append(right)
         return found
 
-    def explain(self, parts: Parts | None = None) -> tuple[Finding, int] | None:
+    def explain(self, parts: Parts | None = None, below: int = 99) -> tuple[Finding, int] | None:
         """Explain the evidence by wrong coefficients; None when it is not in their span, or nothing is wrong.
 
         Args:
             parts: What the terms come out as under a mistake made besides.
+            below: More mistakes than this, or as many, are no explanation.
 
         Returns:
             The finding, and how many mistakes it needs.
@@ -228,55 +290,53 @@ class Coefficients:
             if got is None:
                 return None
             ratios.append(got / right)
-        best: tuple[int, Factor, list[Factor]] | None = None
-        for common in _candidates(ratios, self._tables):
-            found = _each_term(ratios, self._tables, common)
-            if found is None:
+        factors = self._tables[0][0]
+        found: tuple[Factor, list[Factor]] | None = None
+        fits = self._fitting(ratios, 0)
+        for common in (0, *_common(fits)):
+            each = _each_term(factors, fits if common == 0 else self._fitting(ratios, common), ratios, common)
+            if each is None:
                 continue
-            factor = self._tables[0][0][common]
-            cost = factor.cost + sum(one.cost for one in found)
-            if best is None or cost < best[0]:
-                best = cost, factor, found
-        if best is None or (best[0] == 0 and parts is None):
+            cost = factors[common].cost + sum(one.cost for one in each)
+            if all(one is MISSING for one in each):
+                cost = 1  # nothing but zeros came back
+            if cost < below:
+                below, found = cost, (factors[common], each)
+        if found is None or (below == 0 and parts is None):
             return None
-        return _say(self.output, self.terms, best[1], best[2], ratios[0][:, 0]), best[0]
+        return _say(self.output, self.terms, found[0], found[1], ratios[0][:, 0]), below
+
+    def _fitting(self, ratios: Sequence[Array], common: int) -> Array:
+        """Which factors of the table fit which terms, once a common one is taken out: (factors, terms)."""
+        fits = [matching(v, ratio / v[common]) for (_, v), ratio in zip(self._tables, ratios, strict=True)]
+        return np.logical_and.reduce(fits)
 
 
-def _parts(parts: Parts, case: Case) -> list[Array | None]:
-    """The terms' values under a mistake; None for one that has none."""
-    found: Sequence[Array] = ()
-
-    def compute(case: Case) -> Array:
-        nonlocal found
-        found = parts(case)
-        return np.zeros(1)
-
-    if value_of(compute, case) is None:
+def _parts(parts: Parts, case: Case) -> Sequence[Array | None]:
+    """The terms' values under a mistake; None for those that have none."""
+    try:
+        return parts(case)
+    except NO_VALUE:
         return [None]
-    return [value_of(lambda case, part=part: part, case) for part in found]  # type: ignore[misc]
 
 
-def _candidates(ratios: Sequence[Array], tables: Tables) -> Iterator[int]:
-    """Factors that may be common to all terms: none, and those of any term."""
-    yield 0
-    for term in range(len(ratios[0])) if len(ratios[0]) > 1 else ():
-        fits = np.all([matching(v, ratio[term]) for (_, v), ratio in zip(tables, ratios, strict=True)], axis=0)
-        yield from (int(index) for index in np.flatnonzero(fits)[:2] if index > 1)
+def _common(fits: Array) -> Iterator[int]:
+    """Factors that may be common to all terms: those of any term, the simplest two."""
+    for of_term in fits.T if fits.shape[1] > 1 else ():
+        yield from (int(index) for index in np.flatnonzero(of_term)[:2] if index > 1)
 
 
-def _each_term(ratios: Sequence[Array], tables: Tables, common: int) -> list[Factor] | None:
-    """The simplest factor of each term once a common one is taken out; None where one has no name and changes."""
-    names, found = tables[0][0], []
-    for term in range(len(ratios[0])):
-        rests = [ratio[term] / v[common] for (_, v), ratio in zip(tables, ratios, strict=True)]
-        fits = np.all([matching(v, rest) for (_, v), rest in zip(tables, rests, strict=True)], axis=0)
-        rest = np.concatenate(rests)
-        if np.any(fits):
-            found.append(names[int(np.argmax(fits))])
-        elif common == 0 and np.allclose(rest, rest[0], rtol=1e-6, atol=1e-9):
-            found.append(OTHER)
-        else:
+def _each_term(names: Sequence[Factor], fits: Array, ratios: Sequence[Array], common: int) -> list[Factor] | None:
+    """The simplest factor of each term; None where one has no name and changes, or is not all there is."""
+    found = []
+    for term, of_term in enumerate(fits.T):
+        if of_term.any():
+            found.append(names[int(of_term.argmax())])
+            continue
+        rest = np.concatenate([ratio[term] for ratio in ratios])
+        if common or not np.allclose(rest, rest[0], rtol=1e-6, atol=1e-9):
             return None
+        found.append(OTHER)
     return found
 
 
@@ -303,4 +363,5 @@ def _say(output: str, terms: Sequence[Term], common: Factor, each: Sequence[Fact
         message += f". Besides, {output} as a whole {common.words}"
     elif right:
         message += f". The {' and the '.join(right)} {'is' if len(right) == 1 else 'are'} right"
-    return Finding(tuple(names), f"{message}.")
+    asked = [f" {term.missing}" for term, factor in zip(terms, each, strict=True) if factor is MISSING and term.missing]
+    return Finding(tuple(names), f"{message}.{''.join(asked)}")

@@ -1,5 +1,6 @@
 """Naming mistakes: fitted terms, factors, slips alone and in pairs."""
 
+import copy
 import itertools
 
 import numpy as np
@@ -235,7 +236,7 @@ def test_pairs_are_looked_for_only_when_asked():
     assert diagnose("dx", evidence, (), slips) is not None
 
 
-def test_what_was_computed_is_remembered_for_one_case():
+def test_what_was_computed_is_remembered_with_its_case():
     calls = []
 
     @remembered
@@ -245,7 +246,9 @@ def test_what_was_computed_is_remembered_for_one_case():
 
     one, other = Case(x=2), Case(x=3)
     assert [compute(one), compute(one), compute(one, power=2), compute(other), compute(one)] == [2, 2, 4, 3, 2]
-    assert calls == [1, 2, 1, 1]
+    assert calls == [1, 2, 1]
+    compute(copy.deepcopy(one))
+    assert calls == [1, 2, 1, 1], "a copy may be changed, and begins without"
 
 
 def test_lost_digits_and_whole_numbers():

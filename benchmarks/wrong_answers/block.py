@@ -24,8 +24,8 @@ def affine_backward(dh, x, W):
 # fmt: off
 _AFFINE_SLIPS = (
     slip("db a mean", "*-over-N", closed="db = dh.sum => db = dh.mean", einsum='"nh->h", dh) => "nh->h", dh) / len(x)', loops="dx, dW, db\n => dx, dW, db / len(x)\n"),
-    slip("dW a mean", "matrix-product-over-N", closed="x.T @ dh => x.T @ dh / len(x)", einsum="x, dh) => x, dh) / len(x)", loops="return dx, dW, => return dx, dW / len(x),"),
-    slip("sign of dW", "matrix-product-sign", all="return dx, dW, => return dx, -dW,"),
+    slip("dW a mean", "matrix-product-over-N | dW-over-N", closed="x.T @ dh => x.T @ dh / len(x)", einsum="x, dh) => x, dh) / len(x)", loops="return dx, dW, => return dx, dW / len(x),"),
+    slip("sign of dW", "matrix-product-sign | dW-sign", all="return dx, dW, => return dx, -dW,"),
     slip("dx twice", "matrix-product-doubled", all="return dx, => return 2 * dx,"),
     slip("dW transposed", "wrong-shape & transposed", all="return dx, dW, => return dx, dW.T,"),
     slip("W not transposed", "raises-* | wrong-shape", closed="W.T => W"),
@@ -50,7 +50,7 @@ _RELU_SLIPS = (
     slip("mask reversed", "mask-reversed", mask="y > 0 => y < 0", where="y > 0 => y < 0", loops="if y[k, l] > => if y[k, l] <"),
     slip("mask missing", "mask-missing", mask="* (y > 0) => * 1.0", where="np.where(y > 0, da, 0) => da + 0 * y", loops="if y[k, l] > 0: => if True:"),
     slip("mask alone", "mask-alone", mask="da * (y > 0) => 1.0 * (y > 0)", where=", da, 0 => , 1.0, 0", loops="= da[k, l] => = 1.0"),
-    slip("times output", "times-output", mask="(y > 0) => np.maximum(y, 0)", where=", da, 0 => , da * y, 0", loops="= da[k, l] => = da[k, l] * y[k, l]"),
+    slip("times output", "times-output | times-input", mask="(y > 0) => np.maximum(y, 0)", where=", da, 0 => , da * y, 0", loops="= da[k, l] => = da[k, l] * y[k, l]"),
     slip("max", "forward-of-gradient", mask="da * (y > 0) => np.maximum(y, 0)", where=", da, 0 => , y, 0", loops="= da[k, l] => = y[k, l]"),
 )
 _BLOCK_FORWARD = """

@@ -101,7 +101,7 @@ _UPDATE_SLIPS = (
     slip("replaced", "average-replaced", closed="keep * running + (1 - keep) * batch => 1.0 * batch", branches="return new => return batch.copy()", loops="a * r + b * s => s"),
     slip("new weight missing", "new-weight-missing", closed="(1 - keep) * batch => batch", loops="b * s => s", branches="(1 - momentum) * batch => batch ;; momentum * batch => batch"),
     slip("old weight missing", "old-weight-missing", closed="keep * running => running", loops="a * r => r"),
-    slip("one convention only", "momentum-reversed", closed='keep = momentum if convention == "cs231n" else 1 - momentum => keep = momentum', loops='if convention == "pytorch" => if False'),
+    slip("one convention only", "momentum-reversed | *-for-both", closed='keep = momentum if convention == "cs231n" else 1 - momentum => keep = momentum', loops='if convention == "pytorch" => if False'),
     slip("plain mean", "momentum-ignored", closed='momentum if convention == "cs231n" else 1 - momentum => 0.5', loops="momentum, 1 - momentum => 0.5, 0.5", branches="return new => return (running + batch) / 2"),
 )
 _SERVE = {

@@ -12,14 +12,14 @@ import copy
 import importlib
 import itertools
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from bnlib import feedback
-from bnlib.diagnosis import Case, Evidence, Factors, Finding, Slip, Term, diagnose, displaced
+from bnlib.diagnosis import Case, Evidence, Factors, Finding, Slip, Step, Steps, Term, diagnose, displaced
 from bnlib.exercises import need_exercise
 from bnlib.feedback import Report, Row
 from bnlib.numerics import Array, relative_error
@@ -27,7 +27,20 @@ from bnlib.running import describe_error
 from bnlib.shapes import nonfinite_origin, shape_finding
 from bnlib.stubs import NotFilledError, Quiz, Stub
 
-__all__ = ["Answer", "Case", "Checks", "Property", "Slip", "Source", "Term", "check", "examine", "hint"]
+__all__ = [
+    "Answer",
+    "Case",
+    "Checks",
+    "Property",
+    "Slip",
+    "Source",
+    "Step",
+    "Steps",
+    "Term",
+    "check",
+    "examine",
+    "hint",
+]
 
 TOLERANCE = 1e-9
 """Right float64 code is within 5e-15 of the natural scale, the nearest wrong answer 2e-7 away."""
@@ -70,8 +83,11 @@ class Checks:
         terms: For each output, the terms a right result is the sum of.
         slips: Named mistakes.
         factors: Quantities a term may be multiplied by in error.
+        steps: The computation, step by step, one thing of which may be exchanged for another.
         properties: Rows of their own.
         tolerance: Allowed difference as a fraction of the natural scale.
+        follows: From a case and what came back to the same case with wrong outputs taken as they came, and to what is right
+            then about those that follow from them; each is judged by itself.
         walk: The outputs are stations of one walk, each computed from those before: the table goes on behind the first
             wrong one, says how large each difference is, and outputs may still be None.
         scalar: The one output is a single number: of its shape nothing is said.
@@ -87,8 +103,10 @@ class Checks:
     terms: Mapping[str, tuple[Term, ...]] = field(default_factory=dict)
     slips: tuple[Slip, ...] = ()
     factors: Factors | None = None
+    steps: Steps | None = None
     properties: tuple[Property, ...] = ()
     tolerance: float = TOLERANCE
+    follows: Callable[[Case, Mapping[str, Array]], tuple[Case, dict[str, Array]]] | None = None
     walk: bool = False
     scalar: bool = False
 
@@ -405,6 +423,8 @@ def _settle(
             array = array[0]
         if array.shape != wanted and not walk:
             misshapen.append(shape_finding(name, array.shape, wanted))
+            if "transposed" in misshapen[-1].names:
+                arrays[name] = array.T
             continue
         if not np.all(np.isfinite(array)) and np.all(np.isfinite(right[name])):
             where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
@@ -434,6 +454,10 @@ def _compare(
     """The outputs that are not right, with what is known about why; on a walk the first of them only."""
     found: dict[str, Finding] = {}
     moved = _moved(results, expected)
+    if checks.follows:
+        after = [checks.follows(case, result) for case, result in zip(cases, results, strict=True)]
+        cases = [case for case, _ in after]
+        expected = [{**right, **then} for right, (_, then) in zip(expected, after, strict=True)]
     for name in checks.outputs:
         if found and checks.walk:
             break
@@ -464,13 +488,20 @@ def _compare(
                     for case, result, right in zip(cases, results, expected, strict=True)
                     if result[name].shape == right[there].shape
                 ]
-                finding = diagnose(there, exchanged, checks.terms.get(there, ()), checks.slips, checks.factors)
+                finding = _diagnose(checks, there, exchanged)
             unnamed = [other for other, said in found.items() if said.names == ("unnamed",)]
-            thorough = len(unnamed) < 2  # what is wrong in many places has one reason further up
-            terms = checks.terms.get(name, ())
-            finding = finding or diagnose(name, wrong, terms, checks.slips, checks.factors, thorough)
+            thorough = not unnamed  # what is wrong in many places has one reason further up
+            known = {known for said in found.values() for known in said.names}
+            finding = finding or _diagnose(checks, name, wrong, thorough, known)
             found[name] = finding or Finding(("unnamed",), _first_difference(name, wrong[0]))
     return found | _exchanged(checks, cases, results, expected, found)
+
+
+def _diagnose(
+    checks: Checks, name: str, evidence: Sequence[Evidence], thorough: bool = True, known: Set[str] = frozenset()
+) -> Finding | None:
+    terms = checks.terms.get(name, ())
+    return diagnose(name, evidence, terms, checks.slips, checks.factors, thorough, checks.steps, known)
 
 
 def _exchanged(
@@ -491,8 +522,11 @@ def _exchanged(
                 Evidence(case, result[here], right[there])
                 for case, result, right in zip(cases, results, expected, strict=True)
             ]
-            why.append(diagnose(there, evidence, checks.terms.get(there, ()), checks.slips, checks.factors, False))
-        if why[0] and why[1]:
+            finding = _diagnose(checks, there, evidence, False)
+            if finding is None:
+                break
+            why.append(finding)
+        else:
             names = dict.fromkeys((*why[0].names, *why[1].names))
             message = f"{pair[0]} and {pair[1]} are in each other's place: see the order in the docstring. Besides: {why[0].message}"
             return {pair[0]: Finding(("swapped", *names), message)}
@@ -507,7 +541,7 @@ def _besides(
     for name, got in result.items():
         if not _agrees(checks, name, case, got, right[name]):
             evidence = [Evidence(case, got, right[name])]
-            why = diagnose(name, evidence, checks.terms.get(name, ()), checks.slips, checks.factors)
+            why = _diagnose(checks, name, evidence)
             names += why.names if why else ()
             message += f" Besides: {why.message}" if why else ""
     return Finding(tuple(names), message)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bnlib.checks import Case, Slip, Term
-from bnlib.diagnosis import Knob, variants
+from bnlib.diagnosis import Knob, remembered, variants
 from bnlib.numerics import Array
 
 View = Callable[[Case], Case]
@@ -94,6 +94,20 @@ def root_knobs(where: str, subject: str = "Something is divided by") -> tuple[Kn
     )
 
 
+@remembered
+def divided(case: Case, view: View, var: Quantity, divide: Callable[..., Any]) -> Any:
+    """What is divided by: a root, or what a mistake makes of it."""
+    v = view(case)
+    return divide(var(v), v.eps)
+
+
+@remembered
+def normalized(case: Case, view: View, mean: Quantity, var: Quantity, divide: Callable[..., Any]) -> tuple[Any, Any]:
+    """What is divided by, and x_hat, each as mistakes leave them."""
+    v, root = view(case), divided(case, view=view, var=var, divide=divide)
+    return root, (v.x - mean(v)) / root
+
+
 # -- forward
 
 
@@ -125,8 +139,8 @@ def forward_slips(
         shift: Quantity = lambda v: v.beta,
         after: Callable[[Case, Array], Array] = after,
     ) -> Array:
-        v = view(case)
-        return after(case, scale(v) * (v.x - mean(v)) / divide(var(v), v.eps) + shift(v))
+        v, (_, z) = view(case), normalized(case, view=view, mean=mean, var=var, divide=divide)
+        return after(case, scale(v) * z + shift(v))
 
     def parts(case: Case, **turn: Any) -> tuple[Array, Array]:
         beta = (turn.get("shift") or (lambda v: v.beta))(view(case))
@@ -216,7 +230,7 @@ def forward_terms(view: View, where: str) -> tuple[Term, ...]:
 
 
 def _batch_mean(values: Array) -> Array:
-    return values.mean(axis=0)
+    return values.sum(axis=0) / len(values)  # half the time of values.mean
 
 
 def _over(axis: int | None) -> Callable[[Array], Array]:
@@ -273,19 +287,19 @@ def train_dx_slips(
         v, g = view(case), gradient(case)
         if skipped:
             return g, 0 * g, 0 * g
-        root = divide(var(v), v.eps)
-        z = (v.x - mean(v)) / root
-        h = scale(v) * g / (front or divide)(var(v), v.eps)
+        root, z = normalized(case, view=view, mean=mean, var=var, divide=divide)
+        h = scale(v) * g / (divided(case, view=view, var=var, divide=front) if front else root)
         if direct_only:
             return h, 0 * h, 0 * h
-        return h, first(h) + 0 * h, left(v, z, root) * last(h * right(v, z, root))
+        return h, first(h), left(v, z, root) * last(h * right(v, z, root))
 
     def model(case: Case, **turn: Any) -> Array:
         direct, through_mean, through_variance = paths(case, **turn)
         return after(case, direct - through_mean - through_variance)
 
     def parts(case: Case, **turn: Any) -> tuple[Array, ...]:
-        return tuple(after(case, path) for path in paths(case, **turn))
+        direct, *others = paths(case, **turn)
+        return tuple(after(case, path) for path in (direct, *(np.broadcast_to(path, direct.shape) for path in others)))
 
     features = "taken over the features of each example. In eq. 5.8 it runs over the batch."
     everything = "taken over the whole array. In eq. 5.8 it runs over the batch, for each feature."
@@ -376,9 +390,8 @@ def eval_dx_slips(output: str, view: View, gradient: Gradient) -> tuple[Slip, ..
         paths: Callable[[Array, Array], Array] = lambda h, z: h,
         scale: Quantity = lambda v: v.gamma,
     ) -> Array:
-        v = view(case)
-        root = divide(var(v), v.eps)
-        return paths(scale(v) * gradient(case) / root, (v.x - mean(v)) / root)
+        v, (root, z) = view(case), normalized(case, view=view, mean=mean, var=var, divide=divide)
+        return paths(scale(v) * gradient(case) / root, z)
 
     knobs = (
         *root_knobs("eq. 5.9"),
@@ -578,13 +591,19 @@ def running_slips(output: str, view: View, old: Quantity, new: Quantity | None =
         case: Case,
         keep: Callable[[Array, Array, float], Array] = lambda x, var, eps: var,
         stored: Callable[[Array, float], Array] = lambda var, eps: var,
-        **weights: Any,
+        weights: Callable[[Case], tuple[float, float]] = lambda v: v.weights,
+        **turn: Any,
     ) -> Array:
         v = view(case)
         batch = stored(keep(v.x, v.kept, v.eps), v.eps) if new is None else new(v)
-        return weighted(old(v), batch, v.weights, **weights)
+        return weighted(old(v), batch, weights(v), **turn)
 
-    return variants(output, model, (*weight_knobs(), *(kept_knobs() if new is None else ())))
+    same = "Both conventions are treated alike here. momentum is the weight of another thing in each: see eqs. 5.2 and 5.3."
+    alike = (
+        Knob("cs231n-for-both", same, {"weights": lambda v: (v.momentum, 1 - v.momentum)}),
+        Knob("pytorch-for-both", same, {"weights": lambda v: (1 - v.momentum, v.momentum)}),
+    )
+    return variants(output, model, (*weight_knobs(), *alike, *(kept_knobs() if new is None else ())))
 
 
 def running_terms(old: Quantity, new: Quantity, view: View = lambda case: case) -> tuple[Term, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnlib.checks import Answer, Case, Checks, Slip, Source, Term
+from bnlib.checks import Answer, Case, Checks, Slip, Source, Step, Steps, Term
 from bnlib.numerics import jacobian_central, jacobian_complex, vjp_complex
 from bnlib.stubs import chain_rule
 
@@ -123,6 +123,11 @@ def _nudged(case, up, down, together=lambda i, M: [i]):
     return np.stack(columns, axis=1)
 
 
+def _values_at(case, sign):
+    """The values of f with each entry of x nudged in turn: (K, M)."""
+    return np.stack([case.f(case.x + sign * case.h * unit) for unit in np.eye(len(case.x))], axis=1)
+
+
 def _of_batch(array):
     """A sum over the batch, by the matrix product with a row of ones."""
     return np.ones(len(array)) @ array
@@ -220,6 +225,15 @@ numerical_jacobian = Checks(
     draw=_function,
     truth=lambda case: jacobian_complex(case.f, case.x),
     against="the true Jacobian, as closely as eq. 1.6 can",
+    steps=Steps(
+        (Step("J", "eq. 1.6", lambda q: (q.f_above - q.f_below) / (q.two * q.h)),),
+        lambda case: {
+            "f_above": _values_at(case, 1),
+            "f_below": _values_at(case, -1),
+            "two": 2.0,
+            "h": case.h,
+        },
+    ),
     tolerance=CENTRAL_TOLERANCE,
     hints=(
         "Eq. 1.6 for one fixed i gives a whole column of J at once: all outputs k answer the same nudge. So one loop, over i.",
@@ -302,6 +316,7 @@ scale_shift_forward = Checks(
     draw=_layer,
     truth=lambda case: _scaled_and_shifted(case.x_hat, case.gamma, case.beta),
     against="eq. 1.9, entry by entry",
+    steps=Steps((Step("y", "eq. 1.9", lambda q: q.gamma * q.x_hat + q.beta),)),
     hints=(
         "Eq. 1.9 multiplies and adds. Which index do gamma and beta have, and along which axis of x_hat does it run?",
         "A (D,) array meets an (N, D) array row by row: numpy repeats it for every example. No loop is needed.",
@@ -355,6 +370,13 @@ scale_shift_backward = Checks(
     draw=_layer_gradient,
     truth=_layer_gradients,
     against="the numerical derivative of eq. 1.9",
+    steps=Steps(
+        (
+            Step("dx_hat", "eq. 1.10", lambda q: q.dout * q.gamma),
+            Step("dgamma", "eq. 1.11", lambda q: q.sum(q.dout * q.x_hat)),
+            Step("dbeta", "eq. 1.11", lambda q: q.sum(q.dout)),
+        )
+    ),
     hints=(
         "Take the three one after the other, and ask eq. 1.10: which outputs does this one number move? Those are its paths.",
         "x_hat[i, j] has one path: one product, no sum. gamma[j] and beta[j] have N paths, one for each example: put their "
@@ -418,18 +440,6 @@ scale_shift_backward = Checks(
             "dgamma carries a factor gamma. How fast does y move with gamma? Eq. 1.10 says so, and gamma is not in it.",
             "dgamma",
             lambda case: case.gamma * _of_batch(case.dout * case.x_hat),
-        ),
-        Slip(
-            "dgamma-without-x-hat",
-            "dgamma lacks the factor x_hat: see the slope of y with gamma in eq. 1.10.",
-            "dgamma",
-            lambda case: _of_batch(case.dout),
-        ),
-        Slip(
-            "dgamma-without-dout",
-            "dgamma lacks dout: it is a sum of slopes alone, and every path is a product.",
-            "dgamma",
-            lambda case: _of_batch(case.x_hat),
         ),
         Slip("dgamma-last-example-only", _LAST_ONLY, "dgamma", lambda case: case.dout[-1] * case.x_hat[-1]),
         Slip("dbeta-last-example-only", _LAST_ONLY, "dbeta", lambda case: case.dout[-1]),

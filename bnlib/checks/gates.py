@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnlib.checks import Answer, Case, Checks, Property, Slip, Term
+from bnlib.checks import Answer, Case, Checks, Property, Slip, Step, Steps, Term
 from bnlib.numerics import vjp_complex
+from bnlib.steps import numbers
 from bnlib.stubs import NotFilledError, gates
 
 GRADIENTS = tuple(name[1:] for name in gates.gates_backward.returns)
@@ -115,6 +116,46 @@ def _like(vector, matrix):
     return np.broadcast_to(vector, matrix.shape)
 
 
+# Steps, one symbol of which may be another (the hidden values of a walk back follow from the right ones).
+
+_GATES = (
+    Step("mu", "eq. 4.1", lambda q: q.mean(q.x)),
+    Step("xc", "eq. 4.2", lambda q: q.x - q.mu),
+    Step("sq", "eq. 4.3", lambda q: q.xc * q.xc),
+    Step("var", "eq. 4.4", lambda q: q.mean(q.sq)),
+    Step("std", "eq. 4.5", lambda q: q.root(q.var + q.eps)),
+    Step("inv_std", "eq. 4.6", lambda q: 1 / q.std),
+    Step("x_hat", "eq. 4.7", lambda q: q.xc * q.inv_std),
+    Step("scaled", "eq. 4.8", lambda q: q.gamma * q.x_hat),
+    Step("out", "eq. 4.9", lambda q: q.scaled + q.beta),
+)
+_BACK = (
+    Step("dbeta", "the shift gate", lambda q: q.sum(q.dout)),
+    Step("dgamma", "the scale gate", lambda q: q.sum(q.dout * q.x_hat)),
+    Step("dx_hat", "the scale gate", lambda q: q.dout * q.gamma),
+    Step("dinv_std", "eq. 4.16", lambda q: q.sum(q.dx_hat * q.xc)),
+    Step("dstd", "eq. 4.14", lambda q: -q.dinv_std * q.inv_std * q.inv_std),
+    Step("dvar", "eq. 4.13", lambda q: q.dstd / (q.two * q.std)),
+    Step("dsq", "eq. 4.11", lambda q: np.ones_like(q.dout) * (q.dvar / q.N)),
+    Step("dxc", "eq. 4.15 to 4.17", lambda q: q.dx_hat * q.inv_std + q.two * q.xc * q.dsq),
+    Step("dmu", "eq. 4.19", lambda q: -q.sum(q.dxc)),
+    Step("dx", "eq. 4.20", lambda q: q.dxc + q.dmu / q.N),
+)
+
+
+def _with_two(case):
+    return {**numbers(case), "two": 2.0}
+
+
+def _rows(case):
+    return {**numbers(case), "rows": range(case.N)}
+
+
+def _with_values(case):
+    """The values of the forward pass are given."""
+    return {**_with_two(case), **_chain(case)}
+
+
 # Forward
 
 
@@ -127,6 +168,7 @@ gates_forward = Checks(
     draw=lambda rng: _batch(rng, backward=False),
     truth=lambda case: _chain(case)["out"],
     against="eq. 4.1 to 4.9, gate by gate",
+    steps=Steps(_GATES),
     hints=(
         "One line for each of the nine equations, in their order, with the names of the equations.",
         "mu and var are means over the batch, so they have shape (D,); eps is added before the root is taken. "
@@ -236,6 +278,7 @@ mean_backward = Checks(
     draw=_mean_gate,
     truth=lambda case: vjp_complex(_row_mean, np.ones((case.N, len(case.dvar))), case.dvar),
     against="the numerical derivative of eq. 4.4",
+    steps=Steps((Step("dsq", "eq. 4.11", lambda q: np.ones((len(q.rows), 1)) * (q.dvar / q.N)),), _rows),
     hints=(
         "Eq. 4.11 has an index k on the left and none on the right. What does that say about the rows of dsq?",
         "All N rows are the same. Each is dvar with one factor.",
@@ -264,6 +307,7 @@ square_backward = Checks(
     draw=_square_gate,
     truth=lambda case: vjp_complex(lambda xc: np.multiply(xc, xc), case.xc, case.dsq),
     against="the numerical derivative of eq. 4.3",
+    steps=Steps((Step("dxc", "eq. 4.12", lambda q: q.two * q.xc * q.dsq),), _with_two),
     hints=(
         "Eq. 4.10: what arrives, times the derivative of what the gate does. Which of the two arguments is which?",
         "The derivative of a square, taken at the value that went in.",
@@ -298,6 +342,7 @@ root_backward = Checks(
     draw=_vector_gate("dstd", "std"),
     truth=lambda case: vjp_complex(lambda v: np.power(v, 0.5), case.std * case.std, case.dstd),
     against="the numerical derivative of eq. 4.5",
+    steps=Steps((Step("dvar", "eq. 4.13", lambda q: q.dstd / (q.two * q.std)),), _with_two),
     hints=(
         "Eq. 4.13. The slope of a root can be written with the root itself, and that is what you are given.",
         "var and eps are not needed: the gate's output holds all there is to know.",
@@ -339,6 +384,7 @@ invert_backward = Checks(
     draw=_vector_gate("dinv_std", "inv_std"),
     truth=lambda case: vjp_complex(np.reciprocal, 1 / case.inv_std, case.dinv_std),
     against="the numerical derivative of eq. 4.6",
+    steps=Steps((Step("dstd", "eq. 4.14", lambda q: -q.dinv_std * q.inv_std * q.inv_std),)),
     hints=(
         "Eq. 4.14. Does inv_std go up or down when std goes up?",
         "The slope of 1/s is minus 1/s squared. You are not given s, you are given 1/s.",
@@ -381,6 +427,12 @@ multiply_backward = Checks(
         vjp_complex(lambda inv_std: np.stack([row * inv_std for row in case.xc]), case.inv_std, case.dx_hat),
     ),
     against="the numerical derivative of eq. 4.7",
+    steps=Steps(
+        (
+            Step("dxc", "eq. 4.15", lambda q: q.dx_hat * q.inv_std),
+            Step("dinv_std", "eq. 4.16", lambda q: q.sum(q.dx_hat * q.xc)),
+        )
+    ),
     hints=(
         "In a product, the gradient of each factor is what arrives times the other factor. Then compare shapes.",
         "dinv_std has shape (D,), the product has shape (N, D). Eq. 4.16 says which index is summed.",
@@ -452,6 +504,14 @@ join_branches = Checks(
         vjp_complex(lambda xc: np.stack([xc * case.inv_std, xc * xc]), case.xc, np.stack([case.dx_hat, case.dsq])),
     ),
     against="the numerical derivative of what it feeds",
+    steps=Steps(
+        (
+            Step("dxc_product", "eq. 4.15", lambda q: q.dx_hat * q.inv_std),
+            Step("dxc_square", "eq. 4.12", lambda q: q.two * q.xc * q.dsq),
+            Step("dxc", "eq. 4.17", lambda q: q.dxc_product + q.dxc_square),
+        ),
+        _with_two,
+    ),
     hints=(
         "The first two you have written already, as exercises of their own. Eq. 4.17 says what becomes of them.",
         "You may call square_backward and multiply_backward. The latter returns two values; here you need the first.",
@@ -539,6 +599,7 @@ gates_backward = Checks(
     truth=lambda case: tuple(_gradient(case, name) for name in GRADIENTS),
     against="its numerical gradient",
     call=_walk,
+    steps=Steps(_BACK, _with_values),
     walk=True,
     hints=(
         "The table's rows are in the order of your lines. Work on the first row that is not ok, and on no other: the rows "
@@ -811,6 +872,13 @@ def _mean_rows(array):
     return np.einsum("kl->l", array) / len(array)
 
 
+def _folded(case, mean):
+    """Eq. 4.24 with another mean."""
+    return _h(case) - case.inv_std * (
+        mean(case.dout * case.gamma) + case.x_hat * mean(case.dout * case.gamma * case.x_hat)
+    )
+
+
 def _folded_slip(name, message, compute):
     return Slip(name, message, "dx", compute)
 
@@ -820,6 +888,16 @@ folded_backward = Checks(
     draw=_folded_batch,
     truth=lambda case: tuple(_gradient(case, name) for name in ("x", "gamma", "beta")),
     against="its numerical gradient",
+    steps=Steps(
+        (
+            *_BACK[:3],
+            Step(
+                "dx",
+                "eq. 4.24",
+                lambda q: q.inv_std * (q.dx_hat - q.mean(q.dx_hat) - q.x_hat * q.mean(q.dx_hat * q.x_hat)),
+            ),
+        )
+    ),
     hints=(
         "Eq. 4.24 has one factor in front and three terms in the bracket. dx_hat is the only thing in it you are not given.",
         "Both means run over the batch, and each is a (D,) array that broadcasts. The third term has x_hat twice: once inside "
@@ -859,26 +937,12 @@ folded_backward = Checks(
         _folded_slip(
             "mean-over-features",
             "The means were taken over the features of each example. In eq. 4.24 they run over the batch.",
-            lambda case: (
-                case.inv_std
-                * (
-                    case.dout * case.gamma
-                    - (case.dout * case.gamma).mean(axis=1, keepdims=True)
-                    - case.x_hat * (case.dout * case.gamma * case.x_hat).mean(axis=1, keepdims=True)
-                )
-            ),
+            lambda case: _folded(case, lambda values: values.mean(axis=1, keepdims=True)),
         ),
         _folded_slip(
             "mean-over-everything",
             "The means were taken over the whole array: name the axis.",
-            lambda case: (
-                case.inv_std
-                * (
-                    case.dout * case.gamma
-                    - (case.dout * case.gamma).mean()
-                    - case.x_hat * (case.dout * case.gamma * case.x_hat).mean()
-                )
-            ),
+            lambda case: _folded(case, np.mean),
         ),
         _folded_slip(
             "x-hat-missing-outside",

@@ -10,11 +10,13 @@ import copy
 
 import numpy as np
 
-from bnlib.checks import Answer, Case, Checks, Property, Slip, Term, _modes
+from bnlib.checks import Answer, Case, Checks, Property, Slip, Step, Steps, Term, _modes, _steps
 from bnlib.checks._modes import USUAL_EPS
 from bnlib.diagnosis import Knob, remembered, variants
 from bnlib.numerics import vjp_complex
+from bnlib.steps import numbers
 from bnlib.stubs import layer
+from bnlib.terms import same
 
 CONVENTIONS = ("cs231n", "pytorch")
 
@@ -224,24 +226,54 @@ def _block_view(case):
     return _training(Case(case, x=case.x @ case.W + case.b))
 
 
-def _history(case, start=(0.0, 1.0)):
-    """Running statistics of the layer after none, one and both training batches."""
-    mean, var = (np.full(case.gamma.shape, value) for value in start)
+@remembered
+def _history(case):
+    """Running statistics of the layer after none, one and both training batches; the last as they came, where that is said."""
+    mean, var = np.zeros(case.gamma.shape), np.ones(case.gamma.shape)
     history = [{"running_mean": mean, "running_var": var}]
     for x in (case.x1, case.x2):
         mean, var = _updated(case, mean, _mean(x)), _updated(case, var, _kept(x, case.convention))
         history.append({"running_mean": mean, "running_var": var})
-    return history
+    return [*history[:2], history[2] | case.get("as_they_came", {})]
 
 
 @remembered
 def _layer_training(case):
-    return _training(Case(case, x=case.x2, dout=case.dout2, **_history(case)[1]))
+    v = _training(Case(case, x=case.x2, dout=case.dout2, **_history(case)[1]))
+    return Case(v, updated_mean=_history(case)[2]["running_mean"], updated_var=_history(case)[2]["running_var"])
 
 
 @remembered
 def _layer_evaluation(case):
     return _evaluation(Case(case, x=case.x3, dout=case.dout3, **_history(case)[2]))
+
+
+# -- the computations, step by step
+
+
+def _average(old, new):
+    where = "eqs. 5.2 and 5.3"
+    return Step(f"new {old}", where, lambda q: q.old_weight * getattr(q, old) + q.new_weight * getattr(q, new), old)
+
+
+_TRAINING = (*_steps.moments("eq. 5.1", "eq. 5.1", "eq. 5.1"), *_steps.division("eq. 5.1"))
+
+
+def _evaluation_steps(x):
+    return (
+        Step("xc", "eq. 5.9", lambda q: getattr(q, x) - q.running_mean),
+        Step("std", "eq. 5.9", lambda q: q.root(q.running_var + q.eps)),
+        *_steps.division("eq. 5.9")[1:],
+    )
+
+
+_PARAMETERS = _steps.parameters("eq. 5.7", "eq. 5.7")
+
+
+def _with_weights(case):
+    old, new = _weights(case)
+    kept = {"kept": _kept(case.x, case.convention)} if "x" in case else {}
+    return {**numbers(case), "old_weight": old, "new_weight": new, **kept}
 
 
 # -- 1, 2: running averages
@@ -258,6 +290,7 @@ update_running = Checks(
     draw=_draw_update,
     truth=lambda case: _updated(case, case.running, case.batch),
     against="eqs. 5.2 and 5.3, feature by feature",
+    steps=Steps((_average("running", "batch"),), _with_weights),
     hints=(
         "The two conventions are one formula with two names for its weight. Which weight belongs to the old average?",
         "The two weights add up to one. Find the weight of the old average first: it depends on the convention only.",
@@ -353,6 +386,15 @@ batchnorm_train_forward = Checks(
     truth=_train_truth,
     call=_run_train_forward,
     against="its definition, feature by feature",
+    steps=Steps(
+        (
+            *_TRAINING,
+            _steps.scaled("out", "eq. 5.1"),
+            _average("running_mean", "mu"),
+            _average("running_var", "kept"),
+        ),
+        _with_weights,
+    ),
     hints=(
         "Two separate jobs share one mean: eq. 5.1 for out, and your update_running for both running statistics.",
         "out needs the biased variance in either convention. What goes into running_var is kept_variance(x, convention).",
@@ -383,6 +425,7 @@ batchnorm_train_backward = Checks(
     ),
     call=_run_train_backward,
     against="the numerical derivative of eq. 5.1",
+    steps=Steps((*_TRAINING, *_PARAMETERS, _steps.three_terms("eq. 5.8"))),
     hints=(
         "Eqs. 5.7 and 5.8 name all you need: x_hat, gamma and r, which is inv_std in code. Are they in your cache?",
         "Two means over the batch, each one number a feature: of dout, and of dout times x_hat.",
@@ -428,6 +471,7 @@ batchnorm_eval_forward = Checks(
     truth=lambda case: (_served(case.x, case),),
     call=_run_eval_forward,
     against="eq. 5.9, entry by entry",
+    steps=Steps((*_evaluation_steps("x"), _steps.scaled("out", "eq. 5.9"))),
     hints=(
         "Nothing is computed from the batch here: which two arrays stand where its mean and variance stood?",
         "running_var is a variance, not a standard deviation: eps is added to it, and the root is taken, as in training.",
@@ -449,6 +493,9 @@ batchnorm_eval_backward = Checks(
     ),
     call=_run_eval_backward,
     against="the numerical derivative of eq. 5.9",
+    steps=Steps(
+        (*_evaluation_steps("x"), *_PARAMETERS, Step("dx", "eq. 5.11", lambda q: q.gamma * q.inv_std * q.dout))
+    ),
     hints=(
         "Write down eq. 5.9 and circle everything that depends on x. How many circles are there?",
         "Only one path is left, so the three terms of training mode shrink to the first. dgamma and dbeta keep their form, "
@@ -486,6 +533,13 @@ undo_normalization = Checks(
     draw=_draw_undo,
     truth=lambda case: (np.sqrt(_variance(case.x) + case.eps), _mean(case.x)),
     against="what eq. 5.1 took away",
+    steps=Steps(
+        (
+            *_TRAINING[:4],
+            Step("gamma", "eq. 5.13", lambda q: q.std),
+            Step("beta", "eq. 5.13", lambda q: q.mu),
+        )
+    ),
     hints=(
         "Solve eq. 5.1 for x. What is x_hat multiplied by, and what is added?",
         "What the division took away, gamma gives back: the very number that divided, eps included.",
@@ -632,12 +686,26 @@ def _with_start_statistics(case):
     return _training(Case(case, x=case.x @ case.W + case.b, **start))
 
 
+_BLOCK = (*_steps.moments("eq. 5.1", "eq. 5.1", "eq. 5.1", "h"), *_steps.division("eq. 5.1"))
+
+
+def _with_h(case):
+    return {**numbers(case), "h": case.x @ case.W + case.b}
+
+
+def _after_the_forward_pass(case):
+    v = _block_view(case)
+    sigma = _modes.sigma(v)
+    return {**numbers(case), "h": v.x, "sigma": sigma, "inv_std": 1 / sigma, "x_hat": _modes.x_hat(v), "y": _y(case)}
+
+
 block_forward = Checks(
     layer.block_forward,
     draw=_draw_block,
     truth=lambda case: (_block(case.x, case.W, case.b, case),),
     call=lambda learner, case: learner.block_forward(case.x, case.W, case.b, case.gamma, case.beta, case.eps),
     against="eq. 5.17, layer by layer",
+    steps=Steps((*_BLOCK, Step("a", "eq. 5.17", lambda q: np.maximum(q.gamma * q.x_hat + q.beta, 0))), _with_h),
     hints=(
         "Three layers, one after the other: which arrays does each hand to the next?",
         "You have the middle one: batchnorm_train_forward. It asks for running averages; give it any and drop the new ones.",
@@ -707,6 +775,22 @@ block_backward = Checks(
         vjp_complex(lambda b: _block(case.x, case.W, case.b, Case(case, beta=b)), case.beta, case.da),
     ),
     call=_run_block_backward,
+    steps=Steps(
+        (
+            Step("dy", "eq. 5.16", lambda q: q.da * q.positive(q.y)),
+            Step("dbeta", "eq. 5.7", lambda q: q.sum(q.dy)),
+            Step("dgamma", "eq. 5.7", lambda q: q.sum(q.dy * q.x_hat)),
+            Step(
+                "dh",
+                "eq. 5.8",
+                lambda q: q.gamma * q.inv_std * (q.dy - q.mean(q.dy) - q.x_hat * q.mean(q.dy * q.x_hat)),
+            ),
+            Step("dx", "eq. 5.15", lambda q: q.dh @ q.W.T),
+            Step("dW", "eq. 5.15", lambda q: q.x.T @ q.dh),
+            Step("db", "eq. 5.15", lambda q: q.sum(q.dh)),
+        ),
+        _after_the_forward_pass,
+    ),
     against="the numerical derivative of eq. 5.17",
     hints=(
         "Walk eq. 5.17 from its end to its beginning: relu_backward, batchnorm_train_backward, affine_backward.",
@@ -791,6 +875,14 @@ fold_into_affine = Checks(
         _folded(case, np.zeros((1, len(case.W))), case.b)[0],
     ),
     against="eq. 5.9 after eq. 5.14",
+    steps=Steps(
+        (
+            _evaluation_steps("x")[1],
+            Step("scale", "eq. 5.9", lambda q: q.gamma / q.std),
+            Step("W2", "eq. 5.19", lambda q: q.W * q.scale),
+            Step("b2", "eq. 5.19", lambda q: (q.b - q.running_mean) * q.scale + q.beta),
+        )
+    ),
     hints=(
         "Write eq. 5.9 with x @ W + b in the place of x, multiply out, and sort: what stands at x, what stands alone?",
         "One number a feature multiplies everything in eq. 5.9 but beta. It scales the columns of W.",
@@ -838,7 +930,11 @@ fold_into_affine = Checks(
 
 
 def _run_layer(learner, case):
-    """Two training batches, then one in evaluation mode; everything is asked for through methods."""
+    """Two training batches, then one in evaluation mode; everything is asked for through methods.
+
+    At the end the arrays that the layer was made from change: its own gamma and beta are copies (where the layer lives in
+    another process they are so in any case).
+    """
     settings = () if case.defaults else (case.momentum, case.eps, case.convention)
     layer_ = learner.BatchNorm(case.gamma, case.beta, *settings)
     _parameters(layer_)
@@ -846,12 +942,24 @@ def _run_layer(learner, case):
     layer_.backward(case.dout1)
     out = copy.deepcopy(layer_.forward(case.x2, True))
     dx = copy.deepcopy(layer_.backward(case.dout2))
-    gamma, beta, dgamma, dbeta, running_mean, running_var = _parameters(layer_)
+    *_, dgamma, dbeta, running_mean, running_var = _parameters(layer_)
     out_eval = copy.deepcopy(layer_.forward(case.x3, False))
     dx_eval = copy.deepcopy(layer_.backward(case.dout3))
     *_, dgamma_eval, dbeta_eval, mean_after, var_after = _parameters(layer_)
+    gamma, beta = _after_a_change(layer_, case.gamma, case.beta)
     training = gamma, beta, out, dx, dgamma, dbeta, running_mean, running_var
     return *training, out_eval, dx_eval, dgamma_eval, dbeta_eval, mean_after, var_after
+
+
+def _after_a_change(layer_, *given):
+    """The layer's gamma and beta while the arrays it was made from hold something else."""
+    before = copy.deepcopy(given)
+    for array in given:
+        array += 1
+    gamma, beta, *_ = _parameters(layer_)
+    for array, was in zip(given, before, strict=True):
+        array[...] = was
+    return gamma, beta
 
 
 def _parameters(layer_):
@@ -883,6 +991,27 @@ def _layer_truth(case):
     )
 
 
+def _with_averages_as_they_came(case, result):
+    """Wrong running averages spoil all that evaluation mode makes of them: what is right then."""
+    came, right = {name: result[name] for name in ("running_mean", "running_var")}, _history(case)[2]
+    if all(same(came[name], right[name]) for name in came) or np.any(came["running_var"] + case.eps <= 0):
+        return case, {}
+    case = Case(case, as_they_came=came)
+    v = _layer_evaluation(case)
+    return case, {
+        "out_eval": case.gamma * _modes.x_hat(v) + case.beta,
+        "dx_eval": case.gamma * case.dout3 / _modes.sigma(v),
+        "dgamma_eval": np.einsum("nd,nd->d", case.dout3, _modes.x_hat(v)),
+        **{f"{name}_after": value for name, value in came.items()},
+    }
+
+
+def _of_second_and_third_batch(case):
+    """What the layer's steps begin with: those of training at the second batch, those of evaluation at the third."""
+    held = {name: case[name] for name in ("gamma", "beta", "momentum", "eps")}
+    return {**held, **_history(case)[2], "N": float(len(case.x2)), "x": case.x2, "dout": case.dout2, "x3": case.x3}
+
+
 def _dout2(case):
     return case.dout2
 
@@ -895,6 +1024,14 @@ def _dout3(case):
 def _first_batch(case):
     """The view of the second training step as it would be were the first batch's numbers still there."""
     return _training(Case(_layer_training(case), x=case.x1))
+
+
+def _not_copied(name):
+    message = (
+        f"{name} is the very array that the layer was made from: whoever changes that array changes the layer, and training "
+        "the layer in place would change the caller's. The docstring asks for a copy."
+    )
+    return Slip("not-copied", message, name, lambda case: case[name] + 1)
 
 
 def _stale(output, message, wrong, name="stale-cache"):
@@ -956,11 +1093,26 @@ def _layer_running_slips(output, which, batch):
 
 
 def _mean_of(case, x, keep, stored):
-    return _mean(x)
+    return x.mean(axis=0)
 
 
 def _variance_of(case, x, keep, stored):
-    return stored(keep(x, _kept(x, case.convention), case.eps), case.eps)
+    return stored(keep(x, x.var(axis=0, ddof=int(case.convention == "pytorch")), case.eps), case.eps)
+
+
+def _updated_in_evaluation(which, batch):
+    """Slips of a running average that evaluation mode changed, in the right way or with a second mistake."""
+
+    def model(case, again=False, keep=lambda x, var, eps: var, stored=lambda var, eps: var, **turn):
+        value = _history(case)[2][which]
+        return _modes.weighted(value, batch(case, case.x3, keep, stored), _weights(case), **turn) if again else value
+
+    message = (
+        f"Evaluation mode changed the {which.replace('_', ' ')}. Serving must not teach: update in training mode only."
+    )
+    knobs = (*_modes.weight_knobs(), *(_modes.kept_knobs() if which == "running_var" else ()))
+    slips = variants(f"{which}_after", model, (Knob("updated-in-evaluation", message, {"again": True}), *knobs))
+    return [slip for slip in slips if "updated-in-evaluation" in slip.name]
 
 
 def _served_too_early(batches):
@@ -1000,7 +1152,8 @@ BatchNorm = Checks(
         "dbeta_eval": _modes.parameter_terms(_layer_evaluation, _dout3)[1],
     },
     slips=(
-        *_modes.forward_slips("out", _layer_training, "eq. 5.1", training=True),
+        _not_copied("gamma"),
+        _not_copied("beta"),
         Slip(
             "start-statistics-in-training",
             "The running statistics of the very start were used to normalize. In training mode the batch is normalized with "
@@ -1008,6 +1161,7 @@ BatchNorm = Checks(
             "out",
             lambda case: case.gamma * case.x2 / np.sqrt(1 + case.eps) + case.beta,
         ),
+        *_modes.forward_slips("out", _layer_training, "eq. 5.1", training=True),
         Slip(
             "gradients-added-up",
             "dgamma is the sum over both calls of backward. It should be that of the last call only.",
@@ -1081,20 +1235,22 @@ BatchNorm = Checks(
             "stale-gradient",
         ),
         *_modes.parameter_slips("dgamma_eval", "dbeta_eval", _layer_evaluation, _dout3, "eq. 5.9"),
-        Slip(
-            "updated-in-evaluation",
-            "Evaluation mode changed the running mean. Serving must not teach: update in training mode only.",
-            "running_mean_after",
-            lambda case: _updated(case, _history(case)[2]["running_mean"], _mean(case.x3)),
-        ),
-        Slip(
-            "updated-in-evaluation",
-            "Evaluation mode changed the running variance. Serving must not teach: update in training mode only.",
-            "running_var_after",
-            lambda case: _updated(case, _history(case)[2]["running_var"], _kept(case.x3, case.convention)),
-        ),
+        *_updated_in_evaluation("running_mean", _mean_of),
+        *_updated_in_evaluation("running_var", _variance_of),
     ),
     factors=_modes.factors(_layer_training),
+    steps=Steps(
+        (
+            *_TRAINING,
+            _steps.scaled("out", "eq. 5.1"),
+            *_PARAMETERS,
+            _steps.three_terms("eq. 5.8"),
+            *_evaluation_steps("x3"),
+            _steps.scaled("out_eval", "eq. 5.9"),
+        ),
+        _of_second_and_third_batch,
+    ),
+    follows=_with_averages_as_they_came,
 )
 
 # -- quizzes

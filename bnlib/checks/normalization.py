@@ -10,9 +10,10 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from bnlib.checks import Answer, Case, Checks, Property, Slip, Source, Term
+from bnlib.checks import Answer, Case, Checks, Property, Slip, Source, Step, Steps, Term, _steps
 from bnlib.diagnosis import Knob, remembered, variants
 from bnlib.numerics import jacobian_complex, vjp_complex
+from bnlib.steps import numbers
 from bnlib.stubs import NotFilledError, normalization
 
 # -- definitions
@@ -188,7 +189,7 @@ def _averages(axis, N, diagonal):
         return lambda values: values / N
     if axis == 1:
         return lambda values: np.mean(values, axis=1, keepdims=True)
-    return lambda values: np.mean(values, axis=axis)
+    return lambda values: values.sum(axis=axis) / (values.size if axis is None else N)
 
 
 def _dx_parts(
@@ -333,7 +334,12 @@ def _dx_terms(result, third):
     return (
         Term("direct path", f"the first term of {result}", _direct),
         Term("path through the mean", f"the second term of {result}", _through_mean),
-        Term("path through the variance", third, _through_variance),
+        Term(
+            "path through the variance",
+            third,
+            _through_variance,
+            "Is it not in the code at all, or is dout not inside its mean? The mean of x_hat alone is zero.",
+        ),
     )
 
 
@@ -346,6 +352,20 @@ def _sums_to_zero(name):
     return holds
 
 
+# -- the computations, step by step
+
+_ONE = (*_steps.moments("eq. 3.1", "eq. 3.2", "eq. 3.3"), *_steps.division("eq. 3.3"))
+_WHOLE = (*_steps.moments("eq. 3.1", "eq. 3.2", "eq. 3.19"), *_steps.division("eq. 3.19"))
+_SLOPES = (
+    Step("dvar", "eq. 3.11", lambda q: q.two * q.xc / q.N),
+    Step("dinv_std", "eq. 3.12", lambda q: -q.half * q.inv_std * q.inv_std * q.inv_std * q.dvar),
+)
+
+
+def _with_numbers(case):
+    return {**numbers(case), "two": 2.0, "half": 0.5, "one": 1.0, "eye": np.eye(len(case.x))}
+
+
 # -- part 1: one feature
 
 batch_statistics = Checks(
@@ -353,6 +373,7 @@ batch_statistics = Checks(
     draw=_batch,
     truth=lambda case: tuple(np.array(v) for v in zip(*(_moments(c) for c in case.x.T), strict=True)),
     against="eq. 3.1 and 3.2, summed by hand",
+    steps=Steps((*_ONE[:2], Step("var", "eq. 3.2", lambda q: q.mean(q.xc * q.xc)))),
     hints=(
         "Both are means over the batch: of x in eq. 3.1, of the squared deviations in eq. 3.2. Which axis is the batch?",
         "mu first, with axis=0. Subtract it from x, square, and take the mean over the same axis.",
@@ -423,6 +444,7 @@ dvar_dx = Checks(
     draw=_feature,
     truth=lambda case: jacobian_complex(lambda x: _moments(x)[1], case.x),
     against="the numerical derivative of eq. 3.2",
+    steps=Steps((*_ONE[:2], *_SLOPES[:1]), _with_numbers),
     hints=(
         "Start from eq. 3.9. Which of its two terms does eq. 3.10 remove?",
         "What is left has one index, i: a number times the deviation of x[i] from the mean, for all i at once.",
@@ -476,6 +498,7 @@ dinvstd_dx = Checks(
     draw=_feature_eps,
     truth=lambda case: jacobian_complex(lambda x: (_moments(x)[1] + case.eps) ** -0.5, case.x),
     against="the numerical derivative of 1/sqrt(var + eps)",
+    steps=Steps((*_ONE, *_SLOPES), _with_numbers),
     hints=(
         "Eq. 3.12 is a chain of two slopes. You have written one of them already.",
         "The outer slope is that of u ** (-1/2) at u = var + eps; the inner one is dvar_dx(x).",
@@ -558,6 +581,18 @@ xhat_jacobian = Checks(
     draw=_feature_eps,
     truth=lambda case: jacobian_complex(lambda x: _one_feature(x, 1.0, case.eps), case.x),
     against="the numerical Jacobian of eq. 3.3",
+    steps=Steps(
+        (
+            *_ONE,
+            *_SLOPES,
+            Step(
+                "J",
+                "eq. 3.6",
+                lambda q: q.inv_std * q.eye - q.inv_std / q.N + q.outer(q.x, q.dinv_std) - q.mu * q.dinv_std,
+            ),
+        ),
+        _with_numbers,
+    ),
     hints=(
         "Eq. 3.6 has four terms. For each, ask which of the indices k and i it really contains: that says whether it is a "
         "matrix, a row, or one number.",
@@ -635,6 +670,17 @@ normalize_jacobian = Checks(
     draw=_feature_gamma,
     truth=lambda case: jacobian_complex(lambda x: _one_feature(x, case.gamma, case.eps), case.x),
     against="the numerical Jacobian of eq. 3.4",
+    steps=Steps(
+        (
+            *_ONE,
+            Step(
+                "J",
+                "eq. 3.15",
+                lambda q: q.gamma * q.inv_std * (q.eye - q.one / q.N - q.outer(q.x_hat, q.x_hat) / q.N),
+            ),
+        ),
+        _with_numbers,
+    ),
     hints=(
         "Eq. 3.15 is one number in front of a bracket. Of the three terms in the bracket, one you know from lesson 02, and "
         "one is a product of something with index i and something with index k.",
@@ -711,6 +757,7 @@ normalize_backward = Checks(
     draw=_feature_gradient,
     truth=lambda case: vjp_complex(lambda x: _one_feature(x, case.gamma, case.eps), case.x, case.dout),
     against="the numerical derivative of eq. 3.4",
+    steps=Steps((*_ONE, _steps.three_terms("eq. 3.18"))),
     hints=(
         "Eq. 3.18 has one factor in front and three terms in the bracket. Each of the two sums in it is a mean of something.",
         "Compute x_hat and inv_std first, as in eq. 3.3. One mean is of dout, the other of dout * x_hat; the second is "
@@ -735,15 +782,14 @@ def _ladder(arguments, slip, *lines):
 
 _THREE_SUMS = "g * (d - d.sum() / len(d) - x_hat * (d * x_hat).sum() / len(d))"
 _LADDERS = (
-    # The factor that gets lost inside the last sum, and is back one line later.
+    # Early, and undone later; sums over all entries never notice it, as x_hat sums to zero.
     _ladder(
         "d, x_hat, g",
-        3,
-        "[sum(d[k] * g * ((k == i) - 1 / len(d) - x_hat[i] * x_hat[k] / len(d)) for k in range(len(d))) for i in range(len(d))]",
-        "g * d - g * sum(d) / len(d) - g * np.array([sum(d * x_hat[i] * x_hat) for i in range(len(d))]) / len(d)",
-        "g * (d - sum(d) / len(d) - np.array([sum(x_hat[i] * x_hat) for i in range(len(d))]) / len(d))",
-        "g * (d - sum(d) / len(d) - x_hat * sum(d * x_hat) / len(d))",
-        "g * (d - d.mean() - x_hat * (d * x_hat).mean())",
+        2,
+        _THREE_SUMS,
+        "g * (d - d.mean() - 2 * x_hat * np.mean(d * x_hat))",
+        "g * d - g * d.mean() - 2 * g * x_hat * np.mean(d * x_hat)",
+        "g * (d - d.mean()) - g * x_hat * np.mean(d * x_hat)",
     ),
     # The first and the last entry are right in every line.
     _ladder(
@@ -775,14 +821,15 @@ _LADDERS = (
         "np.mean(x**2) - x.mean() ** 2 + eps",
         "np.mean(x**2) - (x.mean() + eps) ** 2",
     ),
-    # Early, and undone later; sums over all entries never notice it, as x_hat sums to zero.
+    # The factor that gets lost inside the last sum, and is back one line later.
     _ladder(
         "d, x_hat, g",
-        2,
-        _THREE_SUMS,
-        "g * (d - d.mean() - 2 * x_hat * np.mean(d * x_hat))",
-        "g * d - g * d.mean() - 2 * g * x_hat * np.mean(d * x_hat)",
-        "g * (d - d.mean()) - g * x_hat * np.mean(d * x_hat)",
+        3,
+        "[sum(d[k] * g * ((k == i) - 1 / len(d) - x_hat[i] * x_hat[k] / len(d)) for k in range(len(d))) for i in range(len(d))]",
+        "g * d - g * sum(d) / len(d) - g * np.array([sum(d * x_hat[i] * x_hat) for i in range(len(d))]) / len(d)",
+        "g * (d - sum(d) / len(d) - np.array([sum(x_hat[i] * x_hat) for i in range(len(d))]) / len(d))",
+        "g * (d - sum(d) / len(d) - x_hat * sum(d * x_hat) / len(d))",
+        "g * (d - d.mean() - x_hat * (d * x_hat).mean())",
     ),
 )
 
@@ -948,6 +995,7 @@ batchnorm_forward = Checks(
     draw=_layer,
     truth=lambda case: _normalized(case.x, case.gamma, case.beta, case.eps),
     against="eq. 3.19, entry by entry",
+    steps=Steps((*_WHOLE, _steps.scaled("out", "eq. 3.19"))),
     hints=(
         "You have mu and var from batch_statistics. What remains of eq. 3.19 is arithmetic on arrays of shape (N, D) and (D,).",
         "x - mu; divided by the root of var + eps, that is x_hat; then gamma and beta, row by row. Return out and a tuple of what "
@@ -1059,12 +1107,6 @@ _PARAMETER_SLIPS = (
         "dbeta",
         _dgamma,
     ),
-    Slip(
-        "dgamma-without-x-hat",
-        "dgamma has no x_hat in it: that is the other parameter's gradient. See eq. 3.25.",
-        "dgamma",
-        _dbeta,
-    ),
 )
 
 
@@ -1090,6 +1132,7 @@ batchnorm_backward = Checks(
     truth=_layer_gradients,
     against="the numerical derivative of eq. 3.19",
     call=lambda learner, case: learner.batchnorm_backward(case.dout, _cache(learner, case)),
+    steps=Steps((*_WHOLE, *_steps.parameters("eq. 3.25", "eq. 3.24"), _steps.three_terms("eq. 3.23"))),
     hints=(
         "Three results, three equations: 3.23 for dx, 3.24 for dbeta, 3.25 for dgamma. Two of them are sums over the batch, and "
         "eq. 3.26 shows that dx contains the same two sums.",
@@ -1154,6 +1197,15 @@ rms_scale_backward = Checks(
     draw=_off_centre,
     truth=lambda case: vjp_complex(lambda xc: _divided_by_rms(xc, case.eps), case.xc, case.dout),
     against="the numerical derivative of the scaling in eq. 3.27",
+    steps=Steps(
+        (
+            Step("ms", "eq. 3.27", lambda q: q.mean(q.xc * q.xc)),
+            Step("rms", "eq. 3.27", lambda q: q.root(q.ms + q.eps)),
+            Step("inv_rms", "eq. 3.27", lambda q: 1 / q.rms),
+            Step("z", "eq. 3.27", lambda q: q.xc * q.inv_rms),
+            Step("dxc", "eq. 3.29", lambda q: q.inv_rms * (q.dout - q.z * q.mean(q.dout * q.z))),
+        )
+    ),
     hints=(
         "Two ways lead from c_i to the loss: through its own z_i, and through the root mean square into all z_k. Eq. 3.28 has "
         "one term for each, and none for a mean: none is subtracted here.",
@@ -1255,6 +1307,15 @@ batchnorm_backward_composed = Checks(
     truth=_layer_gradients,
     against="the numerical derivative of eq. 3.19",
     call=lambda learner, case: learner.batchnorm_backward_composed(case.dout, _cache(learner, case)),
+    steps=Steps(
+        (
+            *_WHOLE,
+            *_steps.parameters("eq. 3.25", "eq. 3.24"),
+            Step("g", "eq. 3.29", lambda q: q.gamma * q.dout),
+            Step("dxc", "eq. 3.29", lambda q: q.inv_std * (q.g - q.x_hat * q.mean(q.g * q.x_hat))),
+            Step("dx", "eq. 3.30", lambda q: q.dxc - q.mean(q.dxc)),
+        )
+    ),
     hints=(
         "Forward: centre, scale by one over the root mean square, then gamma and beta. Backward: the same three in reverse order.",
         "What arrives at z is gamma * dout. Send it through your rms_scale_backward, which wants xc and eps from the cache. "

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnlib.checks import Answer, Case, Checks, Property, Slip, Term
+from bnlib.checks import Answer, Case, Checks, Property, Slip, Step, Steps, Term
 from bnlib.diagnosis import Knob, variants
 from bnlib.numerics import jacobian_complex, vjp_complex
 from bnlib.stubs import translation
@@ -60,6 +60,7 @@ center = Checks(
     draw=_batch,
     truth=lambda case: _centred(case.h),
     against="eq. 2.1, summed by hand",
+    steps=Steps((Step("h_hat", "eq. 2.1", lambda q: q.h - q.mean(q.h)),)),
     hints=(
         "Eq. 2.1 has one mean a feature. In which direction of h do the examples lie?",
         "mu has shape (D,): a mean with axis= picks the direction that disappears. Broadcasting then subtracts mu from every row.",

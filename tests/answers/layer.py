@@ -720,6 +720,7 @@ WRONG = {
             "new-batch-sign",
             update('a = momentum if convention == "cs231n" else 1 - momentum', "return a * running - (1 - a) * batch"),
         ),
+        "CS231n only, and no weight": ("cs231n-for-both", update("return momentum * running + batch")),
         "plain mean": ("momentum-ignored", update("return (running + batch) / 2")),
         "no return": ("returned-none", update("momentum * running + (1 - momentum) * batch")),
     },
@@ -1092,6 +1093,15 @@ WRONG = {
                 "    def backward",
             ),
         ),
+        "variance not kept, and beta forgotten when serving": (  # a wrong average hides no second mistake
+            "beta-missing",
+            layer(
+                store="self.running_mean = new_mean",
+                serve="out, self.cache = batchnorm_eval_forward(x, self.gamma, 0 * self.beta, *notes, self.eps)",
+            ),
+        ),
+        "not copied": ("not-copied", layer().replace("np.array(gamma)", "gamma")),
+        "settings in another order": ("std-momentum-for-eps", layer().replace("momentum, eps,", "eps, momentum,")),
         "parameters in another order": (
             "swapped",
             layer(parameters="self.gamma, self.dgamma, self.beta, self.dbeta, self.running_mean, self.running_var"),

@@ -781,6 +781,7 @@ WRONG = {
         ),
     },
     "xhat_jacobian": {
+        "plain product": ("J-plain-product-for-outer", product_rule("r * I - r / N + x * dr - mu * dr")),
         "r constant": ("term-of-the-variance-missing", product_rule("r * I - r / N + 0 * dr")),
         "mean term missing": ("term-of-the-mean-missing", product_rule("r * I + np.outer(x - mu, dr)")),
         "last term missing": ("mu-term-missing", product_rule("r * I + np.outer(x, dr) - r / N")),
@@ -858,6 +859,14 @@ WRONG = {
         ),
     },
     "normalize_backward": {
+        "dout not in the last mean": (
+            "path-through-the-variance-missing",
+            one_feature("gamma * inv_std * (dout - dout.mean() - x_hat * x_hat.mean())"),
+        ),
+        "x_hat with the other sign of mu": (
+            "xc-sign-of-mu",
+            one_feature("gamma * inv_std * (dout - dout.mean() - z * (dout * z).mean())", "z = (x + mu) * inv_std"),
+        ),
         "constants": ("path-through-the-mean-missing", one_feature("h * inv_std")),
         "mean path only": ("path-through-the-variance-missing", one_feature("(h - h.mean()) * inv_std")),
         "variance path only": (
@@ -1003,6 +1012,10 @@ WRONG = {
         "not called": ("raises-TypeError", "def first_slip(lines, args):\n    return lines[0](args)"),
     },
     "batchnorm_forward": {
+        "root of a standard deviation": (
+            "std-root-of-var",
+            forward("gamma * (x - mu) / np.sqrt(np.sqrt(var) + eps) + beta"),
+        ),
         "ddof": ("bessel", forward("gamma * (x - mu) / np.sqrt(x.var(0, ddof=1) + eps) + beta")),
         "eps outside": ("eps-outside-the-root", forward("gamma * (x - mu) / (np.sqrt(var) + eps) + beta")),
         "no root": ("no-root", forward("gamma * (x - mu) / (var + eps) + beta")),
@@ -1045,6 +1058,7 @@ WRONG = {
     },
     "batchnorm_backward": wrong_backwards("batchnorm_backward"),
     "rms_scale_backward": {
+        "outer z missing": ("dxc-without-z", rms("inv * (dout - np.mean(dout * z, axis=0))")),
         "constant": ("path-through-the-root-mean-square-missing", rms("dout * inv")),
         "sign": ("path-through-the-root-mean-square-sign", rms("inv * (dout + z * np.mean(dout * z, axis=0))")),
         "sum": ("path-through-the-root-mean-square-times-N", rms("inv * (dout - z * np.sum(dout * z, axis=0))")),
