@@ -7,6 +7,7 @@ import sys
 import textwrap
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,21 @@ def test_objects_of_a_learners_class_are_used_through_their_methods(server):
         with pytest.raises(LearnerError, match="no_such_method"):
             one.no_such_method()
         assert not hasattr(one, "_private")
+
+
+def test_an_object_that_keeps_its_callers_arrays_is_found_out(server):
+    from bnlib.notebooks import read
+    from bnlib.stubs import layer
+
+    solution = read(ROOT / "solutions" / "05_layer.ipynb")
+    cells = [replace(cell, source=cell.source.replace("np.array(gamma)", "gamma")) for cell in solution.cells]
+    assert cells != list(solution.cells)
+    for notebook, found in ((solution, True), (replace(solution, cells=tuple(cells)), False)):
+        with server.learner([notebook], layer.lesson) as graded:
+            checks = replace(checks_of(layer.BatchNorm), properties=())
+            report = examine(checks, graded, [checks.draw(np.random.default_rng(0))], checks.truth)
+            assert report.ok == found, report
+            assert report.names == (() if found else ("not-copied",))
 
 
 def test_the_learners_process_has_no_numerical_derivatives(learner):

@@ -932,8 +932,8 @@ fold_into_affine = Checks(
 def _run_layer(learner, case):
     """Two training batches, then one in evaluation mode; everything is asked for through methods.
 
-    At the end the arrays that the layer was made from change: its own gamma and beta are copies (where the layer lives in
-    another process they are so in any case).
+    At the end the arrays that the layer was made from change: its own gamma and beta are copies. (Where the layer lives in
+    another process, that process changes them.)
     """
     settings = () if case.defaults else (case.momentum, case.eps, case.convention)
     layer_ = learner.BatchNorm(case.gamma, case.beta, *settings)

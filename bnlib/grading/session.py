@@ -57,6 +57,10 @@ def run(sock: socket.socket, page: mmap.mmap, trouble: str) -> None:
         reply = session.answer(request)
         changed = {str(i): a for i, a in enumerate(received) if a.tobytes() != before[i]}
         _reply(sock, {"number": request["number"], "changed": changed, **reply})
+        if session.makes_an_object(request["call"]):
+            for array in received:
+                if array.dtype.kind == "f":
+                    array += 1  # its caller may do with them what it likes: an object was asked to keep copies
 
 
 def _reply(sock: socket.socket, reply: dict[str, Any]) -> None:
@@ -126,6 +130,10 @@ class Session:
                     except BaseException as error:
                         errors.setdefault(cell.id, _described(error))
         POSITION.pack_into(self.page, 0, *outer)
+
+    def makes_an_object(self, name: str) -> bool:
+        """True for an exercise that is a class."""
+        return bool(name in self.lesson.stubs and self.lesson.stubs[name].methods)
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Make one call and say what came of it."""
