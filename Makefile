@@ -96,7 +96,7 @@ test: install-test
 	  --nbval-lax --nbval-cell-timeout=120 --ignore-glob='tests/*.ipynb' tests solutions
 
 grade: install-run
-	@.venv/bin/bnlib grade examples/submissions --out build/grades --force
+	@.venv/bin/bnlib grade examples/submissions --out build/grades --force --cell-seconds 10
 	@echo "The report is in $$PWD/build/grades: start with gradebook.csv"
 
 bench: install-test
