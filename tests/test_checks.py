@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bnlib import hint
-from bnlib.checks import Case, Source, answer_of, checks_of, examine, report_on, visible
+from bnlib.checks import MOST_ROUNDING, Case, Source, _rounding, answer_of, checks_of, examine, report_on, visible
 from bnlib.checks.translation import center_backward as backward
 from bnlib.diagnosis import displaced
 from bnlib.stubs import lesson_of, lessons, translation
@@ -407,3 +407,11 @@ def test_every_exercise_and_quiz_is_complete():
 def test_report_needs_an_exercise():
     with pytest.raises(TypeError, match="needs the exercise"):
         report_on(len)
+
+
+def test_rounding_is_allowed_for_where_digits_are_lost_and_nowhere_else():
+    x = np.random.default_rng(0).normal(size=(6, 3))
+    assert _rounding(Case(x=x, dout=np.ones((6, 3)), n=3, empty=np.zeros((0, 3)))) < 1e-13
+    assert 1e-9 < _rounding(Case(x=1e-4 * x + 1e3)) < MOST_ROUNDING
+    assert _rounding(Case(x=1e-12 * x + 1e3)) == MOST_ROUNDING
+    assert _rounding(Case(x=1e-170 * x)) <= MOST_ROUNDING

@@ -633,8 +633,9 @@ def _rounding(case: Case) -> float:
     lost = 0.0
     for batch in case.values():
         if isinstance(batch, np.ndarray) and batch.ndim == 2 and batch.dtype.kind == "f" and batch.size:
-            width = np.maximum(batch.std(axis=0), np.finfo(float).tiny)
-            lost = max(lost, float(np.max(np.abs(batch).max(axis=0) / width)))
+            varies = batch[:, np.ptp(batch, axis=0) > 0]
+            with np.errstate(all="ignore"):
+                lost = max(lost, float(np.max(np.abs(varies).max(axis=0) / varies.std(axis=0), initial=0.0)))
     return min(8 * np.finfo(float).eps * lost, MOST_ROUNDING)
 
 
