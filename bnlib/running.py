@@ -110,12 +110,12 @@ def replaying() -> bool:
 
 
 def statements(cell: Cell, errors: dict[str, str]) -> Iterator[types.CodeType]:
-    """Compile a cell's statements one by one; a syntax error is noted in ``errors`` and yields nothing."""
+    """Compile a cell's statements one by one; what is no Python is noted in ``errors`` and yields nothing."""
     name = f"<{cell.exercise or cell.id}>"
     try:
         source = python_of(cell.source)
         tree = ast.parse(source, name)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+    except Exception as error:  # IPython raises errors of its own on what it cannot turn into Python
         errors.setdefault(cell.id, describe_error(error))
         return
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
@@ -126,7 +126,7 @@ def statements(cell: Cell, errors: dict[str, str]) -> Iterator[types.CodeType]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 yield compile(ast.Module([node], []), name, "exec", dont_inherit=True)
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        except Exception as error:
             errors.setdefault(cell.id, describe_error(error))
 
 

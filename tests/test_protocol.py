@@ -272,3 +272,12 @@ def test_text_for_people_is_one_printable_line(text):
     assert len(line) <= 50
     assert line.isprintable()
     line.encode()
+
+
+def test_an_array_that_is_sent_once_and_is_there_many_times_counts_many_times():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        array = np.zeros(1_000_000, bool)
+        threading.Thread(target=protocol.send, args=(ours, [array] * 9), daemon=True).start()
+        with pytest.raises(protocol.ProtocolError, match="more numbers than an answer can have"):
+            protocol.receive(theirs, time.monotonic() + 10)

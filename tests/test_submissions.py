@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import stat
@@ -11,6 +12,7 @@ from datetime import datetime
 import pytest
 
 from bnlib.grading import submissions
+from bnlib.grading.grade import write
 from bnlib.grading.submissions import FolderError, collect
 
 
@@ -204,6 +206,45 @@ def test_every_student_has_a_file_name_of_their_own(tmp_path):
     slugs = [s.slug.casefold() for s in collect(tmp_path).submissions]
     assert len(set(slugs)) == len(slugs) == 6
     assert all(slug and "/" not in slug and not slug.startswith(".") for slug in slugs)
+
+
+def test_no_student_gets_the_file_name_of_another(tmp_path):
+    hashed = hashlib.sha256(b"bob!").hexdigest()
+    names = ["bob!", *(f"bob-{hashed[:length]}" for length in (8, 16)), "ann", "ANN", "ann-0123456789abcdef"]
+    for name in names:
+        (tmp_path / f"{name}.ipynb").write_text(notebook())
+    slugs = [s.slug.casefold() for s in collect(tmp_path).submissions]
+    assert len(set(slugs)) == len(slugs) == len(names)
+    assert (
+        next(s.slug for s in collect(tmp_path).submissions if s.student == f"bob-{hashed[:8]}") == f"bob-{hashed[:8]}"
+    )
+
+
+def test_the_longest_names_there_are_fit_with_all_that_is_added_to_them(tmp_path):
+    for name in ("\u5f20" * 83, "\U00020000" * 62, "x" * 249):
+        (tmp_path / f"{name}.ipynb").write_text(notebook())
+    for submission in collect(tmp_path).submissions:
+        assert len(submission.slug.encode()) <= 120
+        write(tmp_path / f"{submission.slug}.json", "{}")
+
+
+def test_a_zip_with_many_entries_is_read_once(tmp_path):
+    with zipfile.ZipFile(tmp_path / "anna.zip", "w") as archive:
+        for number in range(3000):
+            archive.writestr(f"venv/{number}.py", "")
+        for number in range(50):
+            archive.writestr(f"{number}.ipynb", notebook(body=f"return h + {number}"))
+    opened = []
+    real = zipfile.ZipFile.__init__
+
+    def counted(self, *args, **kwargs):
+        opened.append(args)
+        real(self, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(zipfile.ZipFile, "__init__", counted)
+        assert len(one(tmp_path).notes) == 49
+    assert len(opened) == 1
 
 
 def test_what_cannot_be_graded_at_all_is_one_line(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 import psutil
@@ -104,6 +105,8 @@ def test_the_last_of_two_answers_counts(pristine):
     ("before", "after"),
     [
         ("# NBVAL_SKIP\nx = 1", "# (NBVAL_SKIP)\nx = 1"),
+        ("\x0c#\u00a0NBVAL_SKIP\nx = 1", "#\u00a0(NBVAL_SKIP)\nx = 1"),
+        ("x = 1\u2028# NBVAL_TEST_NAME: mine", "x = 1\u2028# (NBVAL_TEST_NAME: mine)"),
         ("x = (7\n     % 4)", "x = (7\n     % 4)"),
         ("%timeit f()\nx = 1", "pass\nx = 1"),
         ("!ls\nx = 1", "pass\nx = 1"),
@@ -193,3 +196,14 @@ def test_hidden_tests_and_nbval_that_disagree_are_flagged():
     assert disagreements({**result(), "replay": dict.fromkeys(RIGHT, True)}, outcome()) == []
     own = Outcome(True, (CellResult("own-1", "failed", "NameError"),))
     assert disagreements(result(), own) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["x = %time 1\n" * 600, "x = %time 1\n" * 40 + "a = 1\n" * 16_000, "a," * 1_000_000, "x = %time 1\n" * 49 + "("],
+    ids=["magic without end", "long and magic", "long", "magic and no Python"],
+)
+def test_what_would_take_the_graders_time_stays_as_it_is(source):
+    began = time.process_time()
+    assert runnable(source) == source
+    assert time.process_time() - began < 5

@@ -82,6 +82,47 @@ def test_an_object_that_keeps_its_callers_arrays_is_found_out(server):
             assert report.names == (() if found else ("not-copied",))
 
 
+@pytest.mark.parametrize("name", ["\u03bc", "\u00b5", "gr\u00f6\u00dfe"])
+def test_names_in_any_alphabet(learner, name):
+    """Python's parser imports a module for these, in a venv from the folder of the Python below it."""
+    body = f"    {name} = dout.mean(axis=0)\n    return dout - {name}\n"
+    graded = learner(center_backward=f"@fill(translation.center_backward)\ndef center_backward(dout):\n{body}")
+    assert graded.errors == {}
+    assert judged(translation.center_backward, graded).ok
+    assert judged(translation.center, graded).ok
+
+
+@pytest.mark.parametrize(
+    "cell", ["x = %time 1\n" * 600, "if 0:\n" + "    x = %time 1\n" * 300 + "    a = 1\n" * 6000], ids=["error", "time"]
+)
+def test_a_cell_that_cannot_be_made_into_python_costs_itself_alone(learner, cell):
+    graded = learner(mine=cell)
+    assert list(graded.errors) == ["mine"]
+    for exercise in (translation.center, translation.center_jacobian, translation.center_backward):
+        assert judged(exercise, graded).ok
+
+
+def test_calls_that_are_just_in_time_are_not_many(learner):
+    slow = "import time\n@fill(translation.center)\ndef center(h):\n    time.sleep(0.9)\n    return h - h.mean(0)\n"
+    graded = learner(center=slow)
+    began = time.monotonic()
+    for _ in range(4):
+        graded.center(X)
+    graded.center(X)
+    assert "all calls of center together took longer than 4 s" in str(failing(graded, "center", X))
+    assert time.monotonic() - began < 10
+    assert judged(translation.center_backward, graded).ok
+
+
+def test_trouble_is_the_servers_to_report(learner):
+    forged = (
+        "import sys\nprotocol = sys.modules['bnlib.grading.protocol']\nsend = protocol.send\n"
+        "protocol.send = lambda sock, value, deadline=None: send(sock, {'trouble': chr(27) + 'x' * 3000}, deadline)\n"
+    )
+    error = failing(learner(mine=forged), "center", X)
+    assert error.kind == "Protocol"
+
+
 def test_the_learners_process_has_no_numerical_derivatives(learner):
     text = (
         "from bnlib.numerics import jacobian_central, relative_error\n@fill(translation.center_backward)\n"

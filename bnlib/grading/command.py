@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     from bnlib.grading.batch import IsolationError, Settings
     from bnlib.grading.course import CourseError
     from bnlib.grading.grade import GradeError, grade
-    from bnlib.grading.submissions import FolderError
+    from bnlib.grading.submissions import FolderError, printable
 
     settings = Settings(
         seed=abs(arguments.seed),
@@ -103,12 +103,15 @@ def run(arguments: argparse.Namespace) -> int:
         return 130
     bar.end()
     if summary.ignored:
-        print(f"not submissions, passed over: {', '.join(summary.ignored)}", file=sys.stderr)
+        print(f"not submissions, passed over: {printable(', '.join(summary.ignored))}", file=sys.stderr)
     kept = f", {summary.kept} of them earlier" if summary.kept else ""
     flagged = f"; {summary.flagged} flagged for a person, see class.html" if summary.flagged else ""
     print(f"{summary.students} graded{kept} in {summary.seconds:.1f} s{flagged}: {summary.out / 'gradebook.csv'}")
     if summary.ungraded:
-        print(f"could not be graded: {', '.join(summary.ungraded)}; the reason is in the gradebook", file=sys.stderr)
+        print(
+            f"could not be graded: {printable(', '.join(summary.ungraded))}; the reason is in the gradebook",
+            file=sys.stderr,
+        )
     return 1 if summary.ungraded else 0
 
 

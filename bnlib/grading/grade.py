@@ -36,7 +36,7 @@ from bnlib.grading import report
 from bnlib.grading.batch import IsolationError, Result, Settings, Work, exercise, grade_batch, prepare_process
 from bnlib.grading.course import Course, CourseError
 from bnlib.grading.plugin import Verdict
-from bnlib.grading.submissions import Folder, Submission, UnreadableError, collect, duration, lesson_note
+from bnlib.grading.submissions import Folder, Submission, UnreadableError, collect, duration, lesson_note, printable
 from bnlib.notebooks import NotebookError
 from bnlib.stubs import Lesson, lesson_of, lessons
 
@@ -207,7 +207,8 @@ class _Book:
         if self._fresh:
             return {}
         try:
-            earlier = json.loads(self._path(submission).read_text("utf-8"))["lessons"]
+            known = json.loads(self._path(submission).read_text("utf-8"))
+            earlier = known["lessons"] if known["student"] == submission.student else {}
             return {
                 lesson.key: earlier[lesson.key]
                 for lesson in self._lessons
@@ -429,13 +430,13 @@ def gradebook(results: Sequence[Result], chosen: Sequence[Lesson]) -> str:
 
 def _cell(text: str) -> str:
     """Text that no spreadsheet takes for a formula, on one line."""
-    text = " ".join(text.encode("utf-8", "replace").decode().split())
-    return f"'{text}" if text[:1] in "=+-@" and text else text
+    text = printable(" ".join(text.encode("utf-8", "replace").decode().split()))
+    return f"'{text}" if text[:1] in "=+-@＝＋－＠" and text else text
 
 
 def write(path: Path, text: str) -> None:
     """Write a file in one piece: at any moment there is the old one or the new one."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial = path.with_name(f".{path.name[:40]}.{os.getpid()}")
     try:
         partial.write_text(text, "utf-8", errors="replace")
         os.replace(partial, path)

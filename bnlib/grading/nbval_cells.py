@@ -24,6 +24,9 @@ sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # notebooks ho
 DIED = 70
 """Exit code that says: a kernel died in the notebook of the last event."""
 
+MEMORY = 4_000_000_000
+"""Bytes of address space of the process that nbval runs in."""
+
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _NBVAL = "IPyNbCell"
 
@@ -163,8 +166,17 @@ def end_children(all_of_them: bool = True) -> None:
         psutil.wait_procs(below, timeout=0.5)
 
 
+def limit_memory() -> None:
+    """Outputs of a notebook are kept in this process: a flood of them is to end it, and not the machine."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Begin to watch; the kernel server warms up while the notebooks are read."""
+    limit_memory()
     if os.environ.get(provisioner.WARM) == provisioner.NAME:
         provisioner.kernel_server()
     config.pluginmanager.register(Watch(), "bnlib-nbval-cells")

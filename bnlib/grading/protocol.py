@@ -27,6 +27,9 @@ from bnlib.checks import Source
 MAX_MESSAGE = 64_000_000
 """Bytes of one message, arrays included."""
 
+MAX_NUMBERS = 8_000_000
+"""Numbers of one message; an array that is there ten times counts ten times, for that is what becomes of it."""
+
 MAX_HEADER = 2_000_000
 """Bytes of a message's JSON."""
 
@@ -167,7 +170,7 @@ def receive_with_arrays(
     if not isinstance(sizes, list) or not all(type(size) is int and size > 0 for size in sizes) or sum(sizes) != rest:
         raise ProtocolError("the sizes of a message's arrays do not add up")
     ends = list(accumulate(sizes, initial=length))
-    arrays = [_array(data[start:end]) for start, end in pairwise(ends)]
+    arrays = _Arrays(_array(data[start:end]) for start, end in pairwise(ends))
     return _unpack(header["body"], arrays, trusted, 0), arrays
 
 
@@ -208,7 +211,20 @@ def _pack(value: Any, arrays: list[np.ndarray], seen: dict[int, int], depth: int
     raise TypeError(f"a {kind.__name__}")
 
 
-def _unpack(tree: Any, arrays: list[np.ndarray], trusted: bool, depth: int) -> Any:
+class _Arrays(list[np.ndarray]):
+    """The arrays of a message, and how many numbers have been taken from them."""
+
+    numbers = 0
+
+    def take(self, index: int) -> np.ndarray:
+        """An array, for one of its places in the message."""
+        self.numbers += self[index].size
+        if self.numbers > MAX_NUMBERS:
+            raise ProtocolError("more numbers than an answer can have")
+        return self[index]
+
+
+def _unpack(tree: Any, arrays: _Arrays, trusted: bool, depth: int) -> Any:
     """The value that :func:`_pack` wrote, nothing believed."""
     if depth > MAX_DEPTH:
         raise ProtocolError("a message is nested too deeply")
@@ -229,7 +245,7 @@ def _unpack(tree: Any, arrays: list[np.ndarray], trusted: bool, depth: int) -> A
     if tag == "dict" and isinstance(item, dict):
         return {_clean(key): _unpack(each, arrays, trusted, depth + 1) for key, each in item.items()}
     if tag == "array" and type(item) is int and 0 <= item < len(arrays):
-        return arrays[item]
+        return arrays.take(item)
     if tag == "complex" and _is(item, float, float):
         return complex(*item)
     if tag == "handle" and _is(item, int, str) and 0 <= item[0] < _INTEGER:

@@ -79,9 +79,11 @@ class Session:
             for book in notebooks
         ]
         request = {"lesson": lesson.name, "notebooks": cells, "skip": list(skip), "errors": errors}
+        if trouble := self._answer(time.monotonic() + self._limits.cells, "starting", self._limits.cells).get(
+            "trouble"
+        ):
+            raise ServerError(protocol.one_line(str(trouble)))
         reply = self._exchange(request, self._limits.cells, "running the cells")[0]
-        if isinstance(reply.get("trouble"), str):
-            raise ServerError(reply["trouble"])
         found = reply.get("errors")
         if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
             raise self._broken("no list of errors")
@@ -131,16 +133,28 @@ class Session:
         deadline = time.monotonic() + seconds
         try:
             sent = protocol.send(self._sock, request, deadline)
+        except TimeoutError:
+            raise self._late(doing, seconds) from None
+        except protocol.Closed:
+            raise Ended(self._ended_by_itself(doing)) from None
+        return self._answer(deadline, doing, seconds), sent
+
+    def _answer(self, deadline: float, doing: str, seconds: float) -> dict[str, Any]:
+        """Wait for what the process says."""
+        try:
             reply = protocol.receive(self._sock, deadline)
         except TimeoutError:
-            raise Ended(LearnerError("Timeout", f"Timeout: {doing} took longer than {seconds:g} s")) from None
+            raise self._late(doing, seconds) from None
         except protocol.Closed:
             raise Ended(self._ended_by_itself(doing)) from None
         except protocol.ProtocolError as error:
             raise self._broken(str(error)) from None
         if not isinstance(reply, dict):
             raise self._broken("no answer")
-        return reply, sent
+        return reply
+
+    def _late(self, doing: str, seconds: float) -> Ended:
+        return Ended(LearnerError("Timeout", f"Timeout: {doing} took longer than {seconds:g} s"))
 
     def _ended_by_itself(self, doing: str) -> LearnerError:
         """Why a process is gone, from how it ended."""

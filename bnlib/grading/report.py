@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
+from bnlib.grading.submissions import printable
 from bnlib.stubs import Lesson
 
 Result = dict[str, Any]
@@ -320,7 +321,7 @@ def _sentence(text: str) -> str:
 
 def _text(text: str) -> str:
     """Anything that came from outside, safe in a page."""
-    return escape(text.encode("utf-8", "replace").decode(), quote=True)
+    return escape(printable(text.encode("utf-8", "replace").decode()), quote=True)
 
 
 def _page(title: str, parts: Sequence[str]) -> str:

@@ -143,7 +143,8 @@ def code_folders() -> list[str]:
     import numpy as np
 
     paths = sysconfig.get_paths()
-    wanted = [paths["stdlib"], paths["platstdlib"], os.path.join(paths["platstdlib"], "lib-dynload")]
+    wanted = [paths["stdlib"], paths["platstdlib"]]  # in a venv the second is the venv's own, without modules
+    wanted += [os.path.join(folder, "lib-dynload") for folder in wanted]
     wanted += [path for path in sys.path if path.rstrip(os.sep).endswith("-packages")]
     wanted.append(str(Path(np.__file__).parents[1]))
     return [path for path in dict.fromkeys(wanted) if os.path.isdir(path)]

@@ -88,6 +88,7 @@ def _preload(spec: Any) -> None:
     for name in ("numpy", "numpy.testing", "numpy.random", "numpy.linalg", "numpy.fft", "numpy.lib.stride_tricks"):
         importlib.import_module(name)
     importlib.import_module("IPython.core.inputtransformer2")
+    importlib.import_module("unicodedata")  # Python's own parser wants it for a name like μ
     bnlib = sys.modules["bnlib"]
     spec.loader.exec_module(bnlib)
     for name in ("bnlib.running", "bnlib.exercises", "bnlib.numerics", "bnlib.checks"):

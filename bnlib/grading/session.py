@@ -29,6 +29,9 @@ from bnlib.notebooks import Cell, NotebookError
 from bnlib.stubs import Lesson, Stub, lesson_of
 
 POSITION = struct.Struct("=3i")
+WHOLE = -1
+"""In place of a statement's number: the cell as a whole, while it is made into statements."""
+
 PAGE = mmap.PAGESIZE
 
 
@@ -40,10 +43,10 @@ def run(sock: socket.socket, page: mmap.mmap, trouble: str) -> None:
         page: Memory shared with the grader: which statement is being run, should it never end.
         trouble: Why isolation could not be put in force; nothing of the learner is run then.
     """
-    request = protocol.receive(sock, trusted=True)
+    protocol.send(sock, {"trouble": trouble})  # said before anything of the learner's is here
     if trouble:
-        protocol.send(sock, {"trouble": trouble})
         return
+    request = protocol.receive(sock, trusted=True)
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002 - answers that draw without a seed should at least repeat
     session = Session(request, page)
@@ -121,7 +124,10 @@ class Session:
             if lesson != key:
                 continue
             for index, cell in enumerate(cells):
-                for place, statement in enumerate(bnlib.running.statements(cell, errors)):
+                if (number, index, WHOLE) in self.skip:
+                    continue
+                POSITION.pack_into(self.page, 0, number, index, WHOLE)
+                for place, statement in enumerate(list(bnlib.running.statements(cell, errors))):
                     if (number, index, place) in self.skip:
                         continue
                     POSITION.pack_into(self.page, 0, number, index, place)

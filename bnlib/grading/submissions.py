@@ -36,6 +36,7 @@ MAX_FILES = 200
 MAX_DEPTH = 6
 """Folders inside each other."""
 
+_HASHED = re.compile(r"-[0-9a-f]{16}$")
 _ORDINARY = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -189,12 +190,12 @@ def _handed(entry: Path, submission: Submission) -> list[Handed]:
     """The readable notebooks of one entry; what is not readable is noted in the submission."""
     found: list[Handed] = []
     try:
-        for label, path, info in _files(entry, submission):
+        for label, path, info, archive in _files(entry, submission):
             if len(found) + len(submission.reasons) >= MAX_FILES:
                 submission.reasons.append(f"{entry.name}: more than {MAX_FILES} notebooks; the rest was not looked at")
                 break
             try:
-                found.append(_look(label, path, info))
+                found.append(_look(label, path, info, archive))
             except (UnreadableError, NotebookError) as error:
                 _note_reason(submission, error)
     except UnreadableError as error:
@@ -204,7 +205,7 @@ def _handed(entry: Path, submission: Submission) -> list[Handed]:
     return found
 
 
-_Found = tuple[str, Path, "zipfile.ZipInfo | None"]
+_Found = tuple[str, Path, "zipfile.ZipInfo | None", "zipfile.ZipFile | None"]
 
 
 def _files(entry: Path, submission: Submission) -> Iterator[_Found]:
@@ -216,7 +217,7 @@ def _files(entry: Path, submission: Submission) -> Iterator[_Found]:
     elif entry.is_dir():
         yield from _in_folder(entry, entry.name, submission, 0)
     else:
-        yield entry.name, entry, None
+        yield entry.name, entry, None, None
 
 
 def _in_folder(folder: Path, label: str, submission: Submission, depth: int) -> Iterator[_Found]:
@@ -235,7 +236,7 @@ def _in_folder(folder: Path, label: str, submission: Submission, depth: int) -> 
             if depth < MAX_DEPTH:
                 yield from _in_folder(Path(entry.path), below, submission, depth + 1)
         elif suffix == ".ipynb":
-            yield below, Path(entry.path), None
+            yield below, Path(entry.path), None, None
         elif suffix == ".zip":
             yield from _zipped(Path(entry.path), below)
 
@@ -247,12 +248,17 @@ def _zipped(path: Path, label: str = "") -> Iterator[_Found]:
     if path.stat().st_size > MAX_ZIP:
         raise UnreadableError(f"{label}: larger than {MAX_ZIP // 1_000_000} MB; hand in the notebooks alone")
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
+        archive = zipfile.ZipFile(path)
     except PermissionError as error:
         raise ForbiddenError(f"{label}: cannot be read ({error.strerror})") from None
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, UnicodeError):
         raise UnreadableError(f"{label}: is not a zip file, or a damaged one; pack the notebooks again") from None
+    with archive:
+        yield from _members(archive, path, label)
+
+
+def _members(archive: zipfile.ZipFile, path: Path, label: str) -> Iterator[_Found]:
+    members = archive.infolist()
     if sum(info.file_size for info in members if info.filename.lower().endswith(".ipynb")) > MAX_ZIP:
         raise UnreadableError(f"{label}: unpacks to more than {MAX_ZIP // 1_000_000} MB; hand in the notebooks alone")
     seen = set()
@@ -263,17 +269,15 @@ def _zipped(path: Path, label: str = "") -> Iterator[_Found]:
         if info.filename in seen or stat.S_ISLNK(info.external_attr >> 16):
             continue
         seen.add(info.filename)
-        yield f"{label}/{'/'.join(part for part in parts if part not in ('/', '..'))}", path, info
+        yield f"{label}/{'/'.join(part for part in parts if part not in ('/', '..'))}", path, info, archive
 
 
-def _look(label: str, path: Path, info: zipfile.ZipInfo | None) -> Handed:
+def _look(label: str, path: Path, info: zipfile.ZipInfo | None, archive: zipfile.ZipFile | None) -> Handed:
     """Read a notebook once, to learn its lesson and its digest."""
-    if info is None:
+    if info is None or archive is None:
         content, modified = _file_content(path, label), path.stat().st_mtime
     else:
-        with zipfile.ZipFile(path) as archive:
-            content = _member_content(archive, info, label)
-        modified = _zip_time(info)
+        content, modified = _member_content(archive, info, label), _zip_time(info)
     lesson = notebook_of(label, content).lesson.key
     member = info.filename if info else None
     return Handed(label, path, member, modified, lesson, hashlib.sha256(content).hexdigest())
@@ -354,6 +358,11 @@ def duration(seconds: float) -> str:
     return " ".join(f"{number} {unit}" for number, unit in parts if number)
 
 
+def printable(text: str) -> str:
+    """A text without what would steer a terminal, or turn the order of letters round."""
+    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
+
+
 def lesson_note(submission: Submission, lesson: Lesson) -> str:
     """Why a lesson has no notebook to grade, in plain words."""
     if submission.reasons:
@@ -374,10 +383,11 @@ def _name_files(submissions: list[Submission]) -> None:
     """Give each student a file name that every file system can hold and that nobody else has."""
     taken: dict[str, int] = {}
     for submission in submissions:
-        plain = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", submission.student)).strip("._")[:80]
-        taken[plain.casefold()] = taken.get(plain.casefold(), 0) + 1
-        submission.slug = plain
+        plain = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", submission.student)).strip("._")
+        submission.slug = plain.encode("utf-8", "replace")[:100].decode("utf-8", "ignore")
+        taken[submission.slug.casefold()] = taken.get(submission.slug.casefold(), 0) + 1
     for submission in submissions:
-        if submission.slug != submission.student or taken[submission.slug.casefold()] > 1:
-            raw = os.fsencode(submission.student)
-            submission.slug = f"{submission.slug or 'student'}-{hashlib.sha256(raw).hexdigest()[:8]}"
+        slug = submission.slug
+        if slug != submission.student or taken[slug.casefold()] > 1 or _HASHED.search(slug.casefold()):
+            # No name has this form by itself: one that looks like it is given a hash of its own.
+            submission.slug = f"{slug or 'student'}-{hashlib.sha256(os.fsencode(submission.student)).hexdigest()[:16]}"

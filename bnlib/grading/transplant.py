@@ -20,7 +20,9 @@ from bnlib.stubs import Lesson, stub_source
 OWN = "own-"
 """Ids of cells that the learner added begin so."""
 
-_MARKER = re.compile(r"^([ \t]*#[# \t]*)((?:NBVAL|PYTEST_VALIDATE)_\w+[ \t]*)$", re.MULTILINE)
+_MARKER = re.compile(r"\s*#[#\s]*(?=NBVAL|PYTEST_VALIDATE)")
+_LARGEST, _MOST_MAGICS = 20_000, 50
+"""Only so much is looked at for lines of magic: to find them takes time and memory of the grader's."""
 
 
 def transplant(pristine: Mapping[str, Any], submission: Notebook) -> dict[str, Any]:
@@ -56,7 +58,9 @@ def transplant(pristine: Mapping[str, Any], submission: Notebook) -> dict[str, A
 
 def runnable(source: str) -> str:
     """A learner's cell without what would steer nbval or only cost time: its marker comments, and lines of magic."""
-    source = _MARKER.sub(r"\1(\2)", source)
+    source = "".join(_without_marker(line) for line in source.splitlines(keepends=True))
+    if len(source) > _LARGEST:
+        return source
     try:
         ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -64,14 +68,23 @@ def runnable(source: str) -> str:
     return source
 
 
+def _without_marker(line: str) -> str:
+    """A line that nbval does not take for one of its markers."""
+    found = _MARKER.match(line)
+    if not found:
+        return line
+    words = line[found.end() :].rstrip()
+    return f"{line[: found.end()]}({words}){line[found.end() + len(words) :]}"
+
+
 def _without_line_magics(source: str) -> str:
     """``%timeit f(x)`` and ``!ls`` become ``pass``; cell magics and what is no Python either way stay as they are."""
-    if source.lstrip().startswith("%%"):
+    if source.lstrip().startswith("%%") or sum(source.count(sign) for sign in "%!?") > _MOST_MAGICS:
         return source
     try:
         python = python_of(source)
         tree = ast.parse(python)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except Exception:  # IPython raises errors of its own on what it cannot turn into Python
         return source
     lines = python.splitlines()
     for node in ast.walk(tree):

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -37,6 +38,9 @@ __all__ = ["Learner", "LearnerError", "NeedsAnother", "Server", "ServerError", "
 
 START_SECONDS = 60
 """How long the fork server may take to start; it takes half a second on an idle machine."""
+
+CALLS = 4
+"""All calls of an exercise together may take this many times as long as one."""
 
 MAX_RUNS = 6
 """How often a notebook's cells are run again without the statement that did not come to an end."""
@@ -198,6 +202,7 @@ class Learner:
         self._lesson = lesson
         self._notebooks = list(notebooks)
         self._lost: dict[str, LearnerError] = {}
+        self._spent: dict[str, float] = {}
         self._skip: list[tuple[int, ...]] = []
         self._session: Session | None = None
         self._sessions = 0
@@ -236,6 +241,7 @@ class Learner:
         if self._hopeless is not None:
             raise self._hopeless
         assert self._session is not None
+        began = time.monotonic()
         try:
             value = self._session.call(name, args, kwargs)
         except Ended as end:
@@ -247,8 +253,18 @@ class Learner:
         except BaseException:
             self.close()  # stopped between a request and its answer
             raise
+        finally:
+            self._spend(exercise, time.monotonic() - began)
         stub = self._lesson.stubs.get(name)
         return RemoteObject(self, name, value) if stub and stub.methods else value
+
+    def _spend(self, exercise: str, seconds: float) -> None:
+        """Give an exercise up when its calls take too long together: each of many may be just within its limit."""
+        self._spent[exercise] = self._spent.get(exercise, 0.0) + seconds
+        most = CALLS * self._server.limits.wall
+        if self._spent[exercise] > most and exercise not in self._lost:
+            text = f"Timeout: all calls of {exercise} together took longer than {most:g} s"
+            self._lost[exercise] = LearnerError("Timeout", text)
 
     def _open(self) -> None:
         """Run the cells in a new session; leave out a statement that does not come to an end, and try again."""
