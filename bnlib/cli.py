@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from bnlib import __version__
 from bnlib.notebooks import NotebookError
@@ -21,6 +22,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     progress = commands.add_parser("progress", help="lesson by lesson, what is filled and passes")
     progress.set_defaults(run=_progress)
 
+    if find_spec("bnlib.grading"):  # learners' copies come without what only teachers need
+        _teachers(commands)
+
+    arguments = parser.parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except NotebookError as error:
+        return _say(str(error))
+    except OSError as error:
+        return _say(f"{error.filename or 'bnlib'}: {error.strerror or error}")
+
+
+def _teachers(commands: Any) -> None:
+    from bnlib.grading import command, gradescope
+
     build = commands.add_parser("build", help="normalise and execute solutions/ (teachers)")
     build.add_argument("files", nargs="*", type=Path, help="notebooks; all of solutions/ by default")
     build.set_defaults(run=_build)
@@ -32,21 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     release.add_argument("--force", action="store_true", help="overwrite notebooks that were edited")
     release.set_defaults(run=_release)
 
-    if find_spec("bnlib.grading"):  # learners' copies come without it
-        from bnlib.grading import command, gradescope
-
-        command.add_arguments(commands.add_parser("grade", help="grade a folder of submissions (teachers)"))
-        gradescope.add_arguments(
-            commands.add_parser("gradescope", help="autograder and results for Gradescope (teachers)")
-        )
-
-    arguments = parser.parse_args(argv)
-    try:
-        return arguments.run(arguments)
-    except NotebookError as error:
-        return _say(str(error))
-    except OSError as error:
-        return _say(f"{error.filename or 'bnlib'}: {error.strerror or error}")
+    command.add_arguments(commands.add_parser("grade", help="grade a folder of submissions (teachers)"))
+    gradescope.add_arguments(commands.add_parser("gradescope", help="autograder and results for Gradescope (teachers)"))
 
 
 def _say(message: str) -> int:

@@ -8,6 +8,7 @@ can be made together, and each with the terms as it leaves them, so that a slip 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,10 @@ __all__ = [
     "Case", "Evidence", "Factors", "Finding", "Knob", "Parts", "Slip", "Step", "Steps", "Term",
     "diagnose", "displaced", "remembered", "variants",
 ]  # fmt: skip
+
+
+NEARLY = 1e-5
+"""Results closer than this fraction of their size are right but for their digits; of mistakes only single named ones are."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +175,13 @@ def _diagnose(
     single, pairs = [[s for s in slips if ("+" in s.name) == double] for double in (False, True)]
     if found := _match(evidence, single):
         return found
+    if 0 < (error := max(item.error for item in evidence)) < NEARLY:
+        digits = int(-math.log10(error))
+        return Finding(
+            ("nearly-right",),
+            f"{output} is right to about {digits} digits, and to no more. Was something measured with a small step, rounded, computed "
+            "in float32 on the way, or is there a small constant too many? A formula gives all digits.",
+        )
     coefficients = Coefficients(output, evidence, terms, factors)
     fitted = coefficients.explain()
     if fitted and (fitted[1] <= 2 or not thorough or known >= set(fitted[0].names)):

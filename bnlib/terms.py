@@ -96,8 +96,19 @@ class Evidence:
 
     @cached_property
     def _limit(self) -> float:
-        """How far what a mistake computes may be from what came back."""
-        return MATCH * float(max(np.max(np.abs(self.got), initial=0.0), np.max(np.abs(self.expected), initial=1e-300)))
+        """How far what a mistake computes may be from what came back: not as far as the right answer is."""
+        return min(MATCH * self._size, 0.3 * float(np.max(np.abs(self.got - self.expected), initial=0.0)))
+
+    @cached_property
+    def _size(self) -> float:
+        return float(max(np.max(np.abs(self.got), initial=0.0), np.max(np.abs(self.expected), initial=1e-300)))
+
+    @property
+    def error(self) -> float:
+        """The largest difference as a fraction of the largest number of its feature."""
+        axes = tuple(range(self.got.ndim - 1)) if self.got.ndim > 1 else None
+        size = np.maximum(np.abs(self.got), np.abs(self.expected)).max(axis=axes, initial=1e-9 * self._size)
+        return float(np.max(np.abs(self.got - self.expected).max(axis=axes, initial=0.0) / size, initial=0.0))
 
     def explained_by(self, compute: Callable[[Case], Any]) -> bool:
         """True when ``compute`` makes of the case what came back."""

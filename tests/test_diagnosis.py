@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bnlib.checks import checks_of
 from bnlib.diagnosis import Case, Evidence, Knob, Slip, Term, diagnose, displaced, remembered, variants
+from bnlib.stubs import lesson_of
 
 EPS = 1e-5
 
@@ -263,3 +265,28 @@ def test_lost_digits_and_whole_numbers():
     assert names(lambda r: r.astype(np.float16), "float16") == ("dtype-lost",)
     assert names(np.trunc, "int64") == ("returned-integers",)
     assert names(np.round, "float64") == ("returned-integers",)
+
+
+@pytest.mark.parametrize(
+    ("lesson", "exercise", "change"),
+    [
+        ("normalization", "dvar_dx", lambda value: value.round(7)),
+        ("normalization", "dvar_dx", lambda value: value * (1 + 3e-8)),
+        ("normalization", "dinvstd_dx", lambda value: value + 1e-8),
+        ("normalization", "normalize_backward", lambda value: value + 3e-9),
+        ("normalization", "rms_scale_backward", lambda value: value.astype(np.float32).astype(float) * (1 + 1e-9)),
+    ],
+)
+def test_what_is_right_but_for_its_digits_is_called_so(lesson, exercise, change):
+    """No mistake that happens to make no difference on this input is named for it."""
+    checks = checks_of(lesson_of(lesson).stubs[exercise])
+    rng = np.random.default_rng(3)
+    output = checks.outputs[0]
+    evidence = []
+    for case in (checks.draw(rng) for _ in range(3)):
+        right = checks.truth(case)
+        right = np.asarray(right[0] if isinstance(right, tuple) else right, dtype=float)
+        evidence.append(Evidence(case, np.asarray(change(right), dtype=float), right))
+    found = diagnose(output, evidence, checks.terms.get(output, ()), checks.slips, checks.factors, steps=checks.steps)
+    assert found.names == ("nearly-right",), found
+    assert "digits" in found.message

@@ -337,7 +337,7 @@ class _Rows:
     def undone(self, error: Exception) -> Report:
         """The report when the exercise, or one that it needs, is still empty."""
         report = self.fail(0, _empty(self.stub, error), "empty")
-        word = "waits" if report.message.startswith(_WAITS) else "empty"
+        word = "waits" if report.message.startswith(WAITS) else "empty"
         return replace(report, rows=(replace(report.rows[0], undone=word), *report.rows[1:]))
 
     def wrong(self, findings: Mapping[str, Finding]) -> Report:
@@ -361,15 +361,16 @@ class _Rows:
         return Report(self.stub.id, rows, "Visible checks passed; hidden tests grade more.", (), remarks)
 
 
-_WAITS = "it needs another exercise first"
+WAITS = "it needs another exercise first"
+"""How the message of an exercise begins that calls one that is still empty."""
 
 
 def _empty(stub: Stub, error: Exception) -> str:
     if isinstance(error, NotFilledError):
-        return f"{_WAITS}. {error}"
+        return f"{WAITS}. {error}"
     said = str(error).removesuffix(" is still empty")
     if said != stub.name and said in stub.lesson.stubs:
-        return f"{_WAITS}: {error}."
+        return f"{WAITS}: {error}."
     method = f"{error}: " if said in [f"{stub.name}.{name}" for name in stub.methods] else ""
     return f"{method}write it in the cell above, run that cell, then this one again."
 

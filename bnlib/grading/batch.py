@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bnlib.checks import WAITS
 from bnlib.grading import hollow, nbval_stage, plugin
 from bnlib.grading.course import Course
 from bnlib.grading.plugin import Batch, Subject, Verdict
@@ -167,6 +168,8 @@ def exercise(stub: Stub, verdict: Verdict, notebook: Notebook | None, errors: Ma
             message = f"there is no answer cell: the one that begins with @fill({stub.id}) was deleted or changed"
         elif failed and (empty or failed in message):
             message, mistakes = f"the answer cell could not be run: {failed}", ("cell-failed",)
+        elif empty and message.startswith(WAITS):
+            mistakes = ("waits",)
         elif empty:
             status, message = "empty", "still empty"
     return {
@@ -174,12 +177,19 @@ def exercise(stub: Stub, verdict: Verdict, notebook: Notebook | None, errors: Ma
         "points": stub.points,
         "score": stub.points if status == "right" else 0,
         "status": status,
-        "message": message[:1].upper() + message[1:],
+        "message": _begun(message, stub),
         "mistakes": list(mistakes),
-        "remarks": list(verdict.remarks),
+        "remarks": list({remark.split()[0]: remark for remark in reversed(verdict.remarks)}.values())[::-1],
         "passed": verdict.passed,
         "tests": verdict.total,
     }
+
+
+def _begun(message: str, stub: Stub) -> str:
+    """A message with a capital in front, unless it begins with a name of the code."""
+    first = message.split(maxsplit=1)[0] if message else ""
+    names = {stub.name, *stub.returns, *stub.parameters, *stub.lesson.stubs}
+    return message if first.strip(".,:[]0123456789 ") in names or "_" in first else message[:1].upper() + message[1:]
 
 
 def _nbval_stage(

@@ -21,6 +21,11 @@ def _seconds(text: str) -> float:
 def _date(text: str) -> datetime:
     """A date with or without a time and a time zone."""
     try:
+        day = datetime.strptime(text.strip(), "%Y-%m-%d")
+        return day.replace(hour=23, minute=59, second=59)  # a day lasts until it ends
+    except ValueError:
+        pass
+    try:
         return datetime.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no date; write it like 2026-11-20 18:00") from None

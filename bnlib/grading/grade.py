@@ -292,7 +292,7 @@ _Done = tuple[list[Submission], dict[str, dict[str, Result]]]
 
 def _run(pending: Sequence[_Pending], settings: Settings, jobs: int, executor: Executor | None) -> Iterator[_Done]:
     """Run everything in batches; those that fail are run again one by one, so that only who is to blame pays."""
-    largest = 40 if settings.nbval else 50
+    largest = 20 if settings.nbval else 50  # a run that is stopped loses what it has begun
     # Starting nbval costs as much as two notebooks, so each process gets one large batch rather than two small ones.
     size = max(1, min(largest, math.ceil(len(pending) / (jobs if settings.nbval else 2 * jobs))))
     batches = [pending[start : start + size] for start in range(0, len(pending), size)]

@@ -19,6 +19,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +99,10 @@ def require() -> None:
     """Make sure that kernels can be started here as they have to be.
 
     Raises:
-        CourseError: This bnlib was installed before it had its kernel provisioner.
+        CourseError: nbval is not installed, or this bnlib was before it had its kernel provisioner.
     """
+    if find_spec("nbval") is None:
+        raise CourseError("nbval is not installed: pip install -c constraints.txt -e . (or grade with --no-nbval)")
     if CONFINED and not entry_points(group="jupyter_client.kernel_provisioners", name=PROVISIONER):
         raise CourseError(
             "this install is older than the code, and nbval's kernels cannot be started: run make grade, "

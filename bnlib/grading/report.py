@@ -266,7 +266,7 @@ def _mistakes(results: Iterable[Result]) -> list[str]:
         for lesson in result["lessons"].values():
             for each in lesson["exercises"]:
                 for mistake in dict.fromkeys(each["mistakes"]):
-                    if mistake == "empty":
+                    if mistake in ("empty", "waits"):
                         continue
                     counts[each["name"], mistake] += 1
                     words.setdefault((each["name"], mistake), each["message"])
