@@ -8,16 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bnlib.checks import WAITS
 from bnlib.grading import plugin
 from bnlib.grading.batch import exercise
 from bnlib.grading.course import Course, CourseError
 from bnlib.grading.hidden import Judge
-from bnlib.grading.plugin import Batch, Subject
+from bnlib.grading.plugin import Batch, Subject, Verdict
 from bnlib.grading.reference import reference
 from bnlib.grading.sandbox import Limits
 from bnlib.grading.worker import Server
 from bnlib.notebooks import Cell, Notebook, read
-from bnlib.stubs import lessons, translation
+from bnlib.stubs import lesson_of, lessons, translation
 
 ROOT = Course().root
 
@@ -267,3 +268,27 @@ def test_a_damaged_solution_stops_before_anybody_is_graded(tmp_path):
         path.write_text("{")
     with pytest.raises(CourseError, match=r"^solutions/02_translation\.ipynb: is not a notebook"):
         course.require(translation.lesson)
+
+
+@pytest.mark.parametrize(
+    ("message", "mistakes", "status", "said"),
+    [
+        ("dx lacks the factor gamma", ("a",), "wrong", "dx lacks the factor gamma"),
+        ("center_jacobian[0, 0] is 1", ("a",), "wrong", "center_jacobian[0, 0] is 1"),
+        ("raised ValueError: no", ("raises-ValueError",), "wrong", "Raised ValueError: no"),
+        ("it is still empty", ("empty",), "empty", "Still empty"),
+        (
+            f"{WAITS}: center is still empty.",
+            ("empty",),
+            "wrong",
+            "It needs another exercise first: center is still empty.",
+        ),
+    ],
+)
+def test_what_is_written_down_of_an_exercise(message, mistakes, status, said):
+    stub = lesson_of("normalization").stubs["batchnorm_backward"]
+    notebook = Notebook(Path("x"), stub.lesson, (Cell("a", stub.name, False, "x"),))
+    remarks = ("dx has shape (1, 3)", "dgamma is a list", "dx has shape (1, 4)")
+    written = exercise(stub, Verdict(message=message, mistakes=mistakes, remarks=remarks), notebook, {})
+    assert (written["status"], written["message"]) == (status, said)
+    assert written["remarks"] == ["dx has shape (1, 3)", "dgamma is a list"]

@@ -179,10 +179,18 @@ def exercise(stub: Stub, verdict: Verdict, notebook: Notebook | None, errors: Ma
         "status": status,
         "message": _begun(message, stub),
         "mistakes": list(mistakes),
-        "remarks": list({remark.split()[0]: remark for remark in reversed(verdict.remarks)}.values())[::-1],
+        "remarks": _one_each(verdict.remarks),
         "passed": verdict.passed,
         "tests": verdict.total,
     }
+
+
+def _one_each(remarks: Iterable[str]) -> list[str]:
+    """The first remark on each output: for every shape of an input there is one."""
+    first: dict[str, str] = {}
+    for remark in remarks:
+        first.setdefault(remark.split(maxsplit=1)[0], remark)
+    return list(first.values())
 
 
 def _begun(message: str, stub: Stub) -> str:
