@@ -197,6 +197,9 @@ def bundle(root: Path, target: Path) -> list[str]:
             f"{', '.join(edited)}: edited since the release; the bundle would hand out somebody's answers"
         )
     files += [root / name for name in _RENAMED]
+    lacking = [str(path) for path in files if not path.is_file()]
+    if lacking:
+        raise ReleaseError(f"{lacking[0]}: is not there; pack the bundle from the project's own folder")
     names = []
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in files:
