@@ -35,6 +35,11 @@ def one(folder):
     return submission
 
 
+def one_due(folder, due):
+    (submission,) = collect(folder, due).submissions
+    return submission
+
+
 def test_a_file_a_folder_and_a_zip_are_a_student_each(tmp_path):
     (tmp_path / "anna.ipynb").write_text(notebook())
     (tmp_path / "ben" / "work").mkdir(parents=True)
@@ -284,6 +289,36 @@ def test_a_renamed_later_file_counts_over_one_in_a_zip(tmp_path):
     submission = one(tmp_path)
     assert submission.notebooks["02_translation"].label == "anna.ipynb"
     assert submission.notes == ["anna.zip/02_translation.ipynb: passed over, anna.ipynb is newer (02_translation)"]
+
+
+def test_what_canvas_and_moodle_pack_is_one_student_each(tmp_path):
+    for name, lesson, exercise in (
+        ("doedan_4711_900001_01_chain_rule.ipynb", "chain_rule", "total_derivative"),
+        ("doedan_LATE_4711_900002_02_translation-1.ipynb", "translation", "center"),
+        ("doedan_4712_900003_02_translation.ipynb", "translation", "center"),
+        ("anna_02_translation.ipynb", "translation", "center"),
+    ):
+        (tmp_path / name).write_text(notebook(lesson, exercise))
+    moodle = tmp_path / "Clara Muster_1234567_assignsubmission_file"
+    moodle.mkdir()
+    (moodle / "x.ipynb").write_text(notebook())
+    found = {s.student: list(s.notebooks) for s in collect(tmp_path).submissions}
+    assert found == {
+        "Clara Muster_1234567": ["02_translation"],
+        "anna_02_translation": ["02_translation"],
+        "doedan_4711": ["01_chain_rule", "02_translation"],
+        "doedan_4712": ["02_translation"],
+    }
+
+
+def test_that_an_earlier_version_was_in_time_is_said(tmp_path):
+    (tmp_path / "anna").mkdir()
+    for name, when in (("a", 1e9 - 60), ("b", 1e9 + 60)):
+        (tmp_path / "anna" / f"{name}.ipynb").write_text(notebook(body=f"return '{name}'"))
+        os.utime(tmp_path / "anna" / f"{name}.ipynb", (when, when))
+    submission = one_due(tmp_path, 1e9)
+    assert submission.notebooks["02_translation"].label == "anna/b.ipynb"
+    assert "anna/b.ipynb: late by 1 min; an earlier one was in time (02_translation)" in submission.notes
 
 
 def test_a_file_that_the_system_refuses_is_the_graders_fault(tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ import stat
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -35,6 +35,9 @@ MAX_FILES = 200
 
 MAX_DEPTH = 6
 """Folders inside each other."""
+
+_EXPORTED = re.compile(r"(.+?)(?:_LATE)?_(\d{3,})_\d{3,}_.+|(.+_\d{3,})_assignsubmission_\w+")
+"""How Canvas (``name_LATE_user_file_as handed in``) and Moodle (``name_number_assignsubmission_file``) call what they pack."""
 
 _HASHED = re.compile(r"-[0-9a-f]{16}$")
 _ORDINARY = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -153,7 +156,7 @@ def collect(folder: Path, due: float | None = None) -> Folder:
     for student, submission in found.items():
         _choose(submission, handed[student])
         if due is not None:
-            _note_late(submission, due)
+            _note_late(submission, due, handed[student])
     _name_files(list(found.values()))
     return Folder(tuple(found[student] for student in sorted(found)), tuple(ignored))
 
@@ -181,9 +184,9 @@ def _student(entry: Path) -> str | None:
     """Whose submission an entry of the folder is, or None."""
     if _is_hidden(entry.name):
         return None
-    if entry.suffix.lower() in (".ipynb", ".zip"):
-        return entry.stem
-    return entry.name if entry.is_dir() else None
+    name = entry.stem if entry.suffix.lower() in (".ipynb", ".zip") else entry.name if entry.is_dir() else None
+    exported = _EXPORTED.fullmatch(name or "")
+    return "_".join(part for part in exported.groups() if part) if exported else name
 
 
 def _handed(entry: Path, submission: Submission) -> list[Handed]:
@@ -342,13 +345,15 @@ def _note_reason(submission: Submission, error: Exception) -> None:
         submission.faults.append(str(error))
 
 
-def _note_late(submission: Submission, due: float) -> None:
-    """Say of the notebooks that count how late they are."""
+def _note_late(submission: Submission, due: float, handed: Iterable[Handed]) -> None:
+    """Say of the notebooks that count how late they are, and whether an earlier one was not."""
+    in_time = {file.lesson for file in handed if file.modified <= due}
     for key, file in sorted(submission.notebooks.items()):
         late = file.modified - due
         if late > 0:
             submission.late = max(submission.late, late)
-            submission.notes.append(f"{file.label}: late by {duration(late)} ({key})")
+            earlier = "; an earlier one was in time" if key in in_time else ""
+            submission.notes.append(f"{file.label}: late by {duration(late)}{earlier} ({key})")
 
 
 def duration(seconds: float) -> str:
