@@ -101,6 +101,7 @@ def test_the_last_of_two_answers_counts(pristine):
     assert source(made, "own-1") == old.source
 
 
+@pytest.mark.filterwarnings("ignore:.make_tokens_by_line")
 @pytest.mark.parametrize(
     ("before", "after"),
     [
