@@ -240,15 +240,16 @@ def disagreements(result: Result, outcome: nbval_stage.Outcome) -> list[str]:
     found = []
     for each in result["exercises"]:
         seen = outcome.cell(f"check-{each['name']}")
+        why = next((f" ({c.message})" for c in outcome.cells if c.id == f"check-{each['name']}" and c.message), "")
         replayed = result.get("replay", {}).get(each["name"])
         if seen == "passed" and replayed is False:
             words = "its check passes in the notebook and not when replayed: hidden state or tampering"
         elif seen == "failed" and replayed is True:
-            words = "its check passes when replayed and not in the notebook: another cell gets in the way"
+            words = f"its check passes when replayed and not in the notebook: another cell gets in the way{why}"
         elif seen == "passed" and each["status"] not in ("right", "not graded"):
             words = "passes the notebook's own check, but not the hidden tests"
         elif seen == "failed" and each["status"] == "right":
-            words = "passes the hidden tests, but not the notebook's own check"
+            words = f"passes the hidden tests, but not the notebook's own check{why}"
         else:
             continue
         found.append((each["name"], words))
