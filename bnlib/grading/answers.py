@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from bnlib.checks import is_exact
 from bnlib.grading.protocol import KINDS, MAX_MESSAGE, Handle, TooLargeError, Unsupported, named
 
 
@@ -57,6 +58,8 @@ def _numbers(value: Any) -> Any:
     kind = type(value).__name__
     try:
         array = np.asarray(value)
+        if is_exact(array):
+            array = array.astype(np.float64)
     except Exception:
         return named(Unsupported, kind)("cannot be made an array")
     if array.dtype.kind not in KINDS:

@@ -227,7 +227,14 @@ ATTACKS = [
     Attack("ragged list", "return [[1.0], [1.0, 2.0]]", names="wrong-type"),
     Attack("generator", "return (row for row in dout)", names="wrong-type"),
     Attack("text", "return str(dout)", names="wrong-type"),
-    Attack("complex", "return dout + 0j", names="wrong-type"),
+    Attack("complex", "return dout + 1j", names="wrong-type"),
+    Attack("complex, with no imaginary part", "return dout + 0j", names="path-through-the-mean-missing"),
+    Attack("complex, with no imaginary part, and right", "return dout - dout.mean(axis=0) + 0j", RIGHT),
+    Attack("right, in fractions", """
+from fractions import Fraction
+mean = [Fraction(0) + sum(map(Fraction, column)) / len(column) for column in dout.T]
+return np.array([[Fraction(v) - m for v, m in zip(row, mean)] for row in dout])
+""", RIGHT),
     Attack("nan", "return dout * np.nan", names="returned-nan"),
     Attack("infinity", "return np.full(dout.shape, np.inf)", names="returned-inf"),
     Attack("nothing", "dout - dout.mean(0)", names="returned-none"),
