@@ -83,8 +83,8 @@ def submissions() -> dict[str, Any]:
     _cell(magic, "center_backward").source += "\n\n%timeit -n 3 -r 1 center_backward(np.ones((4, 2)))"
     first, second = (nbformat.writes(filled(answers)) for answers in (half, RIGHT))
     several = {
-        "work/02_translation.ipynb": ((2026, 3, 1, 12, 0, 0), first),
-        "work/second try.ipynb": ((2026, 3, 2, 18, 30, 0), second),
+        "lesson/02_translation.ipynb": ((2026, 3, 1, 12, 0, 0), first),
+        "lesson/second try.ipynb": ((2026, 3, 2, 18, 30, 0), second),
     }
     notebooks = {
         "all-right": filled(RIGHT),

@@ -78,8 +78,8 @@ def test_nbval_saw_every_notebook(out):
 
 def test_of_several_files_the_newest_counts_and_it_is_said(out):
     page = (out / "feedback" / "several-files.html").read_text("utf-8")
-    assert "several-files.zip/work/02_translation.ipynb: passed over" in page
-    assert "several-files.zip/work/second try.ipynb is newer" in page
+    assert "several-files.zip/lesson/02_translation.ipynb: passed over" in page
+    assert "several-files.zip/lesson/second try.ipynb is newer" in page
 
 
 def test_a_check_that_was_replaced_is_found_by_the_replay(rows):

@@ -43,6 +43,7 @@ TRY = "try:\n    {}\nexcept (OSError, MemoryError):\n    pass\nelse:\n    raise 
 MAY = {
     "write here": "open('own.txt', 'w').write('x')",
     "draw": "import matplotlib.pyplot as plt; plt.plot([1, 2]); plt.savefig('own.png')",
+    "not draw the course's own figures": "from bnlib.plots import Picture\nassert 'text/html' not in Picture(None, 'x')._repr_mimebundle_()",
     "threads": "import threading; t = threading.Thread(target=print); t.start(); t.join()",
     "load": "from bnlib import load\nload('01_chain_rule')\nfrom bnlib.stubs import chain_rule\n"
     "assert any(stub.answer for stub in chain_rule.lesson.stubs.values())",

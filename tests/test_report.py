@@ -193,3 +193,13 @@ def test_the_gradebook_is_safe_to_open_in_a_spreadsheet():
     assert [row[0] for row in read] == ["student", "'=cmd()", "two lines", "'+1"]
     assert all(not cell.startswith(("=", "+", "-", "@")) for row in read for cell in row)
     assert read[1][1:5] == ["8", "9", "8", "9"]
+
+
+def test_names_do_not_steer_a_terminal_or_a_spreadsheet():
+    name = "\x1b]0;owned\x07 \u202e anna"
+    given = result(name)
+    given["notes"], given["reasons"] = [f"{name}.zip/a.ipynb: passed over"], [name]
+    told = gradebook([given, result("\uff1d1+1")], [translation.lesson])
+    for text in (told, feedback_page(given), class_page([given], [translation.lesson], [name])):
+        assert not set(text) & set("\x1b\x07\u202e")
+    assert "'\uff1d1+1" in told

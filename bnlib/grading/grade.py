@@ -36,7 +36,8 @@ from bnlib.grading import report
 from bnlib.grading.batch import IsolationError, Result, Settings, Work, exercise, grade_batch, prepare_process
 from bnlib.grading.course import Course, CourseError
 from bnlib.grading.plugin import Verdict
-from bnlib.grading.submissions import Folder, Submission, UnreadableError, collect, duration, lesson_note, printable
+from bnlib.grading.protocol import printable
+from bnlib.grading.submissions import Folder, Submission, UnreadableError, collect, duration, lesson_note
 from bnlib.notebooks import NotebookError
 from bnlib.stubs import Lesson, lesson_of, lessons
 

@@ -363,11 +363,6 @@ def duration(seconds: float) -> str:
     return " ".join(f"{number} {unit}" for number, unit in parts if number)
 
 
-def printable(text: str) -> str:
-    """A text without what would steer a terminal, or turn the order of letters round."""
-    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
-
-
 def lesson_note(submission: Submission, lesson: Lesson) -> str:
     """Why a lesson has no notebook to grade, in plain words."""
     if submission.reasons:
