@@ -9,7 +9,7 @@ import sys
 import time
 
 import pytest
-from test_grade import SCORES, notebook, scores
+from test_grade import SCORES, command, notebook, scores
 
 from bnlib.cli import main
 
@@ -66,19 +66,7 @@ def test_a_worker_that_is_killed_takes_nothing_with_it(cluster, tmp_path):
     slow = "import time; time.sleep(0.02); return h - h.mean(0)"
     for number in range(12):
         (folder / f"s{number:02}.ipynb").write_text(notebook(center=slow))
-    command = [
-        sys.executable,
-        "-m",
-        "bnlib.cli",
-        "grade",
-        str(folder),
-        "--out",
-        str(out),
-        "--no-nbval",
-        "--dask",
-        address,
-    ]
-    run = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    run = subprocess.Popen(command(folder, out, "--dask", address), stdout=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and run.poll() is None and len(list(out.glob("results/s*.json"))) < 1:
         time.sleep(0.02)
