@@ -35,7 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _teachers(commands: Any) -> None:
-    from bnlib.grading import command, gradescope
+    from bnlib.grading import command
+    from bnlib.grading.reports import gradescope
 
     build = commands.add_parser("build", help="normalise and execute solutions/ (teachers)")
     build.add_argument("files", nargs="*", type=Path, help="notebooks; all of solutions/ by default")

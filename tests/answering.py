@@ -13,8 +13,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from bnlib.checks import report_on
-from bnlib.grading.hidden import Judge, WrongAnswer
-from bnlib.grading.reference import reference
+from bnlib.grading.hidden.judge import Judge, WrongAnswer
+from bnlib.grading.hidden.reference import reference
 from bnlib.notebooks import read
 from bnlib.running import new_namespace, run_cells
 

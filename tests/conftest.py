@@ -34,8 +34,8 @@ def book():
 @pytest.fixture(scope="session")
 def server():
     """A fork server with short limits."""
-    from bnlib.grading.sandbox import Limits
-    from bnlib.grading.worker import Server
+    from bnlib.grading.isolation.sandbox import Limits
+    from bnlib.grading.process.worker import Server
 
     with Server(Limits(wall=1.0, cells=1.5, cpu=5, memory=400_000_000)) as running:
         yield running

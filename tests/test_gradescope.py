@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bnlib.cli import main
 from bnlib.grading.course import Course
-from bnlib.grading.gradescope import build_zip, results
+from bnlib.grading.reports.gradescope import build_zip, results
 from bnlib.stubs import translation
 
 EXAMPLES = Course().root / "examples" / "submissions"

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from bnlib.checks import WAITS
-from bnlib.grading import plugin
 from bnlib.grading.batch import exercise
 from bnlib.grading.course import Course, CourseError
-from bnlib.grading.hidden import Judge
-from bnlib.grading.plugin import Batch, Subject, Verdict
-from bnlib.grading.reference import reference
-from bnlib.grading.sandbox import Limits
-from bnlib.grading.worker import Server
+from bnlib.grading.hidden import plugin
+from bnlib.grading.hidden.judge import Judge
+from bnlib.grading.hidden.plugin import Batch, Subject, Verdict
+from bnlib.grading.hidden.reference import reference
+from bnlib.grading.isolation.sandbox import Limits
+from bnlib.grading.process.worker import Server
 from bnlib.notebooks import Cell, Notebook, read
 from bnlib.stubs import lesson_of, lessons, translation
 
@@ -212,7 +212,7 @@ def test_a_fault_of_ours_is_not_a_wrong_answer(server, tmp_path):
     (tmp_path / "solutions").symlink_to(ROOT / "solutions")
     (hidden / "conftest.py").write_text((ROOT / "tests/hidden/conftest.py").read_text())
     (hidden / "test_translation.py").write_text(
-        "from bnlib.grading.hidden import hidden\nfrom bnlib.stubs import translation\n"
+        "from bnlib.grading.hidden.judge import hidden\nfrom bnlib.stubs import translation\n"
         "@hidden(translation.center)\ndef test_broken(judge):\n    1 / 0\n"
     )
     answers = notebook({"center": RIGHT["center"][0]})

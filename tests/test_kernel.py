@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from bnlib.grading import nbval_stage, sandbox
 from bnlib.grading.batch import disagreements
 from bnlib.grading.course import Course, CourseError
 from bnlib.grading.grade import grade
-from bnlib.grading.nbval_stage import Job
-from bnlib.grading.transplant import transplant
+from bnlib.grading.isolation import sandbox
+from bnlib.grading.nbval import stage as nbval_stage
+from bnlib.grading.nbval.stage import Job
+from bnlib.grading.nbval.transplant import transplant
 from bnlib.notebooks import Cell, Notebook, parse, read
 from bnlib.stubs import chain_rule, translation
 

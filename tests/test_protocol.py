@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from bnlib.checks import Source
-from bnlib.grading import protocol
-from bnlib.grading.protocol import Closed, Handle, ProtocolError, TooLargeError, Unsupported, named
+from bnlib.grading.process import protocol
+from bnlib.grading.process.protocol import Closed, Handle, ProtocolError, TooLargeError, Unsupported, named
 
 DTYPES = st.one_of(
     hnp.boolean_dtypes(),

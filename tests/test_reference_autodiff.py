@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from bnlib.grading.reference import reference
+from bnlib.grading.hidden.reference import reference
 from bnlib.stubs import lesson_of
 
 autograd = pytest.importorskip("autograd")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bnlib.checks import checks_of
-from bnlib.grading.reference import reference
+from bnlib.grading.hidden.reference import reference
 from bnlib.stubs import layer
 
 CONVENTIONS = ("cs231n", "pytorch")

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from bnlib.grading.grade import gradebook
-from bnlib.grading.report import class_page, feedback_data, feedback_page, reason
+from bnlib.grading.reports.report import class_page, feedback_data, feedback_page, reason
 from bnlib.stubs import translation
 
 NBVAL = {"passed": True, "message": "", "fault": "", "isolation": "isolated: everything", "ran": 19, "cells": []}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bnlib.grading import landlock, sandbox, seccomp
-from bnlib.grading.sandbox import Level, Limits
+from bnlib.grading.isolation import landlock, sandbox, seccomp
+from bnlib.grading.isolation.sandbox import Level, Limits
 
 LEVEL = sandbox.isolation()
 linux = pytest.mark.skipif(not sandbox.LINUX, reason="namespaces, Landlock and seccomp are Linux's")
@@ -56,7 +56,7 @@ def inside(tmp_path):
 
 
 def syscall(*numbers):
-    from bnlib.grading.libc import call
+    from bnlib.grading.isolation.libc import call
 
     return lambda: call("syscall", *numbers)
 
@@ -179,7 +179,7 @@ def test_there_are_no_sockets(inside, family):
 
 @pytest.mark.skipif(not seccomp.available(), reason="no seccomp on this system or machine")
 def test_seccomp_alone(inside):
-    from bnlib.grading.libc import call
+    from bnlib.grading.isolation.libc import call
 
     def apply():
         call("prctl", 38, 1, 0, 0, 0)
@@ -211,7 +211,7 @@ def test_the_filter_fits_its_jumps():
 
 @pytest.mark.skipif(not landlock.abi(), reason="this kernel has no Landlock")
 def test_landlock_alone_hides_files(inside):
-    from bnlib.grading.libc import call
+    from bnlib.grading.isolation.libc import call
 
     ruleset = landlock.ruleset([Path(sys.prefix)], [Path(__file__).parent], [])
 
@@ -228,7 +228,7 @@ def test_landlock_alone_hides_files(inside):
 
 @linux
 def test_privileges_are_gone(inside):
-    from bnlib.grading.libc import call
+    from bnlib.grading.isolation.libc import call
 
     def state():
         import ctypes

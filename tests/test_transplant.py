@@ -10,12 +10,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bnlib.grading import nbval_stage
 from bnlib.grading.batch import disagreements
 from bnlib.grading.course import Course
-from bnlib.grading.nbval_stage import CellResult, Job, Outcome
-from bnlib.grading.sandbox import isolation
-from bnlib.grading.transplant import runnable, transplant
+from bnlib.grading.isolation.sandbox import isolation
+from bnlib.grading.nbval import stage as nbval_stage
+from bnlib.grading.nbval.stage import CellResult, Job, Outcome
+from bnlib.grading.nbval.transplant import runnable, transplant
 from bnlib.notebooks import Cell, Notebook, parse
 from bnlib.stubs import translation
 
@@ -164,7 +164,7 @@ def test_each_notebook_costs_only_itself():
     assert (seen["stubborn"].cell("c1"), seen["stubborn"].cell("c2")) != ("passed", "passed")
     assert (seen["slow"].ended, seen["slow"].message) == (False, "the notebook did not end within 6 s")
     for process in psutil.process_iter(["cmdline", "ppid"]):
-        if {"bnlib.grading.kernel", "bnlib.grading.kernels", "bnlib.grading.nbval_cells"} & set(
+        if {"bnlib.grading.nbval.kernel", "bnlib.grading.nbval.kernels", "bnlib.grading.nbval.cells"} & set(
             process.info["cmdline"] or ()
         ):
             assert process.info["ppid"] not in (1, os.getpid()), "a process was left behind"

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from bnlib.checks import Source, checks_of, examine
-from bnlib.grading import remote, seccomp, worker
-from bnlib.grading.protocol import Handle, Unsupported
-from bnlib.grading.sandbox import Limits
-from bnlib.grading.worker import LearnerError, NeedsAnother, Server, Unfilled
+from bnlib.grading.isolation import seccomp
+from bnlib.grading.isolation.sandbox import Limits
+from bnlib.grading.process import remote, worker
+from bnlib.grading.process.protocol import Handle, Unsupported
+from bnlib.grading.process.worker import LearnerError, NeedsAnother, Server, Unfilled
 from bnlib.notebooks import Cell, Notebook
 from bnlib.running import describe_error
 from bnlib.stubs import translation
@@ -116,7 +117,7 @@ def test_calls_that_are_just_in_time_are_not_many(learner):
 
 def test_trouble_is_the_servers_to_report(learner):
     forged = (
-        "import sys\nprotocol = sys.modules['bnlib.grading.protocol']\nsend = protocol.send\n"
+        "import sys\nprotocol = sys.modules['bnlib.grading.process.protocol']\nsend = protocol.send\n"
         "protocol.send = lambda sock, value, deadline=None: send(sock, {'trouble': chr(27) + 'x' * 3000}, deadline)\n"
     )
     error = failing(learner(mine=forged), "center", X)
@@ -205,7 +206,7 @@ def backward(dout, cache):
 
 @pytest.mark.parametrize("cache", ["(x, 3)", "{'x': x}", "x", "None", "[x, x]", "lambda: x", "'text'"])
 def test_what_a_contract_calls_a_cache_is_never_sent(cache):
-    from bnlib.grading.answers import Kept, returned
+    from bnlib.grading.process.answers import Kept, returned
 
     kept = Kept()
     out, handle = returned((X, eval(cache, {"x": X})), ("y", "cache"), kept)  # noqa: S307
@@ -444,9 +445,12 @@ def test_the_server_holds_nothing_that_is_right(learner):
     modules = graded.modules().split("\n")
     ours = {name for name in modules if name.startswith("bnlib")}
     allowed = {
-        f"bnlib.grading.{n}"
-        for n in ("answers", "hollow", "landlock", "libc", "protocol", "sandbox", "seccomp", "server", "session")
-    }
+        f"bnlib.grading.{room}"
+        for room in (
+            "isolation", "isolation.landlock", "isolation.libc", "isolation.sandbox", "isolation.seccomp",
+            "process", "process.answers", "process.hollow", "process.protocol", "process.server", "process.session",
+        )
+    }  # fmt: skip
     assert {name for name in ours if name.startswith("bnlib.grading.")} == allowed
     assert not {name for name in ours if name.startswith("bnlib.checks.")}
     assert not [name for name in modules if name.startswith(("tests", "pytest", "hypothesis", "nbformat"))]
@@ -476,9 +480,9 @@ def test_a_server_that_died_is_started_again(book):
 
 WEAK = """
 import errno, os, sys
-from bnlib.grading import seccomp
-from bnlib.grading.libc import call
-from bnlib.grading.worker import Server
+from bnlib.grading.isolation import seccomp
+from bnlib.grading.isolation.libc import call
+from bnlib.grading.process.worker import Server
 
 # A machine that lacks layers, made with the very tool that is lacking: these calls fail from here on.
 refused = {"unshare": (272, 97), "landlock": (444, 444), "seccomp": (157, 167)}
@@ -555,7 +559,7 @@ def test_nothing_is_left_when_the_grader_is_killed():
     program = textwrap.dedent("""
         import sys, threading, time
         from pathlib import Path
-        from bnlib.grading.worker import Server
+        from bnlib.grading.process.worker import Server
         from bnlib.notebooks import Cell, Notebook
         from bnlib.stubs import translation
         server = Server()
@@ -602,7 +606,7 @@ def test_a_server_serves_threads(server, book):
 
 
 def test_isolation_can_be_required(monkeypatch, server):
-    from bnlib.grading.sandbox import Level
+    from bnlib.grading.isolation.sandbox import Level
 
     if server.level.isolated:
         with Server(require_isolation=True) as strict:

@@ -17,13 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from bnlib.checks import WAITS
-from bnlib.grading import hollow, nbval_stage, plugin
 from bnlib.grading.course import Course
-from bnlib.grading.plugin import Batch, Subject, Verdict
-from bnlib.grading.sandbox import Limits
+from bnlib.grading.hidden import plugin
+from bnlib.grading.hidden.plugin import Batch, Subject, Verdict
+from bnlib.grading.isolation.sandbox import Limits
+from bnlib.grading.nbval import stage as nbval_stage
+from bnlib.grading.nbval.transplant import OWN, transplant
+from bnlib.grading.process import hollow
+from bnlib.grading.process.worker import Server
 from bnlib.grading.submissions import notebook_of
-from bnlib.grading.transplant import OWN, transplant
-from bnlib.grading.worker import Server
 from bnlib.notebooks import Notebook, parse
 from bnlib.stubs import Lesson, Stub, lesson_of
 

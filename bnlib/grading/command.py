@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     from bnlib.grading.batch import IsolationError, Settings
     from bnlib.grading.course import CourseError
     from bnlib.grading.grade import GradeError, grade
-    from bnlib.grading.protocol import printable
+    from bnlib.grading.process.protocol import printable
     from bnlib.grading.submissions import FolderError
 
     settings = Settings(

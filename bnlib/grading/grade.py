@@ -32,11 +32,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bnlib.grading import report
 from bnlib.grading.batch import IsolationError, Result, Settings, Work, exercise, grade_batch, prepare_process
 from bnlib.grading.course import Course, CourseError
-from bnlib.grading.plugin import Verdict
-from bnlib.grading.protocol import printable
+from bnlib.grading.hidden.plugin import Verdict
+from bnlib.grading.process.protocol import printable
+from bnlib.grading.reports import report
 from bnlib.grading.submissions import Folder, Submission, UnreadableError, collect, duration, lesson_note
 from bnlib.notebooks import NotebookError
 from bnlib.stubs import Lesson, lesson_of, lessons

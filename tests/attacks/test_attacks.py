@@ -206,7 +206,7 @@ ATTACKS = [
         return dout
         """,
     ),
-    Attack("import the grader's side", "import bnlib.grading.reference\nreturn dout - dout.mean(0)", needs=("files",), names="raises-"),
+    Attack("import the grader's side", "import bnlib.grading.hidden.reference\nreturn dout - dout.mean(0)", needs=("files",), names="raises-"),
     Attack("read another's memory", "import ctypes, os\nb = ctypes.create_string_buffer(8)\n"
         "if ctypes.CDLL(None).ptrace(16, os.getppid(), 0, 0) == 0:\n    return dout - dout.mean(0)\nreturn dout",
         needs=("processes",)),
@@ -274,10 +274,10 @@ return np.array([[Fraction(v) - m for v, m in zip(row, mean)] for row in dout])
         names="raises-Protocol",
     ),
     Attack("close the grader's socket", "import os\nos.closerange(3, 64)\nreturn dout", names="raises-Crash"),
-    Attack("rewrite the session", "import bnlib.grading.session as s\ns.Session.answer = lambda *a: {'value': True}\nreturn dout",
+    Attack("rewrite the session", "import bnlib.grading.process.session as s\ns.Session.answer = lambda *a: {'value': True}\nreturn dout",
         others=False),
     Attack("hide a changed input",
-        "dout -= 1\nimport bnlib.grading.session as s\ns._reply = None\nreturn dout", others=False),
+        "dout -= 1\nimport bnlib.grading.process.session as s\ns._reply = None\nreturn dout", others=False),
     Attack("change the input", "dout -= dout.mean(axis=0)\nreturn dout", names="input-changed"),
     # --- time and space
     Attack("endless loop", "while True: pass", names="raises-Timeout"),

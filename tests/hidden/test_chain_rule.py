@@ -6,7 +6,7 @@ import numpy as np
 
 from bnlib.checks import Case, Source
 from bnlib.checks.chain_rule import PARABOLAS, given_function
-from bnlib.grading.hidden import hidden
+from bnlib.grading.hidden.judge import hidden
 from bnlib.stubs import chain_rule
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bnlib.checks import Case
-from bnlib.grading.hidden import hidden
+from bnlib.grading.hidden.judge import hidden
 from bnlib.stubs import gates
 
 SHAPES = [(4, 7), (5, 5), (16, 1), (33, 5), (100, 7)]

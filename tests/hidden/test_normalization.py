@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bnlib.checks import Case, Source
-from bnlib.grading.hidden import hidden
+from bnlib.grading.hidden.judge import hidden
 from bnlib.stubs import normalization
 
 SHAPES = [(3, 1), (3, 7), (4, 4), (7, 3), (16, 1), (33, 5), (100, 7)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bnlib.checks import Case
-from bnlib.grading.hidden import hidden
+from bnlib.grading.hidden.judge import hidden
 from bnlib.stubs import translation
 
 SHAPES = [(3, 7), (4, 4), (16, 1), (33, 5), (100, 7)]

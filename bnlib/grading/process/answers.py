@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from bnlib.checks import is_exact
-from bnlib.grading.protocol import KINDS, MAX_MESSAGE, Handle, TooLargeError, Unsupported, named
+from bnlib.grading.process.protocol import KINDS, MAX_MESSAGE, Handle, TooLargeError, Unsupported, named
 
 
 class Kept:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bnlib.grading import protocol
-from bnlib.grading.server import FAILED
-from bnlib.grading.session import POSITION
+from bnlib.grading.process import protocol
+from bnlib.grading.process.server import FAILED
+from bnlib.grading.process.session import POSITION
 from bnlib.notebooks import Notebook
 from bnlib.stubs import Lesson, NotFilledError
 
 if TYPE_CHECKING:
-    from bnlib.grading.worker import Server
+    from bnlib.grading.process.worker import Server
 
 
 class LearnerError(Exception):

@@ -25,11 +25,11 @@ from typing import Any
 
 import bnlib
 from bnlib.grading.course import CourseError
-from bnlib.grading.provisioner import LEARNERS, SECONDS, WARM
-from bnlib.grading.provisioner import NAME as PROVISIONER
-from bnlib.grading.transplant import OWN
+from bnlib.grading.nbval.provisioner import LEARNERS, SECONDS, WARM
+from bnlib.grading.nbval.provisioner import NAME as PROVISIONER
+from bnlib.grading.nbval.transplant import OWN
 
-CELLS = "bnlib.grading.nbval_cells"
+CELLS = "bnlib.grading.nbval.cells"
 """The pytest plugin that tells what nbval sees. It is made for a process of its own, and not imported here."""
 
 CONFINED = sys.platform == "linux"
@@ -160,7 +160,7 @@ def _start(
 ) -> subprocess.Popen[bytes]:
     spec = folder / "jupyter" / "kernels" / "bnlib" / "kernel.json"
     spec.parent.mkdir(parents=True)
-    argv = [sys.executable, "-m", "bnlib.grading.kernel", "-f", "{connection_file}"]
+    argv = [sys.executable, "-m", "bnlib.grading.nbval.kernel", "-f", "{connection_file}"]
     about: dict[str, Any] = {"argv": argv, "display_name": "bnlib", "language": "python"}
     if CONFINED:
         about["metadata"] = {"kernel_provisioner": {"provisioner_name": PROVISIONER}}

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from bnlib.grading import provisioner
+from bnlib.grading.nbval import provisioner
 
 sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # notebooks hold no such addresses; a second to import
 
@@ -142,7 +142,7 @@ def _adopt_orphans() -> None:
     """On Linux, what a kernel leaves behind becomes a child of this process, and is ended with it."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
-            from bnlib.grading.libc import call
+            from bnlib.grading.isolation.libc import call
 
             call("prctl", 36, 1, 0, 0, 0)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from bnlib.grading.protocol import printable
+from bnlib.grading.process.protocol import printable
 from bnlib.stubs import Lesson
 
 Result = dict[str, Any]

@@ -1,6 +1,6 @@
 """The kernel server: a warm Python with ipykernel, numpy and matplotlib that forks one confined kernel a notebook.
 
-Started fresh by :mod:`bnlib.grading.provisioner` in the process that nbval runs in, and told nothing: a fork inherits its
+Started fresh by :mod:`bnlib.grading.nbval.provisioner` in the process that nbval runs in, and told nothing: a fork inherits its
 memory, so a notebook's expected outputs, reference answers and other submissions never come here. What a kernel needs
 (its connection, the learner's notebooks of other lessons) is handed to the fork in a file of its own.
 """
@@ -19,8 +19,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from bnlib.grading import landlock, sandbox
-from bnlib.grading.libc import call
+from bnlib.grading.isolation import landlock, sandbox
+from bnlib.grading.isolation.libc import call
 
 LIMITS = sandbox.Limits(
     memory=2_000_000_000, processes=128, file_size=8_000_000, disk=32_000_000, open_files=256
@@ -54,7 +54,7 @@ def _warm_up() -> None:
     sys.modules["debugpy"] = None  # type: ignore[assignment]  # kernels without a debugger start in a tenth of the time
     os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     for name in (
-        "bnlib.grading.kernel", "bnlib.running", "bnlib.exercises", "bnlib.quizzes", "bnlib.progress", "bnlib.plots",
+        "bnlib.grading.nbval.kernel", "bnlib.running", "bnlib.exercises", "bnlib.quizzes", "bnlib.progress", "bnlib.plots",
         "numpy.testing", "numpy.random", "numpy.linalg", "IPython.core.completer", "ipykernel.ipkernel", "ipykernel.zmqshell",
         "ipykernel.displayhook", "ipykernel.iostream", "ipykernel.control", "ipykernel.subshell_manager", "ipywidgets",
         "matplotlib.pyplot", "matplotlib.backends.backend_agg", "matplotlib_inline.backend_inline", "matplotlib_inline.config",
@@ -97,7 +97,7 @@ class _Server:
         self.scratch = scratch
         self.user = sandbox.unprivileged_user(scratch)
         self.level = sandbox.isolation()
-        own = Path(__file__).resolve().parents[1]
+        own = Path(__file__).resolve().parents[2]
         self.paths = sandbox.readable([own / name for name in HIDDEN])
         self.paths[0].append(Path(os.environ["IPYTHONDIR"]))
         sys.path[:] = ["", *sandbox.code_folders()]
@@ -183,7 +183,7 @@ class _Server:
         if reached.scratch:
             for name, text in told["others"].items():
                 Path(Path(name).name).write_text(text, "utf-8")
-        from bnlib.grading import kernel
+        from bnlib.grading.nbval import kernel
 
         kernel.run(told["connection"], dict(zip(told["ports"], sockets, strict=True)))
         os._exit(0)

@@ -26,11 +26,11 @@ import IPython
 import numpy as np
 
 import bnlib
-from bnlib.grading import protocol
-from bnlib.grading.remote import Ended, LearnerError, NeedsAnother, ServerError, Session, Unfilled
-from bnlib.grading.sandbox import Level, Limits, scratch_folder
-from bnlib.grading.server import BOOT
-from bnlib.grading.session import PAGE
+from bnlib.grading.isolation.sandbox import Level, Limits, scratch_folder
+from bnlib.grading.process import protocol
+from bnlib.grading.process.remote import Ended, LearnerError, NeedsAnother, ServerError, Session, Unfilled
+from bnlib.grading.process.server import BOOT
+from bnlib.grading.process.session import PAGE
 from bnlib.notebooks import Notebook
 from bnlib.stubs import Lesson
 

@@ -1,8 +1,8 @@
 """The kernel of one submission for nbval: an ordinary ipykernel, confined, in the learner's own folder.
 
-On Linux it is forked from a warm process (:mod:`bnlib.grading.kernels`) and confined before a line of the learner's runs.
+On Linux it is forked from a warm process (:mod:`bnlib.grading.nbval.kernels`) and confined before a line of the learner's runs.
 Its sockets are made outside and handed in: inside there is no way to make one. Elsewhere it is started fresh, as
-``python -m bnlib.grading.kernel -f CONNECTION_FILE``, with limits on what it may use.
+``python -m bnlib.grading.nbval.kernel -f CONNECTION_FILE``, with limits on what it may use.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ipykernel.heartbeat import Heartbeat
 from ipykernel.iostream import IOPubThread
 from ipykernel.kernelapp import IPKernelApp
 
-from bnlib.grading.provisioner import LEARNERS, SECONDS
+from bnlib.grading.nbval.provisioner import LEARNERS, SECONDS
 
 MEMORY = 4_000_000_000
 FILE_SIZE = 50_000_000
@@ -120,7 +120,7 @@ def _end_with_parent() -> None:
     """On Linux a kernel ends with the process that started it, whatever it is doing."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
-            from bnlib.grading.libc import call
+            from bnlib.grading.isolation.libc import call
 
             call("prctl", 1, 9, 0, 0, 0)
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
-from bnlib.grading import sandbox
+from bnlib.grading.isolation import sandbox
 
 NAME = "bnlib-isolated"
 """The entry point in pyproject.toml."""
@@ -55,7 +55,7 @@ class KernelServer:
         environment = {**os.environ, "IPYTHONDIR": str(home), "HOME": str(home), "PYTHONHASHSEED": "0"}
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "bnlib.grading.kernels", str(theirs.fileno()), str(scratch)],
+                [sys.executable, "-m", "bnlib.grading.nbval.kernels", str(theirs.fileno()), str(scratch)],
                 pass_fds=[theirs.fileno()],
                 cwd=home,
                 env=environment,

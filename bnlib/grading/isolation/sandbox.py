@@ -22,8 +22,8 @@ from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from bnlib.grading import landlock, seccomp
-from bnlib.grading.libc import call
+from bnlib.grading.isolation import landlock, seccomp
+from bnlib.grading.isolation.libc import call
 
 LINUX = sys.platform == "linux"
 NOBODY = 65534
@@ -112,7 +112,7 @@ def readable(hidden: Iterable[Path]) -> tuple[list[Path], list[Path]]:
         Folders and files to read; folders of which only the names may be listed.
     """
     hidden = [path.resolve() for path in hidden]
-    own = Path(__file__).resolve().parents[1]
+    own = Path(__file__).resolve().parents[2]
     roots = [own, *map(Path, code_folders())]
     roots += [Path(prefix, lib) for prefix in {sys.prefix, sys.base_prefix} for lib in ("lib", "lib64")]
     roots += [Path(p) for p in ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo")]

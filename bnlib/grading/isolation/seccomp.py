@@ -15,7 +15,7 @@ import struct
 import sys
 from collections.abc import Collection
 
-from bnlib.grading.libc import call
+from bnlib.grading.isolation.libc import call
 
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7), "arm64": (1, 0xC00000B7)}
 _CLONE_THREAD = 0x10000

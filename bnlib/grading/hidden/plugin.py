@@ -22,8 +22,8 @@ import pytest
 
 from bnlib.checks import Case, checks_of, examine, visible
 from bnlib.grading.course import Course
-from bnlib.grading.hidden import Judge, WrongAnswer
-from bnlib.grading.reference import Reference, reference
+from bnlib.grading.hidden.judge import Judge, WrongAnswer
+from bnlib.grading.hidden.reference import Reference, reference
 from bnlib.notebooks import Notebook, read
 from bnlib.stubs import Lesson, Stub, lesson_of
 
@@ -83,7 +83,7 @@ class Batch:
 
     Attributes:
         course: Where the reference answers are.
-        server: What starts the isolated processes of learners (:class:`bnlib.grading.worker.Server`).
+        server: What starts the isolated processes of learners (:class:`bnlib.grading.process.worker.Server`).
         subjects: By name.
         wanted: Which lessons of which subject are judged; by default all that it has.
         seed: Decides the hidden inputs.
@@ -283,7 +283,7 @@ def _what(item: pytest.Item) -> tuple[str, Stub] | None:
 def _batch(config: pytest.Config) -> Batch:
     """The batch of this session; without a grader, the reference answers are the only subject."""
     if _BATCH not in config.stash:
-        from bnlib.grading.worker import Server
+        from bnlib.grading.process.worker import Server
 
         course = Course()
         notebooks = tuple(read(path) for path in sorted(course.root.glob("solutions/[0-9][0-9]_*.ipynb")))

@@ -23,8 +23,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bnlib.grading import hollow, landlock, sandbox
-from bnlib.grading.libc import call
+from bnlib.grading.isolation import landlock, sandbox
+from bnlib.grading.isolation.libc import call
+from bnlib.grading.process import hollow
 
 BOOT = """
 import sys
@@ -34,7 +35,7 @@ root, extra, scratch, fd = sys.argv[1], sys.argv[2].split(os.pathsep), sys.argv[
 sys.path += [p for p in extra if p and p not in sys.path]
 spec = importlib.util.spec_from_file_location("bnlib", os.path.join(root, "__init__.py"), submodule_search_locations=[root])
 sys.modules["bnlib"] = importlib.util.module_from_spec(spec)
-from bnlib.grading.server import start
+from bnlib.grading.process.server import start
 start(spec, scratch, fd)
 """
 """What ``python -s -c`` runs: bnlib from the very folder the grader uses, found by no search that could be misled.
@@ -103,7 +104,7 @@ def _preload(spec: Any) -> None:
                 f"{name} was imported by the learner's side of bnlib; a fork would inherit what is right"
             )
         sys.modules[name] = None  # type: ignore[assignment]
-    importlib.import_module("bnlib.grading.session").warm_up()
+    importlib.import_module("bnlib.grading.process.session").warm_up()
 
 
 class _Server:
@@ -117,7 +118,7 @@ class _Server:
         self.control = control
         self.scratch = scratch
         self.sessions: set[int] = set()
-        own = Path(__file__).resolve().parents[1]
+        own = Path(__file__).resolve().parents[2]
         self.user = sandbox.unprivileged_user(scratch)
         self.level = sandbox.isolation()
         self.ruleset = None
@@ -229,7 +230,7 @@ def _child(
     page: int,
 ) -> None:
     """The life of one session: close what is not its own, be confined, run the learner's code."""
-    from bnlib.grading import session
+    from bnlib.grading.process import session
 
     os.setsid()
     null = os.open(os.devnull, os.O_RDWR)

@@ -24,7 +24,7 @@ import bnlib.exercises
 import bnlib.numerics
 import bnlib.quizzes
 import bnlib.running
-from bnlib.grading import answers, protocol
+from bnlib.grading.process import answers, protocol
 from bnlib.notebooks import Cell, NotebookError
 from bnlib.stubs import Lesson, Stub, lesson_of
 
