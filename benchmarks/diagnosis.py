@@ -35,9 +35,10 @@ sys.path.insert(0, str(HERE))
 from wrong_answers import Exercise, Program, exercises  # noqa: E402
 from wrong_answers.mutants import mutants  # noqa: E402
 
-import bnlib.checks as engine  # noqa: E402
-from bnlib.checks import Case, checks_of, examine  # noqa: E402
-from bnlib.feedback import Report  # noqa: E402
+from bnlib.checks import Case, checks_of, visible  # noqa: E402
+from bnlib.judging import examining as engine  # noqa: E402
+from bnlib.judging.examining import examine  # noqa: E402
+from bnlib.judging.showing.report import Report  # noqa: E402
 from bnlib.notebooks import parse, read  # noqa: E402
 from bnlib.release import BEGIN  # noqa: E402
 from bnlib.running import new_namespace, run_cells  # noqa: E402
@@ -89,8 +90,8 @@ class Bench:
 
     def __init__(self, stub: Stub) -> None:
         self.stub, self.checks = stub, checks_of(stub)
-        self.cases = engine.visible(stub)
-        self.gentle = [_float32(case) for case in engine.visible(stub)]
+        self.cases = visible(stub)
+        self.gentle = [_float32(case) for case in visible(stub)]
         self.seconds: list[tuple[float, str]] = []
         self._truth: dict[tuple, object] = {}
 
@@ -134,7 +135,7 @@ class Bench:
 @contextlib.contextmanager
 def _timed() -> Iterator[list[float]]:
     """Note how long comparing and naming take, where something is wrong; running answer and truth is not part of it."""
-    compare, seconds = engine._compare, []
+    compare, seconds = engine.wrong_outputs, []
 
     def timed(*args: object) -> object:
         start = time.process_time()
@@ -142,11 +143,11 @@ def _timed() -> Iterator[list[float]]:
         seconds.append(time.process_time() - start if found else 0.0)
         return found
 
-    engine._compare = timed
+    engine.wrong_outputs = timed
     try:
         yield seconds
     finally:
-        engine._compare = compare
+        engine.wrong_outputs = compare
 
 
 def _float32(case: Case) -> Case:
@@ -218,7 +219,7 @@ def judge(bench: Bench, written: Iterable[Program]) -> Tally:
 
 def edited(bench: Bench, source: str, most: int | None = None) -> Tally:
     """Run the check on small random edits of a right answer, on ``most`` of them; those that compute the same are left out."""
-    tally, more = Tally(), engine.visible(bench.stub, 9)
+    tally, more = Tally(), visible(bench.stub, 9)
     right = ast.unparse(ast.parse(source)).splitlines()
     texts = list(dict.fromkeys(mutants(source)))
     for text in texts if most is None or most > len(texts) else random.Random(1).sample(texts, most):

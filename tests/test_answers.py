@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from answering import answers, filling, hidden, hidden_tests, reference_answers, visible
 
-from bnlib.checks import checks_of, examine
+from bnlib.checks import checks_of
+from bnlib.judging.examining import examine
 from bnlib.stubs import lesson_of, lessons
 
 

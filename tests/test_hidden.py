@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bnlib.checks import WAITS
 from bnlib.grading.batch import exercise
 from bnlib.grading.course import Course, CourseError
 from bnlib.grading.hidden import plugin
@@ -17,6 +16,7 @@ from bnlib.grading.hidden.plugin import Batch, Subject, Verdict
 from bnlib.grading.hidden.reference import reference
 from bnlib.grading.isolation.sandbox import Limits
 from bnlib.grading.process.worker import Server
+from bnlib.judging.showing.table import WAITS
 from bnlib.notebooks import Cell, Notebook, read
 from bnlib.stubs import lesson_of, lessons, translation
 

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from answering import ROOT, filling, hidden, reference_answers, visible
 
-from bnlib.checks import checks_of, examine
+from bnlib.checks import checks_of
+from bnlib.judging.examining import examine
 from bnlib.notebooks import parse
 from bnlib.release import BEGIN
 from bnlib.stubs import lessons

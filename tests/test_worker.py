@@ -16,12 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from bnlib.checks import Source, checks_of, examine
+from bnlib.checks import Source, checks_of
 from bnlib.grading.isolation import seccomp
 from bnlib.grading.isolation.sandbox import Limits
 from bnlib.grading.process import remote, worker
 from bnlib.grading.process.protocol import Handle, Unsupported
 from bnlib.grading.process.worker import LearnerError, NeedsAnother, Server, Unfilled
+from bnlib.judging.examining import examine
 from bnlib.notebooks import Cell, Notebook
 from bnlib.running import describe_error
 from bnlib.stubs import translation

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnlib.checks import Answer, Case, Checks, Property, Slip, Step, Steps, Term
+from bnlib.checks import Answer, Case, Checks, Property, Slip, Step, Steps, Term, numbers
 from bnlib.numerics import vjp_complex
-from bnlib.steps import numbers
 from bnlib.stubs import NotFilledError, gates
 
 GRADIENTS = tuple(name[1:] for name in gates.gates_backward.returns)

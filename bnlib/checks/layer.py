@@ -10,13 +10,26 @@ import copy
 
 import numpy as np
 
-from bnlib.checks import Answer, Case, Checks, Property, Slip, Step, Steps, Term, _modes, _steps
+from bnlib.checks import (
+    Answer,
+    Case,
+    Checks,
+    Knob,
+    Property,
+    Slip,
+    Step,
+    Steps,
+    Term,
+    _modes,
+    _steps,
+    numbers,
+    remembered,
+    same,
+    variants,
+)
 from bnlib.checks._modes import USUAL_EPS
-from bnlib.diagnosis import Knob, remembered, variants
 from bnlib.numerics import vjp_complex
-from bnlib.steps import numbers
 from bnlib.stubs import layer
-from bnlib.terms import same
 
 CONVENTIONS = ("cs231n", "pytorch")
 

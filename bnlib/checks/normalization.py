@@ -10,10 +10,23 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from bnlib.checks import Answer, Case, Checks, Property, Slip, Source, Step, Steps, Term, _steps
-from bnlib.diagnosis import Knob, remembered, variants
+from bnlib.checks import (
+    Answer,
+    Case,
+    Checks,
+    Knob,
+    Property,
+    Slip,
+    Source,
+    Step,
+    Steps,
+    Term,
+    _steps,
+    numbers,
+    remembered,
+    variants,
+)
 from bnlib.numerics import jacobian_complex, vjp_complex
-from bnlib.steps import numbers
 from bnlib.stubs import NotFilledError, normalization
 
 # -- definitions

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnlib.checks import Answer, Case, Checks, Property, Slip, Step, Steps, Term
-from bnlib.diagnosis import Knob, variants
+from bnlib.checks import Answer, Case, Checks, Knob, Property, Slip, Step, Steps, Term, variants
 from bnlib.numerics import jacobian_complex, vjp_complex
 from bnlib.stubs import translation
 

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bnlib.checks import WAITS
 from bnlib.grading.course import Course
 from bnlib.grading.hidden import plugin
 from bnlib.grading.hidden.plugin import Batch, Subject, Verdict
@@ -26,6 +25,7 @@ from bnlib.grading.nbval.transplant import OWN, transplant
 from bnlib.grading.process import hollow
 from bnlib.grading.process.worker import Server
 from bnlib.grading.submissions import notebook_of
+from bnlib.judging.showing.table import WAITS
 from bnlib.notebooks import Notebook, parse
 from bnlib.stubs import Lesson, Stub, lesson_of
 

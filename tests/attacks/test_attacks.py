@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bnlib.checks import checks_of, examine
+from bnlib.checks import checks_of
+from bnlib.judging.examining import examine
 from bnlib.stubs import translation
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,11 +94,11 @@ ATTACKS = [
     Attack("rebind numpy itself", "np.abs = np.max = np.all = np.allclose = lambda *a, **k: True\nreturn dout", others=False),
     Attack(
         "rebind bnlib.check",
-        helper="import bnlib, bnlib.checks\nbnlib.check = bnlib.checks.check = bnlib.checks.examine = lambda *a, **k: True",
+        helper="import bnlib, bnlib.judging.examining\nbnlib.check = bnlib.checks.check = bnlib.checks.examine = bnlib.judging.examining.examine = lambda *a, **k: True",
     ),
     Attack(
         "rebind the verdict",
-        helper="import bnlib.feedback as f\nf.Report.ok = property(lambda self: True)\nf.Row.ok = True",
+        helper="import bnlib.judging.showing.report as f\nf.Report.ok = property(lambda self: True)\nf.Row.ok = True",
     ),
     Attack(
         "rebind builtins",

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bnlib.checks import Case, Checks, checks_of, examine
-from bnlib.feedback import Report
+from bnlib.checks import Case, Checks, checks_of
+from bnlib.judging.examining import examine
+from bnlib.judging.showing.report import Report
 from bnlib.stubs import Stub
 
 EXACT = 1e-12

@@ -20,10 +20,11 @@ from typing import Any
 
 import pytest
 
-from bnlib.checks import Case, checks_of, examine, visible
+from bnlib.checks import Case, checks_of, visible
 from bnlib.grading.course import Course
 from bnlib.grading.hidden.judge import Judge, WrongAnswer
 from bnlib.grading.hidden.reference import Reference, reference
+from bnlib.judging.examining import examine
 from bnlib.notebooks import Notebook, read
 from bnlib.stubs import Lesson, Stub, lesson_of
 

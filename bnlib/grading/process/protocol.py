@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bnlib.checks import Source
+from bnlib.judging.source import Source
 
 MAX_MESSAGE = 64_000_000
 """Bytes of one message, arrays included."""
@@ -108,7 +108,7 @@ def send(sock: socket.socket, value: Any, deadline: float | None = None) -> list
     Args:
         sock: A connected stream socket.
         value: None, bool, int (64 bits), float, complex, str, list, tuple, dict with str keys, arrays and numpy scalars of
-            numbers, :class:`Handle`, :class:`Unsupported`, :class:`bnlib.checks.Source`.
+            numbers, :class:`Handle`, :class:`Unsupported`, :class:`bnlib.judging.source.Source`.
         deadline: Value of ``time.monotonic()`` after which TimeoutError is raised.
 
     Raises:

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from bnlib.terms import NO_VALUE, Case, Evidence, Finding
+from bnlib.judging.case import Case
+from bnlib.judging.diagnosing.evidence import NO_VALUE, Evidence, Finding
 
 OPERATORS: Mapping[str, Callable[..., Any]] = {
     "mean": lambda values: values.sum(axis=0) / len(values),  # half the time of values.mean

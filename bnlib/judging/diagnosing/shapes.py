@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnlib.diagnosis import Case, Finding
+from bnlib.judging.case import Case
+from bnlib.judging.diagnosing.evidence import Finding
 from bnlib.numerics import Array
 
 Shape = tuple[int, ...]
