@@ -25,6 +25,7 @@ from bnlib.grading import grade as module
 from bnlib.grading.batch import Settings, grade_batch
 from bnlib.grading.course import Course
 from bnlib.grading.grade import GradeError, grade, write
+from bnlib.grading.result import LessonResult
 from bnlib.notebooks import parse
 from bnlib.stubs import translation
 
@@ -234,9 +235,10 @@ def test_a_batch_needs_and_returns_plain_data(folder):
     content = (folder / "wrong.ipynb").read_bytes()
     work = Work("w", {"02_translation": ("w.ipynb", content)}, ("02_translation",))
     result = grade_batch(FAST, [work])
-    assert json.loads(json.dumps(result)) == result
-    assert result["w"]["02_translation"]["score"] == 6
-    assert "isolated" in result["w"]["02_translation"]["isolation"]
+    lesson = result["w"]["02_translation"]
+    assert LessonResult.from_json(json.loads(json.dumps(lesson.to_json()))) == lesson
+    assert lesson.score == 6
+    assert "isolated" in lesson.isolation
 
 
 def command(folder, out, *more):

@@ -172,7 +172,7 @@ def test_the_released_notebook_is_all_empty(server):
     batch = judged(server, {"released": released})
     for stub in translation.lesson.stubs.values():
         result = exercise(stub, batch.verdict("released", stub), released, batch.errors["released", "02_translation"])
-        assert (result["status"], result["score"], result["mistakes"]) == ("empty", 0, ["empty"])
+        assert (result.status, result.score, result.mistakes) == ("empty", 0, ("empty",))
 
 
 def test_stopping_early_in_one_lesson_leaves_the_next_lessons_alone(server):
@@ -223,7 +223,7 @@ def test_a_fault_of_ours_is_not_a_wrong_answer(server, tmp_path):
     assert not verdict.right
     assert "ZeroDivisionError" in verdict.fault
     result = exercise(translation.center, verdict, answers, {})
-    assert (result["status"], result["score"]) == ("not graded", 0)
+    assert (result.status, result.score) == ("not graded", 0)
 
 
 @pytest.mark.parametrize(
@@ -290,5 +290,5 @@ def test_what_is_written_down_of_an_exercise(message, mistakes, status, said):
     notebook = Notebook(Path("x"), stub.lesson, (Cell("a", stub.name, False, "x"),))
     remarks = ("dx has shape (1, 3)", "dgamma is a list", "dx has shape (1, 4)")
     written = exercise(stub, Verdict(message=message, mistakes=mistakes, remarks=remarks), notebook, {})
-    assert (written["status"], written["message"]) == (status, said)
-    assert written["remarks"] == ["dx has shape (1, 3)", "dgamma is a list"]
+    assert (written.status, written.message) == (status, said)
+    assert written.remarks == ("dx has shape (1, 3)", "dgamma is a list")

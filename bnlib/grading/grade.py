@@ -16,7 +16,7 @@ import os
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
@@ -30,18 +30,17 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from bnlib.grading.batch import IsolationError, Result, Settings, Work, exercise, grade_batch, prepare_process
+from bnlib.grading.batch import IsolationError, Settings, Work, exercise, grade_batch, prepare_process
 from bnlib.grading.course import Course, CourseError
 from bnlib.grading.hidden.plugin import Verdict
 from bnlib.grading.process.protocol import printable
 from bnlib.grading.reports import report
+from bnlib.grading.result import SCHEMA, FileResult, LessonResult, Result
 from bnlib.grading.submissions import Folder, Submission, UnreadableError, collect, duration, lesson_note
 from bnlib.notebooks import NotebookError
 from bnlib.stubs import Lesson, lesson_of, lessons
 
-SCHEMA = 1
 GRADEBOOK = "gradebook.csv"
 _FATAL = (CourseError, IsolationError)
 
@@ -131,10 +130,8 @@ def grade(
     return Summary(
         total,
         kept,
-        sum(bool(result["flags"]) for result in results),
-        tuple(
-            result["student"] for result in results if result["faults"] or any(map(_unsure, result["lessons"].values()))
-        ),
+        sum(bool(result.flags) for result in results),
+        tuple(result.student for result in results if result.ungraded),
         found.ignored,
         out,
         time.monotonic() - began,
@@ -203,22 +200,22 @@ class _Book:
         ]
         return Work(submission.slug, {}, tuple(todo)) if todo else None
 
-    def _known(self, submission: Submission) -> dict[str, Result]:
+    def _known(self, submission: Submission) -> dict[str, LessonResult]:
         """Results of an earlier run that still hold, by lesson."""
         if self._fresh:
             return {}
         try:
-            known = json.loads(self._path(submission).read_text("utf-8"))
-            earlier = known["lessons"] if known["student"] == submission.student else {}
+            known = self.result(submission)
+            earlier = known.lessons if known.student == submission.student else {}
             return {
                 lesson.key: earlier[lesson.key]
                 for lesson in self._lessons
-                if earlier.get(lesson.key, {}).get("key") == self.key(submission, lesson)
+                if lesson.key in earlier and earlier[lesson.key].key == self.key(submission, lesson)
             }
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return {}
 
-    def write(self, submission: Submission, results: dict[str, Result]) -> None:
+    def write(self, submission: Submission, results: Mapping[str, LessonResult]) -> None:
         """Put a student's result onto the disk, in one piece."""
         known = self._known(submission)
         done = {}
@@ -226,28 +223,21 @@ class _Book:
             if lesson.key not in submission.notebooks:
                 done[lesson.key] = _nothing(lesson, lesson_note(submission, lesson))
             elif lesson.key in results:
-                key = None if _unsure(results[lesson.key]) else self.key(submission, lesson)
-                done[lesson.key] = {**results[lesson.key], "key": key}
+                new = results[lesson.key]
+                done[lesson.key] = replace(new, key="" if new.unsure else self.key(submission, lesson))
             else:
                 done[lesson.key] = known[lesson.key]
-        result = {
-            "schema": SCHEMA,
-            "student": submission.student,
-            "slug": submission.slug,
-            "score": sum(lesson["score"] for lesson in done.values()),
-            "max": sum(lesson["max"] for lesson in done.values()),
-            "reasons": submission.reasons,
-            "notes": submission.notes,
-            "faults": submission.faults,
-            "late": duration(submission.late),
-            "flags": submission.faults + [f"{key} {flag}" for key, lesson in done.items() for flag in lesson["flags"]],
-            "files": [
-                {"file": file.label, "lesson": key, "sha256": file.digest}
-                for key, file in sorted(submission.notebooks.items())
-            ],
-            "lessons": done,
-        }
-        text = json.dumps(result, indent=1, ensure_ascii=False)
+        result = Result(
+            submission.student,
+            submission.slug,
+            done,
+            tuple(submission.reasons),
+            tuple(submission.notes),
+            tuple(submission.faults),
+            duration(submission.late),
+            tuple(FileResult(file.label, key, file.digest) for key, file in sorted(submission.notebooks.items())),
+        )
+        text = json.dumps(result.to_json(), indent=1, ensure_ascii=False)
         with suppress(OSError, ValueError):
             if self._path(submission).read_text("utf-8") == text:
                 return
@@ -255,40 +245,22 @@ class _Book:
 
     def result(self, submission: Submission) -> Result:
         """A student's result as written."""
-        return json.loads(self._path(submission).read_text("utf-8"))
+        return Result.from_json(json.loads(self._path(submission).read_text("utf-8")))
 
     def _path(self, submission: Submission) -> Path:
         return self._folder / f"{submission.slug}.json"
 
 
-def _unsure(result: Result) -> bool:
-    """True for a result that a later run should try again."""
-    return (
-        "error" in result
-        or bool((result["nbval"] or {}).get("fault"))
-        or any(each["status"] == "not graded" for each in result["exercises"])
-    )
+def _nothing(lesson: Lesson, reason: str, error: str = "") -> LessonResult:
+    """The result of a lesson of which there is nothing to grade, or nothing that could be graded."""
+    exercises = tuple(exercise(stub, Verdict(), None, {}) for stub in lesson.stubs.values())
+    flags = (f"could not be graded ({error})",) if error else ()
+    return LessonResult(lesson.key, lesson.title, exercises, reason, flags=flags, error=error)
 
 
-def _nothing(lesson: Lesson, reason: str, **more: Any) -> Result:
-    """The result of a lesson of which there is nothing to grade."""
-    exercises = [exercise(stub, Verdict(), None, {}) for stub in lesson.stubs.values()]
-    return {
-        "lesson": lesson.key,
-        "title": lesson.title,
-        "score": 0,
-        "max": lesson.points,
-        "reason": reason,
-        "exercises": exercises,
-        "nbval": None,
-        "isolation": "",
-        "flags": [],
-        **more,
-    }
-
-
+Graded = dict[str, dict[str, LessonResult]]
 _Pending = tuple[Submission, Work]
-_Done = tuple[list[Submission], dict[str, dict[str, Result]]]
+_Done = tuple[list[Submission], Graded]
 
 
 def _run(pending: Sequence[_Pending], settings: Settings, jobs: int, executor: Executor | None) -> Iterator[_Done]:
@@ -348,10 +320,10 @@ class _Pool:
 
     def map(
         self, batches: Iterable[Sequence[_Pending]], window: int
-    ) -> Iterator[tuple[Sequence[_Pending], dict[str, dict[str, Result]] | BaseException]]:
+    ) -> Iterator[tuple[Sequence[_Pending], Graded | BaseException]]:
         """Run batches, never more than ``window`` at a time, so that memory stays bounded; what a batch raised is a result."""
         waiting = deque(batches)
-        running: dict[Future[dict[str, dict[str, Result]]], Sequence[_Pending]] = {}
+        running: dict[Future[Graded], Sequence[_Pending]] = {}
         while waiting or running:
             while waiting and len(running) < window:
                 batch = waiting.popleft()
@@ -367,7 +339,7 @@ class _Pool:
                     raise trouble
                 yield batch, future.result() if trouble is None else trouble
 
-    def _submit(self, works: list[Work]) -> Future[dict[str, dict[str, Result]]]:
+    def _submit(self, works: list[Work]) -> Future[Graded]:
         try:
             return self._executor.submit(grade_batch, self._settings, works)
         except BrokenExecutor:
@@ -386,15 +358,10 @@ def _loaded(batch: Sequence[_Pending]) -> list[Work]:
     ]
 
 
-def _could_not(work: Work, error: BaseException) -> dict[str, Result]:
+def _could_not(work: Work, error: BaseException) -> dict[str, LessonResult]:
     """Results that say that grading failed; no score is meant by them."""
     words = _words(error)
-    return {
-        key: _nothing(
-            lesson_of(key), f"could not be graded: {words}", error=words, flags=[f"could not be graded ({words})"]
-        )
-        for key in work.wanted
-    }
+    return {key: _nothing(lesson_of(key), f"could not be graded: {words}", words) for key in work.wanted}
 
 
 def _words(error: BaseException) -> str:
@@ -407,9 +374,9 @@ def _words(error: BaseException) -> str:
 def _report(out: Path, results: Sequence[Result], chosen: Sequence[Lesson], ignored: Sequence[str]) -> None:
     """Feedback for each student, the class page, and last the gradebook, which says that the run is complete."""
     for result in results:
-        write(out / "feedback" / f"{result['slug']}.html", report.feedback_page(result))
+        write(out / "feedback" / f"{result.slug}.html", report.feedback_page(result))
         write(
-            out / "feedback" / f"{result['slug']}.json",
+            out / "feedback" / f"{result.slug}.json",
             json.dumps(report.feedback_data(result), indent=1, ensure_ascii=False),
         )
     write(out / "class.html", report.class_page(results, chosen, ignored))
@@ -423,9 +390,10 @@ def gradebook(results: Sequence[Result], chosen: Sequence[Lesson]) -> str:
     columns = [f"{lesson.key} {what}" for lesson in chosen for what in ("score", "max")]
     writer.writerow(["student", *columns, "total", "max", "late", "flags", "reason"])
     for result in results:
-        scores = [result["lessons"][lesson.key][what] for lesson in chosen for what in ("score", "max")]
-        texts = [_cell("; ".join(result["flags"])), _cell(report.reason(result))]
-        writer.writerow([_cell(result["student"]), *scores, result["score"], result["max"], result["late"], *texts])
+        done = [result.lessons[lesson.key] for lesson in chosen]
+        scores = [points for lesson in done for points in (lesson.score, lesson.max)]
+        texts = [_cell("; ".join(result.flags)), _cell(report.reason(result))]
+        writer.writerow([_cell(result.student), *scores, result.score, result.max, result.late, *texts])
     return table.getvalue()
 
 

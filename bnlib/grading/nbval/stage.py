@@ -28,6 +28,7 @@ from bnlib.grading.course import CourseError
 from bnlib.grading.nbval.provisioner import LEARNERS, SECONDS, WARM
 from bnlib.grading.nbval.provisioner import NAME as PROVISIONER
 from bnlib.grading.nbval.transplant import OWN
+from bnlib.grading.result import CellResult
 
 CELLS = "bnlib.grading.nbval.cells"
 """The pytest plugin that tells what nbval sees. It is made for a process of its own, and not imported here."""
@@ -37,15 +38,6 @@ CONFINED = sys.platform == "linux"
 
 STARTUP = 60.0
 """Seconds until the first notebook has begun, or a kernel has started."""
-
-
-@dataclass(frozen=True)
-class CellResult:
-    """What nbval saw of one cell: ``outcome`` is "passed", "failed" or "not run"."""
-
-    id: str
-    outcome: str
-    message: str = ""
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from bnlib.grading.course import Course
+from bnlib.grading.result import NOT_GRADED, RIGHT, Result
 from bnlib.stubs import Lesson, lesson_of, lessons
-
-Result = dict[str, Any]
 
 SETUP = """#!/usr/bin/env bash
 set -euo pipefail
@@ -113,7 +112,7 @@ def _results(arguments: argparse.Namespace) -> int:
             folder.mkdir()
             _as_one_student(arguments.folder, folder / "submission.zip")
             grade(folder, Path(name, "out"), wanted=arguments.lesson, settings=settings)
-            result = json.loads(next(Path(name, "out", "results").glob("*.json")).read_text("utf-8"))
+            result = Result.from_json(json.loads(next(Path(name, "out", "results").glob("*.json")).read_text("utf-8")))
         text, code = results(result), 0
     except Exception as error:
         words = f"The grader itself failed, which is no fault of yours: {type(error).__name__}: {error}"
@@ -130,44 +129,42 @@ def _as_one_student(folder: Path, target: Path) -> None:
                 archive.write(path, path.relative_to(folder).as_posix() if folder.is_dir() else path.name)
 
 
-def results(result: Result) -> Result:
+def results(result: Result) -> dict[str, Any]:
     """One student's result in the form that Gradescope reads.
 
     Every test is visible and names the exercise, its points and the diagnosis; hidden inputs appear nowhere. What concerns
     the teacher is in ``extra_data``, which students do not see.
     """
     tests = []
-    for key, lesson in result["lessons"].items():
-        for number, each in enumerate(lesson["exercises"], 1):
-            right = each["status"] == "right"
-            said = "Passes all hidden tests." if right else each["message"] or lesson["reason"] or each["status"]
-            if each["status"] == "not graded":
+    for key, lesson in result.lessons.items():
+        for number, each in enumerate(lesson.exercises, 1):
+            right = each.status == RIGHT
+            said = "Passes all hidden tests." if right else each.message or lesson.reason or each.status
+            if each.status == NOT_GRADED:
                 said = "This could not be graded; your teacher has been told."
             tests.append(
                 {
-                    "name": f"{key}: {each['name']}",
+                    "name": f"{key}: {each.name}",
                     "number": f"{key[:2]}.{number}",
-                    "score": each["score"],
-                    "max_score": each["points"],
+                    "score": each.score,
+                    "max_score": each.points,
                     "status": "passed" if right else "failed",
-                    "output": "\n".join([said, *each["remarks"]]),
+                    "output": "\n".join([said, *each.remarks]),
                     "output_format": "text",
                     "visibility": "visible",
                 }
             )
-    said = [*result["reasons"], *result["notes"]]
-    said += [
-        lesson["reason"] for lesson in result["lessons"].values() if lesson["reason"] and lesson["reason"] not in said
-    ]
-    for key, lesson in result["lessons"].items():
-        if lesson["nbval"] and not lesson["nbval"]["passed"]:
-            said.append(f"{key}: run from top to bottom, the notebook does not do all that the solution does.")
+    notes = [*result.reasons, *result.notes]
+    notes += [lesson.reason for lesson in result.lessons.values() if lesson.reason and lesson.reason not in notes]
+    for key, lesson in result.lessons.items():
+        if lesson.nbval and not lesson.nbval.passed:
+            notes.append(f"{key}: run from top to bottom, the notebook does not do all that the solution does.")
     return {
-        "score": result["score"],
-        "output": "\n".join(said) or "Every notebook could be read.",
+        "score": result.score,
+        "output": "\n".join(notes) or "Every notebook could be read.",
         "output_format": "text",
         "visibility": "visible",
         "stdout_visibility": "hidden",
-        "extra_data": {"flags": result["flags"], "files": result["files"]},
+        "extra_data": {"flags": list(result.flags), "files": [file.to_json() for file in result.files]},
         "tests": tests,
     }

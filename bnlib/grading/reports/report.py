@@ -10,9 +10,8 @@ from html import escape
 from typing import Any
 
 from bnlib.grading.process.protocol import printable
+from bnlib.grading.result import NOT_GRADED, RIGHT, Exercise, LessonResult, NbvalResult, Points, Record, Result
 from bnlib.stubs import Lesson
-
-Result = dict[str, Any]
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #57606a; --paper: #ffffff; --line: #d0d7de; --wash: #f6f8fa;
@@ -56,93 +55,95 @@ _MISSING = {
 
 def feedback_page(result: Result) -> str:
     """The page of one student."""
-    parts = [f"<h1>{_text(result['student'])}</h1>", f"<p class='total'>{_points(result)}</p>"]
-    parts += _list(result["reasons"], "What could not be read")
-    parts += _list(result["notes"], "Which files counted")
-    for lesson in result["lessons"].values():
+    parts = [f"<h1>{_text(result.student)}</h1>", f"<p class='total'>{_points(result)}</p>"]
+    parts += _list(result.reasons, "What could not be read")
+    parts += _list(result.notes, "Which files counted")
+    for lesson in result.lessons.values():
         parts += _lesson(lesson)
     parts.append(
         "<p class='soft'>An exercise earns its points when every hidden test of it passes. Hidden tests look at more inputs "
         "than the notebook's own check." + "".join(f" {_text(words)}" for words in _isolation([result])) + "</p>"
     )
-    return _page(f"Feedback: {result['student']}", parts)
+    return _page(f"Feedback: {result.student}", parts)
 
 
-def feedback_data(result: Result) -> Result:
+def feedback_data(result: Result) -> dict[str, Any]:
     """What the page of one student says, as data: without what concerns the teacher alone."""
     lessons = {}
-    for key, lesson in result["lessons"].items():
-        shown = {name: lesson[name] for name in ("title", "score", "max", "reason", "nbval", "isolation")}
+    for key, lesson in result.lessons.items():
         exercises = [
-            {name: each[name] for name in ("name", "points", "score", "status", "remarks")}
-            | {"message": _message(each)}
-            for each in lesson["exercises"]
+            _chosen(each, "name", "points", "score", "status", "remarks") | {"message": _message(each)}
+            for each in lesson.exercises
         ]
+        shown = _chosen(lesson, "title", "score", "max", "reason", "nbval", "isolation")
         lessons[key] = {**shown, "exercises": exercises}
-    return {name: result[name] for name in ("student", "score", "max", "reasons", "notes", "files")} | {
-        "lessons": lessons
-    }
+    return _chosen(result, "student", "score", "max", "reasons", "notes", "files") | {"lessons": lessons}
+
+
+def _chosen(record: Record, *names: str) -> dict[str, Any]:
+    data = record.to_json()
+    return {name: data[name] for name in names}
 
 
 def reason(result: Result) -> str:
     """Why points are missing, in a line for the gradebook; "" when none are."""
-    parts = [*result["reasons"]]
-    for lesson in result["lessons"].values():
-        if lesson["reason"]:
-            parts += [lesson["reason"]] if lesson["reason"] not in "; ".join(parts) else []
+    parts = [*result.reasons]
+    for lesson in result.lessons.values():
+        if lesson.reason:
+            parts += [lesson.reason] if lesson.reason not in "; ".join(parts) else []
             continue
-        parts += [f"{each['name']}: {_message(each)}" for each in lesson["exercises"] if each["status"] != "right"]
+        parts += [f"{each.name}: {_message(each)}" for each in lesson.exercises if each.status != RIGHT]
     return "; ".join(parts)
 
 
-def _lesson(lesson: Result) -> list[str]:
-    parts = [f"<h2>{_text(lesson['title'])} <span class='soft'>{_text(lesson['lesson'])}</span></h2>"]
+def _lesson(lesson: LessonResult) -> list[str]:
+    parts = [f"<h2>{_text(lesson.title)} <span class='soft'>{_text(lesson.lesson)}</span></h2>"]
     parts.append(f"<p>{_points(lesson)}</p>")
-    if lesson["reason"]:
-        parts.append(f"<p class='wrong'>{_text(_sentence(lesson['reason']))}</p>")
+    if lesson.reason:
+        parts.append(f"<p class='wrong'>{_text(_sentence(lesson.reason))}</p>")
         return parts
-    for each in lesson["exercises"]:
-        words, colour = _STATUS[each["status"]]
+    for each in lesson.exercises:
+        words, colour = _STATUS[each.status]
         parts.append(
-            f"<section class='exercise'><header><code>{_text(each['name'])}</code>"
-            f"<span class='{colour}'>{words} · {each['score']} of {each['points']}</span></header>"
+            f"<section class='exercise'><header><code>{_text(each.name)}</code>"
+            f"<span class='{colour}'>{words} · {each.score} of {each.points}</span></header>"
         )
         if message := _message(each):
             parts.append(f"<p>{_text(_sentence(message))}</p>")
-        parts += [f"<p class='soft'>Note: {_text(remark)}</p>" for remark in each["remarks"]]
+        parts += [f"<p class='soft'>Note: {_text(remark)}</p>" for remark in each.remarks]
         parts.append("</section>")
-    if lesson["nbval"]:
-        parts.append(_nbval(lesson["nbval"]))
+    if lesson.nbval:
+        parts.append(_nbval(lesson.nbval))
     return parts
 
 
-def _message(each: Result) -> str:
+def _message(each: Exercise) -> str:
     """What to tell a student about an exercise; faults of the grader are for the teacher."""
-    if each["status"] == "not graded" or not each["message"]:
-        return _MISSING.get(each["status"], "")
-    return each["message"]
+    if each.status == NOT_GRADED or not each.message:
+        return _MISSING.get(each.status, "")
+    return each.message
 
 
-def _nbval(nbval: Result) -> str:
+def _nbval(nbval: NbvalResult) -> str:
     """What nbval saw, in a paragraph."""
-    if nbval["fault"]:
+    if nbval.fault:
         return "<p class='soft'>The notebook could not be run from top to bottom, through no fault of yours.</p>"
-    if nbval["passed"]:
+    if nbval.passed:
         return "<p class='soft'>Run from top to bottom, the notebook prints what the solution prints.</p>"
-    failed = [cell for cell in nbval["cells"] if cell["outcome"] == "failed"]
-    skipped = sum(cell["outcome"] == "not run" for cell in nbval["cells"])
-    said = f"Run from top to bottom, {len(failed)} of {nbval['ran']} cells did not do what they do in the solution"
+    failed = [cell for cell in nbval.cells if cell.outcome == "failed"]
+    skipped = sum(cell.outcome == "not run" for cell in nbval.cells)
+    said = f"Run from top to bottom, {len(failed)} of {nbval.ran} cells did not do what they do in the solution"
     said += f", and {skipped} were not run" if skipped else ""
-    said += f" ({nbval['message']})" if nbval["message"] else ""
-    items = "".join(f"<li><code>{_text(cell['id'])}</code>: {_text(cell['message'])}</li>" for cell in failed)
+    said += f" ({nbval.message})" if nbval.message else ""
+    items = "".join(f"<li><code>{_text(cell.id)}</code>: {_text(cell.message)}</li>" for cell in failed)
     return f"<details class='soft'><summary>{_text(said)}.</summary><ul>{items}</ul></details>"
 
 
 def _isolation(results: Iterable[Result]) -> list[str]:
     """With what answers were kept apart from everything else, in sentences: of hidden tests and of nbval's kernels."""
-    lessons = [lesson for result in results for lesson in result["lessons"].values()]
-    workers = {lesson["isolation"] for lesson in lessons} - {""}
-    kernels = {lesson["nbval"]["isolation"] for lesson in lessons if lesson["nbval"]} - {""}
+    lessons = [lesson for result in results for lesson in result.lessons.values()]
+    workers = {lesson.isolation for lesson in lessons} - {""}
+    kernels = {lesson.nbval.isolation for lesson in lessons if lesson.nbval} - {""}
     if workers == kernels:
         return [f"Answers and notebooks were run in processes of their own; {level}." for level in sorted(workers)]
     said = [f"Answers were run in a process of their own; {level}." for level in sorted(workers)]
@@ -158,22 +159,22 @@ def class_page(results: Sequence[Result], lessons: Sequence[Lesson], ignored: Se
         ignored: Names in the folder that are no submissions.
     """
     handed = [result for result in results if any(_handed_in(result, lesson) for lesson in lessons)]
-    most = max((result["max"] for result in results), default=0)
+    most = max((result.max for result in results), default=0)
     parts = ["<h1>The class</h1>"]
     said = f"{len(results)} student{'s' * (len(results) != 1)}"
     if len(handed) < len(results):
         said += f", {len(results) - len(handed)} of them without a notebook that could be graded"
     if handed:
-        scores = [result["score"] for result in handed]
+        scores = [result.score for result in handed]
         said += f"; mean {statistics.fmean(scores):.1f}, median {statistics.median(scores):g} of {most} points"
         parts += [f"<p>{said}.</p>", _histogram(scores, most)]
     else:
         parts.append(f"<p>{said}.</p>")
     parts += _exercises(results, lessons)
     parts += _mistakes(results)
-    flagged = [f"{result['student']}: {flag}" for result in results for flag in result["flags"]]
+    flagged = [f"{result.student}: {flag}" for result in results for flag in result.flags]
     parts += _list(flagged, "For a person to look at") or ["<h2>For a person to look at</h2><p>Nothing.</p>"]
-    read = [f"{result['student']}: {text}" for result in results for text in (*result["reasons"], *result["notes"])]
+    read = [f"{result.student}: {text}" for result in results for text in (*result.reasons, *result.notes)]
     read += [f"{name}: no submission, passed over" for name in ignored]
     parts += _list(read, "Files")
     parts.append(f"<p class='soft'>{_text(' '.join(_isolation(results)))}</p>")
@@ -189,10 +190,10 @@ def _exercises(results: Sequence[Result], lessons: Sequence[Lesson]) -> list[str
     for lesson in lessons:
         handed = [result for result in results if _handed_in(result, lesson)]
         for index, (name, stub) in enumerate(lesson.stubs.items() if handed else ()):
-            each = [result["lessons"][lesson.key]["exercises"][index] for result in handed]
-            right = [float(e["status"] == "right") for e in each]
-            tried = sum(e["status"] in ("right", "wrong") for e in each)
-            rest = [result["score"] - e["score"] for result, e in zip(handed, each, strict=True)]
+            each = [result.lessons[lesson.key].exercises[index] for result in handed]
+            right = [float(e.status == RIGHT) for e in each]
+            tried = sum(e.status in ("right", "wrong") for e in each)
+            rest = [result.score - e.score for result, e in zip(handed, each, strict=True)]
             share, telling = statistics.fmean(right), _discrimination(right, rest)
             if telling is not None:
                 points.append((share, telling, f"{lesson.name}.{name}"))
@@ -215,7 +216,7 @@ def _exercises(results: Sequence[Result], lessons: Sequence[Lesson]) -> list[str
 
 def _handed_in(result: Result, lesson: Lesson) -> bool:
     """True when there was a notebook of the lesson, and it was graded."""
-    return not result["lessons"][lesson.key]["reason"]
+    return not result.lessons[lesson.key].reason
 
 
 def _discrimination(right: Sequence[float], rest: Sequence[float]) -> float | None:
@@ -263,13 +264,13 @@ def _mistakes(results: Iterable[Result]) -> list[str]:
     counts: Counter[tuple[str, str]] = Counter()
     words: dict[tuple[str, str], str] = {}
     for result in results:
-        for lesson in result["lessons"].values():
-            for each in lesson["exercises"]:
-                for mistake in dict.fromkeys(each["mistakes"]):
+        for lesson in result.lessons.values():
+            for each in lesson.exercises:
+                for mistake in dict.fromkeys(each.mistakes):
                     if mistake in ("empty", "waits"):
                         continue
-                    counts[each["name"], mistake] += 1
-                    words.setdefault((each["name"], mistake), each["message"])
+                    counts[each.name, mistake] += 1
+                    words.setdefault((each.name, mistake), each.message)
     if not counts:
         return []
     parts = ["<h2>Most common mistakes</h2><div class='scroll'><table><tr><th class='number'>students</th>"]
@@ -282,12 +283,13 @@ def _mistakes(results: Iterable[Result]) -> list[str]:
     return [*parts, "</table></div>"]
 
 
-def _histogram(scores: Sequence[int], most: int) -> str:
+def _histogram(scores: Sequence[Points], most: Points) -> str:
     """Bars: how many students have how many points."""
+    most = math.ceil(most)
     step = max(1, -(-(most + 1) // 15))
     bins = [0] * (most // step + 1)
     for score in scores:
-        bins[min(score // step, len(bins) - 1)] += 1
+        bins[min(int(score // step), len(bins) - 1)] += 1
     highest, width = max(bins), 600 / len(bins)
     labels = [f"{i * step}" if step == 1 else f"{i * step}–{min(most, i * step + step - 1)}" for i in range(len(bins))]
     bars = []
@@ -305,8 +307,8 @@ def _histogram(scores: Sequence[int], most: int) -> str:
     )
 
 
-def _points(thing: Result) -> str:
-    return f"{thing['score']} of {thing['max']} points"
+def _points(thing: LessonResult | Result) -> str:
+    return f"{thing.score} of {thing.max} points"
 
 
 def _list(items: Sequence[str], title: str) -> list[str]:
