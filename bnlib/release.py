@@ -20,7 +20,7 @@ from typing import Any
 import nbformat
 
 from bnlib.notebooks import METADATA, NotebookError, fills, parse
-from bnlib.stubs import Lesson, Stub, lesson_of, lessons, stub_source
+from bnlib.stubs import Lesson, Stub, lesson_of, lessons, stub_source, told
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -236,6 +236,7 @@ def _code_metadata(cell: Any, lesson: Lesson, path: Path) -> tuple[Any, str]:
     if filled:
         stub = _stub(lesson, filled, path)
         _agrees_with_contract(stub, cell.source, path)
+        cell.source = _documented(stub, cell.source, path)
         nbgrader |= {"grade": False, "solution": True, "locked": False, "grade_id": stub.name}
         return nbformat.from_dict({"nbgrader": nbgrader}), stub.name
     given = {METADATA: {"given": True}}
@@ -263,10 +264,9 @@ def _box(lesson: Lesson, name: str, path: Path) -> str:
 
 
 def _agrees_with_contract(stub: Stub, source: str, path: Path) -> None:
-    """An answer cell has the contract's signatures, no docstrings of its own, and one solution region."""
+    """An answer cell has the contract's signatures, methods without docstrings, and one solution region."""
     where = f"{path.name}: the answer to {stub.name}"
-    kind = ast.ClassDef if stub.methods else ast.FunctionDef
-    answer = next((n for n in ast.parse(source).body if isinstance(n, kind) and n.name == stub.name), None)
+    answer = _answer(stub, source)
     if answer is None:
         raise ReleaseError(f"{where} defines no {'class' if stub.methods else 'function'} {stub.name}")
     body = answer.body if stub.methods else [answer]
@@ -278,10 +278,31 @@ def _agrees_with_contract(stub: Stub, source: str, path: Path) -> None:
         given = tuple(argument.arg for argument in functions[name].args.args)
         if given != wanted:
             raise ReleaseError(f"{where} takes {given}{f' in {name}' if stub.methods else ''}, its contract {wanted}")
-    if any(ast.get_docstring(node) for node in (answer, *functions.values())):
-        raise ReleaseError(f"{where} has a docstring; it belongs into the contract in bnlib/stubs/")
+    if stub.methods and any(map(ast.get_docstring, functions.values())):
+        raise ReleaseError(f"{where} has methods with docstrings; they belong into the contract in bnlib/stubs/")
     if source.count(BEGIN) != 1 or source.count(END) != 1:
         raise ReleaseError(f"{where} needs one region between {BEGIN} and {END}")
+
+
+def _answer(stub: Stub, source: str) -> ast.ClassDef | ast.FunctionDef | None:
+    """The function or class that answers an exercise."""
+    kind = ast.ClassDef if stub.methods else ast.FunctionDef
+    return next((n for n in ast.parse(source).body if isinstance(n, kind) and n.name == stub.name), None)
+
+
+def _documented(stub: Stub, source: str, path: Path) -> str:
+    """An answer cell with the contract's docstring above its solution region, where ``nbgrader generate_assignment`` keeps it."""
+    answer = _answer(stub, source)
+    assert answer is not None
+    lines = source.split("\n")
+    if ast.get_docstring(answer) is not None:
+        del lines[answer.body[0].lineno - 1 : answer.body[0].end_lineno]
+    begin = next(number for number, line in enumerate(lines) if BEGIN in line)
+    documented = "\n".join([*lines[:begin], told(stub), *lines[begin:]])
+    answer = _answer(stub, documented)
+    if answer is None or ast.get_docstring(answer) is None:
+        raise ReleaseError(f"{path.name}: the answer to {stub.name} needs {BEGIN} right below its first line")
+    return documented
 
 
 def _before_function(source: str) -> str:

@@ -91,6 +91,20 @@ def test_every_answer_and_check_cell_is_nbgrader_schema_3():
         nbformat.validate(nbformat.read(path, as_version=4))
 
 
+def test_what_nbgrader_hands_out_keeps_the_docstrings_of_the_contract():
+    """generate_assignment takes solution regions out, and nothing else: docstrings stand above them."""
+    for path in sources(SOLUTIONS):
+        lesson = lesson_of(path.stem)
+        for name, stub in lesson.stubs.items():
+            source = cell_named(parse(path), name)["source"]
+            handed_out = re.sub(rf"{BEGIN}.*{END}", "raise NotImplementedError", source, flags=re.DOTALL)
+            answer = ast.parse(handed_out).body[-1]
+            text = ast.get_docstring(answer)
+            assert text.startswith(stub.__doc__.strip())
+            for method in stub.methods:
+                assert f"\n{method}(self" in text
+
+
 def bodies():
     """Every line of every reference answer that is more than a name or a number."""
     for path in sources(SOLUTIONS):
@@ -230,7 +244,7 @@ def test_a_damaged_notebook_counts_as_work(copies, tmp_path):
             lambda nb: cell_named(nb, "center").update(
                 source='@fill(translation.center)\ndef center(h):\n    """Doc."""\n    ### BEGIN SOLUTION\n    ### END SOLUTION'
             ),
-            "has a docstring",
+            "edited since it was built",
         ),
         (lambda nb: nb["cells"].remove(cell_named(nb, "check-center")), "no cell for check-center"),
         (lambda nb: nb["cells"][2].update(source="another text"), "edited since it was built"),
