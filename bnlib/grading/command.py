@@ -70,10 +70,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Grade; 0 when everything was graded, 1 when something could not be, 2 when nothing was begun."""
+    from bnlib.feedback import printable
     from bnlib.grading.batch import IsolationError, Settings
     from bnlib.grading.course import CourseError
     from bnlib.grading.grade import GradeError, grade
-    from bnlib.grading.process.protocol import printable
     from bnlib.grading.submissions import FolderError
 
     settings = Settings(
