@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import hashlib
 import io
+import re
+import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
+from bnlib.grading.course import Course
 from bnlib.grading.grade import gradebook
-from bnlib.grading.reports.report import class_page, feedback_data, feedback_page, reason
+from bnlib.grading.reports.report import class_page, feedback_data, feedback_page
+from bnlib.grading.reports.words import reason
 from bnlib.grading.result import CellResult, Exercise, LessonResult, NbvalResult, Result
 from bnlib.stubs import translation
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # comes with pytest
 
 NBVAL = NbvalResult(True, isolation="isolated: everything", ran=19)
 EVIL = "<script>alert('x')</script>\"'&"
@@ -40,12 +51,15 @@ class Page(HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.open, self.tags, self.attributes, self.text = [], set(), set(), ""
+        self.links, self.scripts = [], []
         self.feed(text)
         assert not self.open
+        self.text = " ".join(self.text.split())
 
     def handle_starttag(self, tag, attrs):
         self.tags.add(tag)
         self.attributes |= {name for name, _ in attrs}
+        self.links += [value for name, value in attrs if name == "href"]
         if tag not in ("meta", "br", "rect", "line", "circle"):
             self.open.append(tag)
 
@@ -56,7 +70,10 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        self.text += data
+        if self.open and self.open[-1] == "script":
+            self.scripts.append(data)
+        else:
+            self.text += data
 
 
 def pages():
@@ -70,8 +87,15 @@ def pages():
 def test_pages_are_escaped_and_self_contained(number):
     text = pages()[number]
     page = Page(text)
-    assert "script" not in page.tags
-    assert not page.attributes & {"src", "href", "onload", "onerror"}
+    assert not page.attributes & {"src", "onload", "onerror"}
+    assert all(link.startswith(("feedback/", "#", "similarity.html")) for link in page.links)
+    # Whatever may slip through, a browser runs the one script whose digest the page names, or none.
+    policy = re.search(r'content="(default-src[^"]*)"', text)[1]
+    assert policy == "default-src 'none'; style-src 'unsafe-inline'" + "".join(
+        f"; script-src 'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+        for script in page.scripts
+    )
+    assert len(page.scripts) == (number == 2)
     assert "alert('x')" in page.text
     assert "http://" not in text
     assert "https://" not in text
@@ -121,12 +145,34 @@ def test_both_isolations_are_said_and_one_that_is_the_same_once():
 
 def test_the_class_page_counts():
     results = [result(f"s{i}", wrong("said", mistakes=("sum-for-mean",)) if i < 3 else None) for i in range(12)]
-    results[0] = result("s0", wrong("said", mistakes=("sum-for-mean",)), ["a person should look"])
+    results[0], results[5] = (
+        results[5],
+        result("s0", wrong("said", mistakes=("sum-for-mean",)), ["a person should look"]),
+    )
     text = Page(class_page(results, [translation.lesson])).text
     assert "12 students; mean 8.8, median 9 of 9 points" in text
     assert "9 of 12 (75 %)" in text
     assert "sum for mean" in text
-    assert "s0: 02_translation a person should look" in text
+    assert "to look at s0 8 of 9 1 02_translation a person should look. s1 8 of 9 0 s10" in text
+
+
+def test_the_class_page_links_each_student_and_says_what_the_run_was():
+    page = class_page(
+        [replace(result("Ada & Bo"), slug="Ada & Bo")], [translation.lesson], facts=["21 November 2026", "bnlib 1.0"]
+    )
+    assert Page(page).links == ["feedback/Ada%20%26%20Bo.html"]
+    assert "21 November 2026 · bnlib 1.0" in Page(page).text
+    assert "Answers that look alike" not in page
+    assert "Answers that look alike: 2 pairs" in Page(class_page([result()], [translation.lesson], similar=2)).text
+
+
+def test_templates_are_in_the_wheel():
+    project = tomllib.loads((Course().root / "pyproject.toml").read_text(encoding="utf-8"))
+    (patterns,) = project["tool"]["setuptools"]["package-data"].values()
+    folder = Course().root / "bnlib" / "grading" / "reports"
+    packed = {path for pattern in patterns for path in folder.glob(pattern)}
+    assert {path for path in (folder / "templates").rglob("*") if path.is_file()} == packed
+    assert {"base.html", "style.css", "sort.js"} <= {path.name for path in packed}
 
 
 def test_who_handed_in_nothing_counts_in_no_statistics():
@@ -134,8 +180,8 @@ def test_who_handed_in_nothing_counts_in_no_statistics():
     nothing = result("late", [an_exercise(name, "missing") for name in translation.lesson.stubs], reason="no notebook")
     text = Page(class_page([*results, nothing], [translation.lesson], ["roster.csv"])).text
     assert "5 students, 1 of them without a notebook that could be graded; mean 8.2, median 8 of 9 points" in text
-    assert "1 of 4 (25 %)4" in text.replace("\n", "")
-    assert "roster.csv: no submission, passed over" in text
+    assert "1 of 4 (25 %) 4" in text
+    assert "No submissions, passed over: roster.csv." in text
     page = class_page([nothing], [translation.lesson])
     assert "1 student, 1 of them without a notebook" in Page(page).text
     assert "mean" not in Page(page).text

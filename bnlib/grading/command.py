@@ -73,8 +73,8 @@ def run(arguments: argparse.Namespace) -> int:
     from bnlib.grading.batch import IsolationError, Settings
     from bnlib.grading.course import CourseError
     from bnlib.grading.grade import GradeError, grade
-    from bnlib.grading.process.protocol import printable
     from bnlib.grading.submissions import FolderError
+    from bnlib.judging.showing.report import printable
 
     settings = Settings(
         seed=abs(arguments.seed),

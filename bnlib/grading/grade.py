@@ -34,10 +34,10 @@ from pathlib import Path
 from bnlib.grading.batch import IsolationError, Settings, Work, exercise, grade_batch, prepare_process
 from bnlib.grading.course import Course, CourseError
 from bnlib.grading.hidden.plugin import Verdict
-from bnlib.grading.process.protocol import printable
-from bnlib.grading.reports import report
+from bnlib.grading.reports import report, words
 from bnlib.grading.result import SCHEMA, FileResult, LessonResult, Result
 from bnlib.grading.submissions import Folder, Submission, UnreadableError, collect, duration, lesson_note
+from bnlib.judging.showing.report import printable
 from bnlib.notebooks import NotebookError
 from bnlib.stubs import Lesson, lesson_of, lessons
 
@@ -392,7 +392,7 @@ def gradebook(results: Sequence[Result], chosen: Sequence[Lesson]) -> str:
     for result in results:
         done = [result.lessons[lesson.key] for lesson in chosen]
         scores = [points for lesson in done for points in (lesson.score, lesson.max)]
-        texts = [_cell("; ".join(result.flags)), _cell(report.reason(result))]
+        texts = [_cell("; ".join(result.flags)), _cell(words.reason(result))]
         writer.writerow([_cell(result.student), *scores, result.score, result.max, result.late, *texts])
     return table.getvalue()
 

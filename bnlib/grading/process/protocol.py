@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from bnlib.judging.showing.report import printable
 from bnlib.judging.source import Source
 
 MAX_MESSAGE = 64_000_000
@@ -95,11 +96,6 @@ def plain(name: str) -> str:
 def one_line(text: str, length: int = 400) -> str:
     """Text from the learner's side on one printable line of bounded length."""
     return printable(" ".join(text[: 4 * length].split()))[:length]
-
-
-def printable(text: str) -> str:
-    """A text without what would steer a terminal, or turn the order of letters round; lines stay lines."""
-    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
 
 
 def send(sock: socket.socket, value: Any, deadline: float | None = None) -> list[np.ndarray]:
