@@ -3,12 +3,21 @@
 import faulthandler
 import os
 import signal
+import struct
 import sys
 from pathlib import Path
 
 import pytest
 
 from bnlib.grading.isolation import landlock, sandbox, seccomp
+from bnlib.grading.isolation.libc import (
+    PR_SET_DUMPABLE,
+    PR_SET_NO_NEW_PRIVS,
+    PR_SET_PDEATHSIG,
+    PR_SET_SECCOMP,
+    call,
+    prctl,
+)
 from bnlib.grading.isolation.sandbox import Level, Limits
 
 LEVEL = sandbox.isolation()
@@ -56,8 +65,6 @@ def inside(tmp_path):
 
 
 def syscall(*numbers):
-    from bnlib.grading.isolation.libc import call
-
     return lambda: call("syscall", *numbers)
 
 
@@ -179,10 +186,8 @@ def test_there_are_no_sockets(inside, family):
 
 @pytest.mark.skipif(not seccomp.available(), reason="no seccomp on this system or machine")
 def test_seccomp_alone(inside):
-    from bnlib.grading.isolation.libc import call
-
     def apply():
-        call("prctl", 38, 1, 0, 0, 0)
+        prctl(PR_SET_NO_NEW_PRIVS, 1)
         seccomp.apply()
 
     def threads():
@@ -199,24 +204,27 @@ def test_seccomp_alone(inside):
     assert inside(os.fork, apply=apply) == "PermissionError"
     assert inside(os.abort, apply=apply) == "SIGABRT"
     assert inside(syscall(435, None, 0), apply=apply) == "OSError"  # clone3 says that it does not exist
-    for number, argument in ((1, 0), (4, 1), (22, 0)):  # its own parent-death signal, dumpable, another filter
-        assert inside(lambda n=number, a=argument: call("prctl", n, a, 0, 0, 0), apply=apply) == "PermissionError"
+    for number, argument in ((PR_SET_PDEATHSIG, 0), (PR_SET_DUMPABLE, 1), (PR_SET_SECCOMP, 0)):
+        assert inside(lambda n=number, a=argument: prctl(n, a), apply=apply) == "PermissionError"
 
 
 def test_the_filter_fits_its_jumps():
-    if not seccomp.available():
-        pytest.skip("no seccomp on this system or machine")
-    assert len(seccomp.program()) // 8 < 256
+    from bnlib.grading.isolation.seccomp import Line, assemble, equal
+
+    assert assemble([equal(7, "deny", "over"), equal(8, "deny"), "over"])[2:4] == bytes([2, 1])
+    assert assemble([equal(0, "far", "far"), *[Line(0x20, 0)] * 255, "far"])[2:4] == bytes([255, 255])
+    with pytest.raises(struct.error):  # no jump is cut short
+        assemble([equal(0, "far", "far"), *[Line(0x20, 0)] * 256, "far"])
+    if seccomp.available():
+        assert seccomp.program().endswith(assemble([]))
 
 
 @pytest.mark.skipif(not landlock.abi(), reason="this kernel has no Landlock")
 def test_landlock_alone_hides_files(inside):
-    from bnlib.grading.isolation.libc import call
-
     ruleset = landlock.ruleset([Path(sys.prefix)], [Path(__file__).parent], [])
 
     def apply():
-        call("prctl", 38, 1, 0, 0, 0)
+        prctl(PR_SET_NO_NEW_PRIVS, 1)
         landlock.restrict(ruleset)
 
     assert inside(lambda: open(__file__).read(), apply=apply) == "PermissionError"  # noqa: SIM115
@@ -228,21 +236,19 @@ def test_landlock_alone_hides_files(inside):
 
 @linux
 def test_privileges_are_gone(inside):
-    from bnlib.grading.isolation.libc import call
-
     def state():
         import ctypes
         import struct
 
         data = ctypes.create_string_buffer(24)
         call("capget", struct.pack("=Ii", 0x20080522, 0), ctypes.addressof(data))
-        return data.raw == bytes(24) and call("prctl", 39, 0, 0, 0, 0)
+        return data.raw == bytes(24) and prctl(39, 0)
 
     # Asking is no longer allowed through prctl once the filter is there, so that layer is left out here.
     def apply():
         sandbox._unshare(Path("/nonexistent"), Limits())
         sandbox._drop_capabilities()
-        call("prctl", 38, 1, 0, 0, 0)
+        prctl(PR_SET_NO_NEW_PRIVS, 1)
 
     assert inside(state, apply=apply) == "1"
 

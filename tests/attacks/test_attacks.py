@@ -158,13 +158,12 @@ ATTACKS = [
         import os
         for fd in range(3, 256):
             try:
-                if os.read(fd, 1) and os.lseek(fd, 0, 0) == 0:
+                if os.pread(fd, 4096, 0).strip(b"\\0\\xff"):  # its own page, which says where it is, holds nothing else
                     return dout - dout.mean(axis=0)
             except OSError:
                 pass
         return dout
         """,
-        names="",
     ),
     Attack(
         "a symbolic link to the solutions",
@@ -450,7 +449,7 @@ def canaries(tmp_path_factory):
 def children(server):
     """Processes the fork server has started and not ended."""
     try:
-        return Path(f"/proc/{server._process.pid}/task/{server._process.pid}/children").read_text().split()
+        return Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
     except OSError:
         pytest.skip("the system does not tell which processes there are")
 

@@ -23,11 +23,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from bnlib.grading.isolation import landlock, seccomp
-from bnlib.grading.isolation.libc import call
+from bnlib.grading.isolation.libc import PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, call, prctl
 
 LINUX = sys.platform == "linux"
 NOBODY = 65534
-_PDEATHSIG, _DUMPABLE, _NO_NEW_PRIVS = 1, 4, 38
 _NEWNS, _NEWUTS, _NEWIPC, _NEWUSER, _NEWNET = 0x20000, 0x4000000, 0x8000000, 0x10000000, 0x40000000
 _NOSUID_NODEV_NOEXEC = 2 | 4 | 8
 
@@ -184,7 +183,7 @@ def confine(
         if spaces:
             words.append(f"own {', '.join(spaces)}")
         _drop_capabilities()
-        call("prctl", _NO_NEW_PRIVS, 1, 0, 0, 0)
+        prctl(PR_SET_NO_NEW_PRIVS, 1)
         words.append("no privileges")
         resource.setrlimit(resource.RLIMIT_NPROC, (limits.processes, limits.processes))
     if not scratch:
@@ -197,8 +196,8 @@ def confine(
         words.append("files outside hidden (Landlock)")
     if LINUX:
         # Last but one: a change of user or namespace takes these two back.
-        call("prctl", _DUMPABLE, 0, 0, 0, 0)
-        call("prctl", _PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        prctl(PR_SET_DUMPABLE, 0)
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(1)
     if seccomp.available():
@@ -242,7 +241,7 @@ def _unshare(folder: Path, limits: Limits) -> list[str]:
     for flags in (everything, everything & ~_NEWNS, _NEWUSER):
         with suppress(OSError):
             # A process that changed its user is not dumpable, and its files in /proc belong to root.
-            call("prctl", _DUMPABLE, 1, 0, 0, 0)
+            prctl(PR_SET_DUMPABLE, 1)
             call("unshare", flags)
             break
     else:

@@ -13,14 +13,14 @@ import os
 import platform
 import struct
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
-from bnlib.grading.isolation.libc import call
+from bnlib.grading.isolation.libc import PR_SET_SECCOMP, prctl
 
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7), "arm64": (1, 0xC00000B7)}
 _CLONE_THREAD = 0x10000
-_PR_SET_SECCOMP, _FILTER = 22, 2
-_ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
+_FILTER = 2
 
 # Numbers on x86_64 and aarch64; None where a call does not exist. From 424 on they are the same everywhere.
 _DENIED: dict[str, tuple[int | None, int | None]] = {
@@ -66,6 +66,17 @@ _CLONE, _CLONE3, _TGKILL, _PRLIMIT, _PRCTL = (56, 220), (435, 435), (234, 131), 
 _HARMLESS_PRCTL = (15, 16, 0x53564D41)
 """Naming a thread, reading its name, naming memory: what C libraries and Python do unasked."""
 
+NUMBER, MACHINE, ARGUMENT = 0, 4, 16
+"""Where the kernel's description of a call has its number, the architecture, and the lower half of the first argument."""
+
+ENDS = {
+    "allow": 0x7FFF0000,
+    "deny": 0x00050000 | errno.EPERM,
+    "missing": 0x00050000 | errno.ENOSYS,
+    "kill": 0x80000000,
+}
+"""What a program can come to. They are labels too."""
+
 
 def available() -> bool:
     """True where this module knows the numbers of the system calls."""
@@ -73,22 +84,26 @@ def available() -> bool:
 
 
 def program(allow: Collection[str] = ()) -> bytes:
-    """The filter for this process on this machine."""
+    """The filter for this process on this machine.
+
+    Args:
+        allow: Names of denied calls that this process needs all the same.
+    """
     column, architecture = _ARCHITECTURES[platform.machine()]
-    deny, missing = _ERRNO | errno.EPERM, _ERRNO | errno.ENOSYS
-    code = [_load(4), _if_equal(architecture, 1, 0), _return(_KILL), _load(0)]
+    lines: list[Line | str] = [load(MACHINE), equal(architecture, "next", "kill"), load(NUMBER)]
     if column == 0:
-        code += [_op(0x35, 0, 1, 0x40000000), _return(deny)]  # the x32 numbering of x86_64
+        lines += [at_least(0x40000000, "deny")]  # the x32 numbering of x86_64
     # clone3 hides its flags behind a pointer; told that it does not exist, C libraries fall back to clone.
-    code += [_if_equal(_CLONE3[column], 0, 1), _return(missing)]
-    code += _only(_CLONE[column], [_op(0x45, 1, 0, _CLONE_THREAD)], deny)
-    code += _only(_TGKILL[column], [_if_equal(os.getpid(), 1, 0)], deny)
-    code += _only(_PRLIMIT[column], [_if_equal(0, 1, 0)], deny)
-    last = len(_HARMLESS_PRCTL) - 1
-    code += _only(_PRCTL[column], [_if_equal(n, last - i + 1, 0) for i, n in enumerate(_HARMLESS_PRCTL)], deny)
-    numbers = [pair[column] for name, pair in _DENIED.items() if pair[column] is not None and name not in allow]
-    code += [_if_equal(number, len(numbers) - i, 0) for i, number in enumerate(numbers) if number is not None]
-    return b"".join([*code, _return(_ALLOW), _return(deny)])
+    lines += [equal(_CLONE3[column], "missing")]
+    lines += only(_CLONE[column], [has_bits(_CLONE_THREAD, "allow")])
+    lines += only(_TGKILL[column], [equal(os.getpid(), "allow")])
+    lines += only(_PRLIMIT[column], [equal(0, "allow")])
+    lines += only(_PRCTL[column], [equal(option, "allow") for option in _HARMLESS_PRCTL])
+    for name, numbers in _DENIED.items():
+        number = numbers[column]
+        if number is not None and name not in allow:
+            lines += [equal(number, "deny")]
+    return assemble(lines)
 
 
 def apply(allow: Collection[str] = ()) -> None:
@@ -103,27 +118,60 @@ def apply(allow: Collection[str] = ()) -> None:
     code = program(allow)
     buffer = ctypes.create_string_buffer(code, len(code))
     descriptor = struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(buffer))
-    call("prctl", _PR_SET_SECCOMP, _FILTER, descriptor, 0, 0)
+    prctl(PR_SET_SECCOMP, _FILTER, descriptor)
 
 
-def _op(code: int, if_true: int, if_false: int, value: int) -> bytes:
-    return struct.pack("=HBBI", code, if_true, if_false, value)
+@dataclass(frozen=True)
+class Line:
+    """One instruction, and the labels to go on at when its comparison holds and when it does not."""
+
+    code: int
+    value: int
+    then: str = "next"
+    otherwise: str = "next"
 
 
-def _load(offset: int) -> bytes:
-    """Load a word of the call's description: its number at 0, the architecture at 4, the first argument at 16."""
-    return _op(0x20, 0, 0, offset)
+def load(offset: int) -> Line:
+    """Load a word of the call's description."""
+    return Line(0x20, offset)
 
 
-def _if_equal(value: int, if_true: int, if_false: int) -> bytes:
-    return _op(0x15, if_true, if_false, value)
+def equal(value: int, then: str, otherwise: str = "next") -> Line:
+    """Compare the word that was loaded."""
+    return Line(0x15, value, then, otherwise)
 
 
-def _return(action: int) -> bytes:
-    return _op(0x06, 0, 0, action)
+def at_least(value: int, then: str) -> Line:
+    """Compare the word that was loaded."""
+    return Line(0x35, value, then)
 
 
-def _only(number: int, tests: list[bytes], deny: int) -> list[bytes]:
-    """Allow a call when one of the tests on its first argument jumps over the refusal."""
-    body = [_load(16), *tests, _return(deny), _return(_ALLOW)]
-    return [_if_equal(number, 0, len(body)), *body]
+def has_bits(value: int, then: str) -> Line:
+    """Look whether the word that was loaded has one of these bits."""
+    return Line(0x45, value, then)
+
+
+def only(number: int, tests: Sequence[Line]) -> list[Line | str]:
+    """Deny a call unless one of the tests on its first argument says otherwise."""
+    other = f"not {number}"
+    return [equal(number, "next", other), load(ARGUMENT), *tests, equal(0, "deny", "deny"), other]
+
+
+def assemble(lines: Sequence[Line | str]) -> bytes:
+    """The program of these instructions, with labels among them; what reaches their end is allowed."""
+    ends = [part for name, value in ENDS.items() for part in (name, Line(0x06, value))]
+    places: dict[str, int] = {}
+    code: list[Line] = []
+    for line in (*lines, *ends):
+        if isinstance(line, str):
+            places[line] = len(code)
+        else:
+            code.append(line)
+
+    def jump(place: int, label: str) -> int:
+        return 0 if label == "next" else places[label] - place - 1
+
+    return b"".join(
+        struct.pack("=HBBI", line.code, jump(i, line.then), jump(i, line.otherwise), line.value)
+        for i, line in enumerate(code)
+    )

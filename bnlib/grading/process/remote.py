@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
+import socket
+import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from bnlib.grading.isolation.forkserver import FAILED, LOST, ForkServer, ServerError
+from bnlib.grading.isolation.sandbox import Limits
 from bnlib.grading.process import protocol
-from bnlib.grading.process.server import FAILED
-from bnlib.grading.process.session import POSITION
+from bnlib.grading.process.session import PAGE, POSITION
 from bnlib.notebooks import Notebook
 from bnlib.stubs import Lesson, NotFilledError
-
-if TYPE_CHECKING:
-    from bnlib.grading.process.worker import Server
 
 
 class LearnerError(Exception):
@@ -44,10 +46,6 @@ class NeedsAnother(Unfilled, NotFilledError):
     """The exercise calls another one that is still empty."""
 
 
-class ServerError(RuntimeError):
-    """The fork server cannot be started or a session cannot be isolated; one line says why."""
-
-
 class Ended(Exception):  # noqa: N818 - a state, not a mistake of ours
     """The session is over; ``error`` says why."""
 
@@ -58,11 +56,13 @@ class Ended(Exception):  # noqa: N818 - a state, not a mistake of ours
 class Session:
     """One process with a learner's code in it, seen from the grader."""
 
-    def __init__(self, server: Server, number: int) -> None:
-        self._server = server
+    def __init__(self, server: ForkServer, limits: Limits, number: int) -> None:
         self._number = number
-        self._limits = server.limits
-        self._serial, self._pid, self._sock, self._page = server.fork(server.limits)
+        self._limits = limits
+        self._sock, theirs = socket.socketpair()
+        self._page = _page()
+        with theirs:
+            self._child = server.fork(limits, [theirs.fileno(), self._page])
         self._calls = 0
         self._over = False
 
@@ -126,7 +126,7 @@ class Session:
         self._over = True
         self._sock.close()
         os.close(self._page)
-        return self._server.end(self._serial, self._pid, grace)
+        return self._child.end(grace)
 
     def _exchange(self, request: dict[str, Any], seconds: float, doing: str) -> tuple[dict[str, Any], list[np.ndarray]]:
         """Send a request and wait for its answer."""
@@ -159,7 +159,7 @@ class Session:
     def _ended_by_itself(self, doing: str) -> LearnerError:
         """Why a process is gone, from how it ended."""
         status = self.end(grace=0.2)
-        if status is None:
+        if status in (None, LOST):
             return LearnerError("Crash", f"Crash: {doing} broke the connection to the grader")
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
@@ -211,3 +211,17 @@ def _copy_back(changed: Any, sent: Sequence[np.ndarray]) -> None:
         old = sent[index]
         if old.shape == new.shape and old.dtype == new.dtype and old.flags.writeable:
             np.copyto(old, new)
+
+
+def _page() -> int:
+    """A file of one page in memory, of a size that cannot be changed."""
+    if not hasattr(os, "memfd_create"):
+        with tempfile.TemporaryFile() as file:
+            file.truncate(PAGE)
+            return os.dup(file.fileno())
+    page = os.memfd_create("bnlib", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.ftruncate(page, PAGE)
+    with suppress(OSError, AttributeError):
+        seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+        fcntl.fcntl(page, fcntl.F_ADD_SEALS, seals)
+    return page
