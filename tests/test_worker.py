@@ -483,7 +483,7 @@ WEAK = """
 import errno, os, sys
 from bnlib.grading.isolation import seccomp
 from bnlib.grading.isolation.libc import PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, prctl
-from bnlib.grading.isolation.seccomp import ARGUMENT, NUMBER, equal, load
+from bnlib.grading.isolation.seccomp import NUMBER, argument, equal, load
 from bnlib.grading.process.worker import Server
 
 # A machine that lacks layers, made with the very tool that is lacking: these calls fail from here on.
@@ -493,7 +493,7 @@ lines = [load(NUMBER)]
 for name in sys.argv[1:]:
     number = refused[name][column]
     if name == "seccomp":
-        lines += [equal(number, "next", "other"), load(ARGUMENT), equal(PR_SET_SECCOMP, "missing", "allow"), "other"]
+        lines += [equal(number, "next", "other"), load(argument(0)), equal(PR_SET_SECCOMP, "missing", "allow"), "other"]
     else:
         lines += [equal(number, "missing")]
 program = seccomp.assemble(lines)

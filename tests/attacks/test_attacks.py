@@ -323,6 +323,17 @@ return np.array([[Fraction(v) - m for v, m in zip(row, mean)] for row in dout])
         "import os\nif os.fork() == 0:\n    os.setsid()\n    while True: pass\nreturn dout", needs=("processes",)),
     Attack("kill the grader", "import os\nos.kill(os.getppid(), 9)\nos.kill(-1, 9)\nreturn dout", names="raises-PermissionError",
         needs=("processes",)),
+    Attack("kill the grader by way of a file", """
+        import fcntl, os, signal, socket
+        one, other = socket.socketpair()
+        fcntl.fcntl(one, 8, os.getppid())
+        fcntl.fcntl(one, 10, signal.SIGKILL)
+        fcntl.fcntl(one, fcntl.F_SETFL, os.O_ASYNC)
+        other.send(b"x")
+        return dout - dout.mean(0)
+        """, names="raises-PermissionError", needs=("processes",)),
+    Attack("make others wait for a file of numpy's", "import fcntl\nfcntl.fcntl(open(np.__file__), 1024, 0)\nreturn dout - dout.mean(0)",
+        names="raises-PermissionError", needs=("processes",)),
     Attack("slow down the grader", "import os\nos.setpriority(0, os.getppid(), 19)\nreturn dout - dout.mean(0)",
         names="raises-PermissionError", needs=("processes",)),
     Attack("limit the grader",
@@ -338,6 +349,9 @@ return np.array([[Fraction(v) - m for v, m in zip(row, mean)] for row in dout])
     Attack("phone home by UDP",
         "import socket\nsocket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', PORT))\nreturn dout - dout.mean(0)",
         names="raises-", needs=("network",)),
+    Attack("phone home by a datagram without a network",
+        "import socket\nsocket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].sendto(b'x', '/dev/log')\nreturn dout - dout.mean(0)",
+        names="raises-PermissionError", needs=("network",)),
     Attack("ask for a page", "import urllib.request\nreturn urllib.request.urlopen('http://127.0.0.1:PORT').read()",
         names="raises-", needs=("network",)),
     Attack("write into bnlib", "import bnlib\nopen(bnlib.__file__, 'a').write('#')\nreturn dout - dout.mean(0)",

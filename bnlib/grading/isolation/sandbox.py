@@ -7,6 +7,7 @@ that never held a reference answer.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import resource
@@ -321,6 +322,19 @@ def _tried(level: Level, canary: Path) -> Level:
         if not os.fork():
             os._exit(0)
 
+    def refused(action: Callable[..., object], number: int) -> bool:
+        """Told so, not failing for another reason."""
+        try:
+            action(pair[0], number, 0)
+        except PermissionError:
+            return True
+        except OSError:
+            pass
+        return False
+
+    pair = socket.socketpair()
+    silent = all(refused(fcntl.fcntl, number) for number in seccomp.HARMFUL_FCNTL.values())
+    silent = silent and all(refused(fcntl.ioctl, number) for number in seccomp.HARMFUL_IOCTL.values())
     own = Path("own")
     return replace(
         level,
@@ -329,8 +343,11 @@ def _tried(level: Level, canary: Path) -> Level:
         and fails(canary.write_text, "x")
         and fails(canary.unlink)
         and fails(os.listdir, "/proc"),
-        network=level.network and fails(socket.socket) and fails(socket.socket, socket.AF_UNIX),
-        processes=level.processes and fails(fork) and fails(os.kill, os.getppid(), 0),
+        network=level.network
+        and fails(socket.socket)
+        and fails(socket.socket, socket.AF_UNIX)
+        and fails(socket.socketpair, socket.AF_UNIX, socket.SOCK_DGRAM),
+        processes=level.processes and fails(fork) and fails(os.kill, os.getppid(), 0) and silent,
         scratch=level.scratch and not fails(own.write_text, "x") and not fails(own.unlink),
     )
 

@@ -2,7 +2,8 @@
 
 The kernel runs a small program (classic BPF) on each call of the process. Ours is a list of comparisons: what is on the
 list fails with "not permitted", everything else passes. A few calls are looked at more closely: threads may be made and
-processes may not, a signal may go to oneself alone, limits may be read and not set on others.
+processes may not, a signal may go to oneself alone, limits may be read and not set on others, a file may not send signals
+or be leased, and what is sent goes to the other end of a connection.
 """
 
 from __future__ import annotations
@@ -63,11 +64,21 @@ _DENIED: dict[str, tuple[int | None, int | None]] = {
     "setdomainname": (171, 162), "iopl": (172, None), "ioperm": (173, None),
 }  # fmt: skip
 _CLONE, _CLONE3, _TGKILL, _PRLIMIT, _PRCTL = (56, 220), (435, 435), (234, 131), (302, 261), (157, 167)
+_FCNTL, _IOCTL, _SENDTO, _SOCKETPAIR = (72, 25), (16, 29), (44, 206), (53, 199)
+
 _HARMLESS_PRCTL = (15, 16, 0x53564D41)
 """Naming a thread, reading its name, naming memory: what C libraries and Python do unasked."""
 
-NUMBER, MACHINE, ARGUMENT = 0, 4, 16
-"""Where the kernel's description of a call has its number, the architecture, and the lower half of the first argument."""
+HARMFUL_FCNTL = {"F_SETOWN": 8, "F_SETSIG": 10, "F_SETOWN_EX": 15, "F_SETLEASE": 1024, "F_NOTIFY": 1026}
+"""A file that has an owner sends it signals, any signal, whoever it is; a lease makes others wait who open the file."""
+
+HARMFUL_IOCTL = {"FIOSETOWN": 0x8901, "SIOCSPGRP": 0x8902}
+"""Two more ways to give a socket an owner."""
+
+_AF_UNIX, _STREAM, _NONBLOCK, _CLOEXEC = 1, 1, 0x800, 0x80000
+
+NUMBER, MACHINE = 0, 4
+"""Where the kernel's description of a call has its number and the architecture; see also :func:`argument`."""
 
 ENDS = {
     "allow": 0x7FFF0000,
@@ -95,10 +106,21 @@ def program(allow: Collection[str] = ()) -> bytes:
         lines += [at_least(0x40000000, "deny")]  # the x32 numbering of x86_64
     # clone3 hides its flags behind a pointer; told that it does not exist, C libraries fall back to clone.
     lines += [equal(_CLONE3[column], "missing")]
-    lines += only(_CLONE[column], [has_bits(_CLONE_THREAD, "allow")])
-    lines += only(_TGKILL[column], [equal(os.getpid(), "allow")])
-    lines += only(_PRLIMIT[column], [equal(0, "allow")])
-    lines += only(_PRCTL[column], [equal(option, "allow") for option in _HARMLESS_PRCTL])
+    lines += decide(_CLONE[column], [load(argument(0)), has_bits(_CLONE_THREAD, "allow")], "deny")
+    lines += decide(_TGKILL[column], [load(argument(0)), equal(os.getpid(), "allow")], "deny")
+    lines += decide(_PRLIMIT[column], [load(argument(0)), equal(0, "allow")], "deny")
+    lines += decide(
+        _PRCTL[column], [load(argument(0)), *(equal(option, "allow") for option in _HARMLESS_PRCTL)], "deny"
+    )
+    for which, harmful in ((_FCNTL, HARMFUL_FCNTL), (_IOCTL, HARMFUL_IOCTL)):
+        lines += decide(which[column], [load(argument(1)), *(equal(n, "deny") for n in harmful.values())], "allow")
+    # A pair of streams is connected for good; a datagram could be addressed to somebody else.
+    streams = [equal(_STREAM | more, "allow") for more in (0, _NONBLOCK, _CLOEXEC, _NONBLOCK | _CLOEXEC)]
+    unix = [load(argument(0)), equal(_AF_UNIX, "next", "deny"), load(argument(1))]
+    lines += decide(_SOCKETPAIR[column], [*unix, *streams], "deny")
+    low, high = argument(4), argument(4) + 4
+    nobody = [line for half in (low, high) for line in (load(half), equal(0, "next", "deny"))]
+    lines += decide(_SENDTO[column], nobody, "allow")
     for name, numbers in _DENIED.items():
         number = numbers[column]
         if number is not None and name not in allow:
@@ -151,10 +173,15 @@ def has_bits(value: int, then: str) -> Line:
     return Line(0x45, value, then)
 
 
-def only(number: int, tests: Sequence[Line]) -> list[Line | str]:
-    """Deny a call unless one of the tests on its first argument says otherwise."""
+def argument(index: int) -> int:
+    """Where the lower half of an argument is; the upper one follows it."""
+    return 16 + 8 * index
+
+
+def decide(number: int, tests: Sequence[Line], otherwise: str) -> list[Line | str]:
+    """Decide one call by tests on its arguments, and where they decide nothing, the same way always."""
     other = f"not {number}"
-    return [equal(number, "next", other), load(ARGUMENT), *tests, equal(0, "deny", "deny"), other]
+    return [equal(number, "next", other), *tests, equal(0, otherwise, otherwise), other]
 
 
 def assemble(lines: Sequence[Line | str]) -> bytes:
