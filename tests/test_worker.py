@@ -21,7 +21,7 @@ from bnlib.grading.isolation import seccomp
 from bnlib.grading.isolation.sandbox import Limits
 from bnlib.grading.process import remote, worker
 from bnlib.grading.process.protocol import Handle, Unsupported
-from bnlib.grading.process.worker import LearnerError, NeedsAnother, Server, Unfilled
+from bnlib.grading.process.worker import Interrupted, LearnerError, NeedsAnother, Server, Unfilled, twice
 from bnlib.judging.examining import examine
 from bnlib.notebooks import Cell, Notebook
 from bnlib.running import describe_error
@@ -34,12 +34,13 @@ X = np.arange(6.0).reshape(3, 2)
 def judged(exercise, learner):
     checks = checks_of(exercise)
     rng = np.random.default_rng(7)
-    return examine(checks, learner, [checks.draw(rng) for _ in range(3)], checks.truth)
+    cases = [checks.draw(rng) for _ in range(3)]
+    return twice(lambda: examine(checks, learner, cases, checks.truth))
 
 
 def failing(learner, name, *args):
     with pytest.raises(LearnerError) as caught:
-        getattr(learner, name)(*args)
+        twice(lambda: getattr(learner, name)(*args))
     assert "\n" not in str(caught.value)
     assert describe_error(caught.value) == str(caught.value)
     return caught.value
@@ -360,6 +361,70 @@ def test_processor_time_runs_out_with_a_name(book):
             assert failing(graded, "center", X).kind == "Timeout"
 
 
+def test_who_goes_on_when_processor_time_is_used_up_has_used_it_up(book):
+    with Server(Limits(wall=20, cpu=1)) as server:
+        cell = "import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\n@fill(translation.center)\ndef center(h):\n    while True: pass"
+        with server.learner([book(center=cell)], translation.lesson) as graded:
+            assert failing(graded, "center", X).kind == "Timeout"
+
+
+KILL = "import signal\nsignal.raise_signal(signal.SIGKILL)\n"
+KILLED = f"@fill(translation.center)\ndef center(h):\n{textwrap.indent(KILL, '    ')}"
+
+
+def kill(session):
+    os.kill(session._child.pid, signal.SIGKILL)
+
+
+def test_a_session_that_is_killed_from_outside_is_tried_again(learner):
+    graded = learner()
+    for exercise in (translation.center, translation.center_backward):
+        kill(graded._session)
+        assert judged(exercise, graded).ok
+
+
+def test_a_session_that_is_killed_twice_is_no_answer_at_all(learner):
+    graded = learner(center=KILLED)
+    for _ in range(2):
+        with pytest.raises(Interrupted, match="center"):
+            judged(translation.center, graded)
+    with pytest.raises(Interrupted, match="ended twice by SIGKILL, which none of its limits sends"):
+        graded.center(X)
+    assert judged(translation.center_backward, graded).ok
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_cells_that_are_killed_from_outside_are_run_again(learner, monkeypatch, times):
+    run, kills = remote.Session.run, iter(range(times))
+
+    def killed(session, *args):
+        for _ in kills:
+            kill(session)
+            break
+        return run(session, *args)
+
+    monkeypatch.setattr(remote.Session, "run", killed)
+    if times == 1:
+        graded = learner()
+        assert graded.errors == {}
+        assert judged(translation.center, graded).ok
+    else:
+        with pytest.raises(Interrupted, match="the cells was ended twice by SIGKILL"):
+            learner()
+
+
+def test_no_process_to_be_had_is_no_mistake_of_the_learner(learner, monkeypatch, server):
+    graded = learner(helper="def die():\n    import os; os._exit(1)")
+    assert failing(graded, "die").kind == "Crash"
+
+    def refuse(*args):
+        raise worker.ServerError("no process could be started: Resource temporarily unavailable")
+
+    monkeypatch.setattr(type(server), "fork", refuse)
+    with pytest.raises(Interrupted, match="no process could be started"):
+        judged(translation.center, graded)
+
+
 def test_cells_that_hang_crash_or_fail_cost_only_their_statement(learner):
     graded = learner(
         slow="a = 1\nwhile True: pass\nb = 2",
@@ -473,7 +538,7 @@ def test_a_server_that_died_is_started_again(book):
         with server.learner([book()], translation.lesson) as graded:
             server.process.kill()
             server.process.wait()
-            assert failing(graded, "center", X).kind == "Crash"
+            assert np.allclose(twice(lambda: graded.center(X)), X - X.mean(0))
             assert np.allclose(graded.center_backward(X), X - X.mean(0))
         with server.learner([book()], translation.lesson) as graded:
             assert judged(translation.center, graded).ok

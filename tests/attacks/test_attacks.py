@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 
 from bnlib.checks import checks_of
+from bnlib.grading.process.worker import twice
 from bnlib.judging.examining import examine
 from bnlib.stubs import translation
 
@@ -471,7 +472,8 @@ def children(server):
 def judged(exercise, learner):
     checks = checks_of(exercise)
     rng = np.random.default_rng(20_260)
-    return examine(checks, learner, [checks.draw(rng) for _ in range(2)], checks.truth)
+    cases = [checks.draw(rng) for _ in range(2)]
+    return twice(lambda: examine(checks, learner, cases, checks.truth))
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)

@@ -24,6 +24,7 @@ from bnlib.checks import Case, checks_of, visible
 from bnlib.grading.course import Course
 from bnlib.grading.hidden.judge import Judge, WrongAnswer
 from bnlib.grading.hidden.reference import Reference, reference
+from bnlib.grading.process.remote import Interrupted
 from bnlib.judging.examining import examine
 from bnlib.notebooks import Notebook, read
 from bnlib.stubs import Lesson, Stub, lesson_of
@@ -165,7 +166,7 @@ class Batch:
             def truth(case: Case, answers: Iterator[Any] = answers) -> Any:
                 return next(answers)
 
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(Exception, Interrupted):
                 said[name] = examine(checks, learner, cases, truth).ok
         return said
 

@@ -36,8 +36,8 @@ FAILED = 70
 MAX_FILES = 65_536
 """No descriptor of the server is larger; the system's own limit can be astronomical."""
 
-LOST = FAILED << 8
-"""Wait status of a child whose server ended before it told how the child did."""
+LOST = -1
+"""In place of the wait status of a child whose server ended before it told how the child did."""
 
 _LARGEST = 65_536  # bytes of a request or of one piece of an answer
 _MOST_FDS = 16
@@ -64,10 +64,12 @@ class Forker:
         readable: Sequence[Path] = (),
         allow: Collection[str] = (),
     ) -> None:
+        self._pid = os.getpid()
         self._control = control
         self._scratch = scratch
         self._allow = allow
-        self._children: set[int] = set()
+        self._children: dict[int, int] = {}
+        """Processor time that each child may use."""
         self._user = sandbox.unprivileged_user(scratch)
         self._level = sandbox.isolation()
         read, self._names = sandbox.readable(hidden)
@@ -129,7 +131,7 @@ class Forker:
     def _fork(self, limits: Limits, folder: str | None, fds: list[int], live: Callable[[list[int], str], None]) -> int:
         pid = os.fork()
         if pid:
-            self._children.add(pid)
+            self._children[pid] = limits.cpu
             return pid
         try:
             self._control.close()
@@ -155,6 +157,8 @@ class Forker:
             reached = sandbox.confine(limits, ruleset, own, self._user, self._allow)
         except OSError as error:
             return f"isolation failed: {error}"
+        if os.getppid() != self._pid:
+            os._exit(FAILED)  # the server ended before a signal at its end was asked for
         for fd in {self._ruleset, ruleset} - {None}:
             os.close(fd)  # type: ignore[arg-type]
         return "" if reached.covers(self._level) else "a layer of isolation could not be put in force"
@@ -171,19 +175,23 @@ class Forker:
             kill: False leaves a child alone that has not ended by then.
 
         Returns:
-            Its wait status, or None when it did not end by itself.
+            Its wait status, or None when it did not end by itself. Who goes on after the signal that says that its processor
+            time is used up is killed by the kernel; that too is told as the end of processor time.
         """
         by_itself = _has_ended(pid, grace)
         if not by_itself and not kill:
             return None
-        self._children.discard(pid)
+        seconds = self._children.pop(pid)
         for send in (os.killpg, os.kill):
             with suppress(OSError):
                 send(pid, signal.SIGKILL)
-        _, status = os.waitpid(pid, 0)
+        _, status, used = os.wait4(pid, 0)
         self._end_orphans()
-        ours = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL and not by_itself
-        return None if ours else status
+        if not (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL):
+            return status
+        if not by_itself:
+            return None
+        return signal.SIGXCPU if used.ru_utime + used.ru_stime >= seconds else status
 
     def _end_orphans(self) -> None:
         """Kill processes whose parents died: they became children of this one. None exist where seccomp is in force."""
@@ -193,7 +201,7 @@ class Forker:
                 text = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
             except OSError:
                 return
-            orphans = {int(pid) for pid in text.split()} - self._children
+            orphans = {int(pid) for pid in text.split()} - self._children.keys()
             if not orphans:
                 return
             for pid in orphans:

@@ -21,7 +21,7 @@ from typing import Any
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from bnlib.grading.isolation import sandbox
-from bnlib.grading.isolation.forkserver import Child, ForkServer
+from bnlib.grading.isolation.forkserver import FAILED, LOST, Child, ForkServer
 
 NAME = "bnlib-isolated"
 """The entry point in pyproject.toml."""
@@ -53,7 +53,8 @@ class Forked:
         """Exit code, or None while it runs."""
         if self.returncode is None:
             status = self._child.poll()
-            self.returncode = None if status is None else os.waitstatus_to_exitcode(status)
+            if status is not None:
+                self.returncode = FAILED if status == LOST else os.waitstatus_to_exitcode(status)
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int | None:

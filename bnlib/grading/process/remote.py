@@ -8,10 +8,10 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -47,10 +47,46 @@ class NeedsAnother(Unfilled, NotFilledError):
 
 
 class Ended(Exception):  # noqa: N818 - a state, not a mistake of ours
-    """The session is over; ``error`` says why."""
+    """The session is over.
 
-    def __init__(self, error: LearnerError) -> None:
+    Attributes:
+        error: Why, in words for the learner.
+        signal: What ended the process, where that was not one of its own limits; else 0.
+    """
+
+    def __init__(self, error: LearnerError, signal: int = 0) -> None:
         self.error = error
+        self.signal = signal
+
+
+class Interrupted(BaseException):  # noqa: N818 - like KeyboardInterrupt
+    """A process with a learner's code was ended, and not by that code: nothing can be said of it.
+
+    No ``except Exception`` may take it for the learner's mistake. :func:`twice` tries again.
+    """
+
+
+FAULTS = (
+    signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGTRAP, signal.SIGSYS,
+)  # fmt: skip
+"""Signals that a program's own faults raise."""
+
+GRACE = 2.0
+"""Seconds to wait for the end of a process that closed its connection, to learn how it ended."""
+
+T = TypeVar("T")
+
+
+def twice(ask: Callable[[], T]) -> T:
+    """Ask a learner's process something from the beginning, and once more where it was ended meanwhile.
+
+    Raises:
+        Interrupted: It was ended both times.
+    """
+    try:
+        return ask()
+    except Interrupted:
+        return ask()
 
 
 class Session:
@@ -136,7 +172,7 @@ class Session:
         except TimeoutError:
             raise self._late(doing, seconds) from None
         except protocol.Closed:
-            raise Ended(self._ended_by_itself(doing)) from None
+            raise self._ended_by_itself(doing) from None
         return self._answer(deadline, doing, seconds), sent
 
     def _answer(self, deadline: float, doing: str, seconds: float) -> dict[str, Any]:
@@ -146,7 +182,7 @@ class Session:
         except TimeoutError:
             raise self._late(doing, seconds) from None
         except protocol.Closed:
-            raise Ended(self._ended_by_itself(doing)) from None
+            raise self._ended_by_itself(doing) from None
         except protocol.ProtocolError as error:
             raise self._broken(str(error)) from None
         if not isinstance(reply, dict):
@@ -156,23 +192,25 @@ class Session:
     def _late(self, doing: str, seconds: float) -> Ended:
         return Ended(LearnerError("Timeout", f"Timeout: {doing} took longer than {seconds:g} s"))
 
-    def _ended_by_itself(self, doing: str) -> LearnerError:
+    def _ended_by_itself(self, doing: str) -> Ended:
         """Why a process is gone, from how it ended."""
-        status = self.end(grace=0.2)
-        if status in (None, LOST):
-            return LearnerError("Crash", f"Crash: {doing} broke the connection to the grader")
+        status = self.end(grace=GRACE)
+        if status is None:
+            return Ended(LearnerError("Crash", f"Crash: {doing} broke the connection to the grader"))
+        if status == LOST:
+            return Ended(
+                LearnerError("Crash", f"Crash: the process that {doing} was forked from ended"), signal.SIGKILL
+            )
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
             if number == signal.SIGXCPU:
-                return LearnerError("Timeout", f"Timeout: {doing} used all its processor time")
-            if number == signal.SIGKILL:
-                return LearnerError("Memory", f"Memory: {doing} was stopped by the system, most likely out of memory")
-            name = signal.Signals(number).name
-            return LearnerError("Crash", f"Crash: {doing} ended Python ({name})")
+                return Ended(LearnerError("Timeout", f"Timeout: {doing} used all its processor time"))
+            error = LearnerError("Crash", f"Crash: {doing} ended Python ({signal.Signals(number).name})")
+            return Ended(error, number)
         code = os.waitstatus_to_exitcode(status)
         if code == FAILED:
-            return LearnerError("Crash", f"Crash: {doing} broke the way to the grader")
-        return LearnerError("Crash", f"Crash: {doing} ended Python (exit code {code})")
+            return Ended(LearnerError("Crash", f"Crash: {doing} broke the way to the grader"))
+        return Ended(LearnerError("Crash", f"Crash: {doing} ended Python (exit code {code})"))
 
     def _broken(self, what: str) -> Ended:
         return Ended(LearnerError("Protocol", f"Protocol: the learner's process sent {what}"))

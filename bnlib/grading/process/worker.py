@@ -7,6 +7,7 @@ end is killed when it passes: nothing depends on the good will of the learner's 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -21,12 +22,21 @@ import bnlib
 from bnlib.grading.isolation.forkserver import ForkServer, ServerError
 from bnlib.grading.isolation.sandbox import Limits
 from bnlib.grading.process import protocol
-from bnlib.grading.process.remote import Ended, LearnerError, NeedsAnother, Session, Unfilled
+from bnlib.grading.process.remote import (
+    FAULTS,
+    Ended,
+    Interrupted,
+    LearnerError,
+    NeedsAnother,
+    Session,
+    Unfilled,
+    twice,
+)
 from bnlib.grading.process.server import BOOT
 from bnlib.notebooks import Notebook
 from bnlib.stubs import Lesson
 
-__all__ = ["Learner", "LearnerError", "NeedsAnother", "Server", "ServerError", "Unfilled"]
+__all__ = ["Interrupted", "Learner", "LearnerError", "NeedsAnother", "Server", "ServerError", "Unfilled", "twice"]
 
 CALLS = 4
 """All calls of an exercise together may take this many times as long as one."""
@@ -80,6 +90,7 @@ class Learner:
         self._lost: dict[str, LearnerError] = {}
         self._spent: dict[str, float] = {}
         self._skip: list[tuple[int, ...]] = []
+        self._signalled: set[str] = set()
         self._session: Session | None = None
         self._sessions = 0
         self._hopeless: LearnerError | None = None
@@ -108,12 +119,16 @@ class Learner:
 
         Raises:
             LearnerError: It raised, or did not return.
+            Interrupted: Its process was ended, and not by the learner's code: see :func:`~.remote.twice`.
         """
         exercise = name.split(".")[0]
         if exercise in self._lost:
             raise self._lost[exercise]
         if self._session is None:
-            self._open()
+            try:
+                self._open()
+            except ServerError as error:
+                raise Interrupted(str(error)) from None
         if self._hopeless is not None:
             raise self._hopeless
         assert self._session is not None
@@ -122,6 +137,9 @@ class Learner:
             value = self._session.call(name, args, kwargs)
         except Ended as end:
             self.close()
+            if self._once_more(end, exercise):
+                self._spent.pop(exercise, None)
+                raise Interrupted(str(end.error)) from None
             self._lost[exercise] = end.error
             raise end.error from None
         except (LearnerError, TypeError, protocol.TooLargeError):
@@ -154,6 +172,8 @@ class Learner:
             except Ended as end:
                 position = session.position()
                 session.end()
+                if self._once_more(end, "the cells"):
+                    continue
                 if not self._note(position, end.error):
                     self._hopeless = end.error
                     return
@@ -165,6 +185,22 @@ class Learner:
             self._session = session
             return
         self._hopeless = LearnerError("Timeout", "Timeout: the notebook's cells did not come to an end")
+
+    def _once_more(self, end: Ended, where: str) -> bool:
+        """True the first time that a signal ended a process there: it may have come from anywhere.
+
+        Raises:
+            Interrupted: The second time, by a signal that no fault in a program raises.
+        """
+        again = bool(end.signal) and where not in self._signalled
+        if end.signal and not again and end.signal not in FAULTS:
+            name = signal.Signals(end.signal).name
+            raise Interrupted(
+                f"the process of {where} was ended twice by {name}, which none of its limits sends: "
+                "out of memory, or ended by somebody"
+            )
+        self._signalled.add(where)
+        return again
 
     def _note(self, position: tuple[int, int, int], error: LearnerError) -> bool:
         """Note which statement did not come to an end; False when that is unknown."""
