@@ -246,10 +246,10 @@ def test_a_session_that_is_killed_is_tried_again_and_then_not_graded(server, mon
     found = {
         stub.name: exercise(stub, batch.verdict("a", stub), answers, {}) for stub in translation.lesson.stubs.values()
     }
-    assert {name: each["status"] for name, each in found.items()} == {
+    assert {name: each.status for name, each in found.items()} == {
         name: "not graded" if name == "center" else "right" for name in RIGHT
     }
-    assert "ended twice by SIGKILL" in found["center"]["message"]
+    assert "ended twice by SIGKILL" in found["center"].message
 
 
 @pytest.mark.parametrize(
