@@ -56,10 +56,10 @@ def _of_the_values(got: Array, right: Array, known: Mapping[str, Array]) -> Reas
         (None, "summed-to-a-number", "One number came out: a sum or mean without axis= runs over everything."),
         (
             0,
-            "batch-summed-away",
-            "The direction of the batch has been summed away; every example has its own row here.",
+            "rows-summed-away",
+            "A sum or mean over axis 0 has taken the direction of the rows away.",
         ),
-        (1, "features-summed-away", "The direction of the features has been summed away."),
+        (1, "columns-summed-away", "A sum or mean over axis 1 has taken the direction of the columns away."),
     ):
         for values in summands if axis != 0 or right.ndim == 2 else ():
             if values.ndim == 2 and _is_any(got, _sums(values, axis)):
