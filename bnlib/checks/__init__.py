@@ -14,6 +14,7 @@ import numpy as np
 from bnlib.exercises import need_exercise
 from bnlib.judging.asked import Answer, Checks, Property
 from bnlib.judging.case import Case, remembered
+from bnlib.judging.comparing import negligible
 from bnlib.judging.diagnosing.evidence import same
 from bnlib.judging.diagnosing.slips import Knob, Slip, variants
 from bnlib.judging.diagnosing.steps import Step, Steps, numbers
@@ -25,7 +26,7 @@ from bnlib.stubs import NotFilledError, Quiz, Stub
 
 __all__ = [
     "Answer", "Case", "Checks", "Knob", "Property", "Slip", "Source", "Step", "Steps", "Term",
-    "answer_of", "check", "checks_of", "hint", "numbers", "remembered", "report_on", "same", "variants", "visible",
+    "answer_of", "check", "checks_of", "hint", "negligible", "numbers", "remembered", "report_on", "same", "variants", "visible",
 ]  # fmt: skip
 
 

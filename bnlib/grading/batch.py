@@ -193,18 +193,10 @@ def exercise(stub: Stub, verdict: Verdict, notebook: Notebook | None, errors: Ma
         status,
         _begun(message, stub),
         mistakes,
-        _one_each(verdict.remarks),
+        verdict.remarks,
         verdict.passed,
         verdict.total,
     )
-
-
-def _one_each(remarks: Iterable[str]) -> tuple[str, ...]:
-    """The first remark on each output: for every shape of an input there is one."""
-    first: dict[str, str] = {}
-    for remark in remarks:
-        first.setdefault(remark.split(maxsplit=1)[0], remark)
-    return tuple(first.values())
 
 
 def _begun(message: str, stub: Stub) -> str:
