@@ -103,7 +103,8 @@ def build_zip(out: Path, chosen: Sequence[Lesson] = (), course: Course | None = 
 def _results(arguments: argparse.Namespace) -> int:
     """Grade what was handed in as one student's, and write what Gradescope reads; a fault of ours is said there too."""
     from bnlib.grading.batch import Settings
-    from bnlib.grading.grade import grade, write
+    from bnlib.grading.files import write
+    from bnlib.grading.grade import grade
 
     settings = Settings(seed=abs(arguments.seed), nbval=not arguments.no_nbval)
     try:
