@@ -17,10 +17,10 @@ from bnlib.grading.batch import Settings, Work, exercise
 from bnlib.grading.files import FULL, locked, write
 from bnlib.grading.hidden.plugin import Verdict
 from bnlib.grading.marks import OVERRIDES, Teacher, marked
-from bnlib.judging.showing.report import printable
 from bnlib.grading.reports import words
 from bnlib.grading.result import SCHEMA, FileResult, LessonResult, Result
 from bnlib.grading.submissions import Handed, Submission, lesson_note
+from bnlib.judging.showing.report import printable
 from bnlib.stubs import Lesson, lesson_of
 
 GRADEBOOK = "gradebook.csv"

@@ -74,9 +74,9 @@ def run(arguments: argparse.Namespace) -> int:
     from bnlib.grading.book import GradeError
     from bnlib.grading.course import CourseError
     from bnlib.grading.grade import grade
-    from bnlib.judging.showing.report import printable
     from bnlib.grading.rules import RulesError
     from bnlib.grading.submissions import FolderError
+    from bnlib.judging.showing.report import printable
 
     settings = Settings(
         seed=arguments.seed,

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from bnlib import __version__
 from bnlib.grading.batch import Settings
 from bnlib.grading.book import GRADEBOOK, UNFINISHED, Book, GradeError, gradebook, opened
 from bnlib.grading.course import Course
@@ -101,6 +102,7 @@ def grade(
         settings.course.require(lesson)
     teacher = Teacher(rules, read_overrides(out / OVERRIDES, rules))
     with opened(folder, out, chosen, force):
+        secret = settings.seed is None and rules.seed is None
         if settings.seed is None:
             settings = replace(settings, seed=secret_seed(out) if rules.seed is None else rules.seed)
         book = Book(out, chosen, settings, teacher, fresh)
@@ -121,7 +123,9 @@ def grade(
             progress(done, total, total - len(pending) + len(judged))
         results = book.results()
         said += _unknown(teacher, results)
-        _report(out, results, book.lessons, found.ignored)
+        seed = "secret" if secret else settings.seed
+        facts = (f"{datetime.now():%Y-%m-%d}", f"seed: {seed}", f"bnlib {__version__}", *said)
+        _report(out, results, book.lessons, found.ignored, rules.title or "The class", facts)
     return Summary(
         total,
         kept,
@@ -163,7 +167,14 @@ def _unknown(teacher: Teacher, results: Sequence[Result]) -> list[str]:
     ]
 
 
-def _report(out: Path, results: Sequence[Result], shown: Sequence[Lesson], ignored: Sequence[str]) -> None:
+def _report(
+    out: Path,
+    results: Sequence[Result],
+    shown: Sequence[Lesson],
+    ignored: Sequence[str],
+    title: str,
+    facts: Sequence[str],
+) -> None:
     """Feedback for each student, the class page, and last the gradebook, after which the run is complete."""
     for result in results:
         write(out / "feedback" / f"{result.slug}.html", report.feedback_page(result))
@@ -171,6 +182,6 @@ def _report(out: Path, results: Sequence[Result], shown: Sequence[Lesson], ignor
             out / "feedback" / f"{result.slug}.json",
             json.dumps(report.feedback_data(result), indent=1, ensure_ascii=False),
         )
-    write(out / "class.html", report.class_page(results, shown, ignored))
+    write(out / "class.html", report.class_page(results, shown, ignored, title=title, facts=facts))
     write(out / GRADEBOOK, gradebook(results, shown))
     (out / UNFINISHED).unlink()
