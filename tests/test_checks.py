@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from bnlib import hint
 from bnlib.checks import Case, Source, answer_of, checks_of, report_on, visible
 from bnlib.checks.translation import center_backward as backward
-from bnlib.judging.comparing import MOST_ROUNDING, rounding
 from bnlib.judging.diagnosing.slips import displaced
 from bnlib.judging.examining import examine
+from bnlib.judging.rounding import MOST_ROUNDING, rounding
 from bnlib.stubs import lesson_of, lessons, translation
 
 
