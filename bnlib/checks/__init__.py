@@ -103,7 +103,7 @@ def report_on(stub: Stub, cases: int = 3) -> Report:
             f"{stub.name}. Write it in the cell that begins with @fill({stub.id}), run that cell, then this one again."
         )
     checks = checks_of(stub)
-    return examine(checks, Filled(stub), visible(stub, cases), checks.truth, ordinary_cases(checks))
+    return examine(checks, Filled(stub), visible(stub, cases), checks.truth, ordinary_cases)
 
 
 _hints_given: dict[str, int] = {}

@@ -24,7 +24,11 @@ from bnlib.running import describe_error
 
 
 def examine(
-    checks: Checks, learner: Any, cases: Sequence[Case], truth: Callable[[Case], Any], second: Sequence[Case] = ()
+    checks: Checks,
+    learner: Any,
+    cases: Sequence[Case],
+    truth: Callable[[Case], Any],
+    second: Callable[[Checks], Sequence[Case]] | None = None,
 ) -> Report:
     """Run the learner's functions on cases, compare with ``truth``, and report row by row.
 
@@ -33,7 +37,7 @@ def examine(
         learner: Namespace of the lesson's exercises, in this process or a proxy of another.
         cases: Test inputs.
         truth: From a case to the right outputs.
-        second: Inputs of another kind. Two quantities may agree by accident on one kind, and a name must hold on both.
+        second: Draws inputs of another kind, where something is wrong. Two quantities may agree by accident on one kind, and a name must hold on both.
     """
     stub, names = checks.stub, checks.outputs
     table = Table(checks)
@@ -73,7 +77,7 @@ def examine(
             table.stations = stations_of(checks, cases, results, expected)
         wrong = wrong_outputs(checks, cases, results, expected, dtypes)
         if wrong and second and not checks.walk:
-            more = _calls(checks, learner, second, truth)
+            more = _calls(checks, learner, second(checks), truth)
             wrong = wrong_outputs(checks, [*cases, *more[0]], results + more[1], expected + more[2], dtypes)
         if wrong and all(finding.names == ("unnamed",) for finding in wrong.values()):
             always = same_for_every_input(checks, learner, cases, truth)

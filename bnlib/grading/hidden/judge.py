@@ -100,7 +100,7 @@ class Judge:
         checks = replace(self.checks, properties=(), against="the reference answer")
         if tolerance is not None:
             checks = replace(checks, tolerance=tolerance)
-        report = twice(lambda: examine(checks, self.learner, cases, self.truth, ordinary_cases(self.checks)))
+        report = twice(lambda: examine(checks, self.learner, cases, self.truth, ordinary_cases))
         if not report.ok:
             raise WrongAnswer(report)
         self.remarks += report.remarks
