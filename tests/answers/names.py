@@ -1,0 +1,73 @@
+"""One name for one mistake: what the collection calls it, and what the checks call it today where that is something else.
+
+``TODAY[name]`` lists the other names that mean the same. They are deviations: a teacher who counts mistakes over exercises counts
+them apart. A test holds this table against what the checks say: a name that nobody says any more has to go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+TODAY: dict[str, tuple[str, ...]] = {
+    "batch-not-summed": ("not-summed-*",),
+    "bessel": ("ddof", "dgamma-bessel"),
+    "beta-missing": ("shift-missing", "shift-beta-missing", "no-shift"),
+    "beta-sign": ("shift-sign",),
+    "dgamma-with-x": ("x-for-x-hat",),
+    "dgamma-with-xc": ("dgamma-with-centred-x", "xc-for-x-hat"),
+    "dgamma-without-x-hat": ("dgamma-is-dbeta",),
+    "eps-fixed": ("fixed-eps", "eps-tiny", "eps-fixed-in-*"),
+    "eps-missing": ("no-eps", "dgamma-eps-missing", "eps-missing-in-*"),
+    "eps-outside-the-root": ("eps-outside-root", "dgamma-eps-outside-the-root", "eps-outside-the-root-in-*"),
+    "gamma-and-beta-exchanged": ("scale-and-shift-exchanged",),
+    "gamma-in-dbeta": ("dbeta-times-gamma", "dbeta-contains-gamma"),
+    "gamma-in-dgamma": ("dgamma-times-gamma", "dgamma-contains-gamma"),
+    "gamma-missing": ("no-scale", "scaled-part-over-gamma", "scale-term-over-gamma", "dx-over-gamma", "J-over-gamma"),
+    "gamma-twice": (
+        "dx-times-gamma",
+        "product-with-gamma-times-gamma",
+        "product-with-the-slope-times-gamma",
+        "scale-term-times-gamma",
+        "J-times-gamma",
+    ),
+    "mean-for-sum": ("dbeta-mean", "dgamma-mean", "sum-over-the-batch-over-N"),
+    "mean-over-everything": (
+        "no-axis",
+        "statistics-over-everything",
+        "mu-mean-over-everything-for-mean",
+        "mean-over-everything-in-*",
+    ),
+    "mean-over-features": ("wrong-axis", "statistics-over-features", "over-features-in-dx", "mean-over-features-in-*"),
+    "momentum-fixed": ("momentum-ignored",),
+    "no-root": ("dx-times-inv_std", "dx-over-sigma"),
+    "not-centred": ("mean-not-subtracted",),
+    "path-through-the-mean-missing": ("evaluation-gradient-in-training",),
+    "path-through-the-variance-missing": ("evaluation-gradient-in-training",),
+    "shift-before-scale": ("shift-times-gamma",),
+    "std-missing": (
+        "dx-over-inv_std",
+        "dx-times-sigma",
+        "direct-path-times-sigma",
+        "dxc-over-inv_rms",
+        "scaled-part-over-inv_std",
+    ),
+    "squared": ("squared-for-root", "std-square-for-root"),
+    "std-multiplied": ("scaled-part-over-inv_std^2", "scaled-part-times-sigma^2"),
+    "upstream-missing": ("gradient-not-used", "dgamma-without-dout"),
+    "xc-for-one-x-hat": ("path-through-the-variance-times-sigma",),
+    "xc-for-x-hat": ("path-through-the-variance-times-sigma^2", "path-through-the-variance-over-inv_std[*][*]2"),
+}
+"""From the one name to those that the checks give in its place today; ``*`` stands for anything."""
+
+
+def said(wanted: str, found: Iterable[str]) -> list[str]:
+    """Those of the names found that mean the wanted one; ``*`` in ``wanted`` stands for anything."""
+    meant = (wanted, *TODAY.get(wanted, ()))
+    return [name for name in found if any(fnmatchcase(name, one) for one in meant)]
+
+
+def named(names: str, found: Iterable[str]) -> bool:
+    """True when the names found say what ``names`` (``a & b | c``) asks for."""
+    found = tuple(found)
+    return any(all(said(one.strip(), found) for one in choice.split("&")) for choice in names.split("|"))
