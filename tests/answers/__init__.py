@@ -39,9 +39,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from answers.names import named
 from bnlib.stubs import Lesson, Stub, lesson_of, lessons
 
+__all__ = ["Edit", "Exercise", "Program", "Slip", "collection", "exercises", "named"]
+
 HERE = Path(__file__).parent
+
+ENDS = ("wrong-shape", "wrong-count", "wrong-type", "batch-not-summed", "raises-", "returned-", "input-changed", "empty", "unfinished")
+"""Mistakes behind which the check sees no other."""
 
 
 @dataclass(frozen=True)
@@ -98,12 +104,13 @@ class Program:
 
 @dataclass
 class Exercise:
-    """All answers to one exercise."""
+    """All answers to one exercise; ``own`` are the mistakes that were not taken over from another."""
 
     stub: Stub
     styles: dict[str, str] = field(default_factory=dict)
     also: dict[str, str] = field(default_factory=dict)
     slips: list[Slip] = field(default_factory=list)
+    own: list[Slip] = field(default_factory=list)
 
     @property
     def texts(self) -> dict[str, str]:
@@ -125,8 +132,9 @@ class Exercise:
                     yield program
 
     def pairs(self) -> Iterator[tuple[Program, Program, Program]]:
-        """Two mistakes in one style, and each of them alone."""
-        made = [(slip, edit, style) for slip in self.slips for edit in slip.edits for style in self._styles(edit)]
+        """Two mistakes in one style, and each of them alone; without those that end an examination before numbers are compared."""
+        slips = [slip for slip in self.slips if not slip.names.startswith(ENDS)]
+        made = [(slip, edit, style) for slip in slips for edit in slip.edits for style in self._styles(edit)]
         for (one, first, style), (two, second, other) in itertools.combinations(made, 2):
             if style == other and one.names != two.names:
                 alone = [self._program(slip, edit, style) for slip, edit in ((one, first), (two, second))]
@@ -212,7 +220,8 @@ def _add(here: Exercise, found: dict[str, Exercise], word: str, rest: str, body:
     edits = tuple(Edit.of(line) for line in body) if all(" =>" in line for line in body) else ()
     text = None if edits else _text(here.stub, found, body)
     if word == "wrong":
-        here.slips.append(Slip(rest, edits, text, never))
+        here.own.append(Slip(rest, edits, text, never))
+        here.slips.append(here.own[-1])
     elif word in ("style", "right"):
         if edits:
             (edit,) = edits

@@ -42,8 +42,6 @@ TODAY: dict[str, tuple[str, ...]] = {
     "momentum-fixed": ("momentum-ignored",),
     "no-root": ("dx-times-inv_std", "dx-over-sigma"),
     "not-centred": ("mean-not-subtracted",),
-    "path-through-the-mean-missing": ("evaluation-gradient-in-training",),
-    "path-through-the-variance-missing": ("evaluation-gradient-in-training",),
     "shift-before-scale": ("shift-times-gamma",),
     "std-missing": (
         "dx-over-inv_std",
@@ -59,6 +57,12 @@ TODAY: dict[str, tuple[str, ...]] = {
     "xc-for-x-hat": ("path-through-the-variance-times-sigma^2", "path-through-the-variance-over-inv_std[*][*]2"),
 }
 """From the one name to those that the checks give in its place today; ``*`` stands for anything."""
+
+NOT_YET: dict[str, dict[str, int]] = {}
+"""By exercise and name: how many wrong answers are not called so today, or are told something false, or are accepted."""
+
+SAME_STEP: dict[str, tuple[str, ...]] = {}
+"""From a mistake to the exercises that contain the step it is made in: each has wrong answers with it."""
 
 
 def said(wanted: str, found: Iterable[str]) -> list[str]:
