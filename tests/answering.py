@@ -13,11 +13,13 @@ import importlib.util
 import io
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from answers import Program, collection, named
 
 from bnlib.checks import Case, checks_of, examine, visible
 from bnlib.feedback import Report
@@ -149,6 +151,32 @@ class Bench:
 @functools.cache
 def bench(stub: Stub) -> Bench:
     return Bench(stub)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One wrong answer, what the visible check says about it, and whether the hidden tests reject it."""
+
+    program: Program
+    report: Report
+    rejected: bool
+
+    @property
+    def problem(self) -> str:
+        """What falls short, in words; empty when nothing does."""
+        if self.report.ok or not self.rejected:
+            return f"accepted by the {'check' if self.report.ok else 'hidden tests'}"
+        if words := [words for words in self.program.never if words in self.report.message]:
+            return f"says {words[0]!r}"
+        return "" if named(self.program.names[0], self.report.names) else f"named {', '.join(self.report.names)}"
+
+
+@functools.cache
+def verdicts(stub: Stub) -> tuple[Verdict, ...]:
+    """Every wrong answer of an exercise, judged once."""
+    judge = bench(stub)
+    wrong = collection(stub.lesson)[stub.name].wrong()
+    return tuple(Verdict(p, judge.report(p.text), judge.hidden(p.text) is not None) for p in wrong)
 
 
 def _float32(case: Case) -> Case:

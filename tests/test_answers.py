@@ -6,15 +6,13 @@ tested in ``test_worker.py`` and ``tests/attacks/``.
 
 from __future__ import annotations
 
-import functools
-import itertools
 import json
 import random
-from collections import Counter, defaultdict
+from collections import Counter
 
 import numpy as np
 import pytest
-from answering import bench, hidden_tests, reference_answers
+from answering import bench, hidden_tests, reference_answers, verdicts
 from answers import collection, exercises, named
 from answers.names import NOT_YET, SAME_STEP, TODAY, said
 
@@ -30,22 +28,6 @@ PAIRS, PAIRS_NAMED = 12, 0.8
 """So many pairs of mistakes of each exercise, drawn with a fixed seed, and how many of them must be named."""
 
 every_exercise = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=EXERCISES)
-
-
-@functools.cache
-def verdicts(id):
-    """Every wrong answer of an exercise with what the visible check says, and whether the hidden tests reject it."""
-    judge = bench(EXERCISES[id].stub)
-    return [(p, judge.report(p.text), judge.hidden(p.text) is not None) for p in EXERCISES[id].wrong()]
-
-
-def wanting(program, report, rejected):
-    """What falls short about a wrong answer, in words; empty when nothing does."""
-    if report.ok or not rejected:
-        return "accepted by the " + " and ".join(["check"] * report.ok + ["hidden tests"] * (not rejected))
-    if words := [words for words in program.never if words in str(report)]:
-        return f"says {words[0]!r}"
-    return "" if named(program.names[0], report.names) else f"named {', '.join(report.names)}"
 
 
 def test_every_exercise_has_right_and_wrong_answers_and_hidden_tests():
@@ -80,30 +62,31 @@ def test_right_answers_pass(exercise):
 
 @every_exercise
 def test_wrong_answers_fail_and_are_named(exercise):
-    """Those that are not are on the list ``NOT_YET``: one that is now has to be taken off."""
-    short, count = [], Counter()
-    for program, report, rejected in verdicts(exercise.stub.id):
-        if problem := wanting(program, report, rejected):
-            count[program.names[0]] += 1
-            short.append(f"{program.names[0]}: {program.label}\n    {problem}")
-    assert count == NOT_YET.get(exercise.stub.id, {}), "\n".join(["", *short, f'"{exercise.stub.id}": {dict(count)},'])
+    """Those that are not are counted in ``tests/answers/not_yet.txt``: where there are fewer now, the list has to say so."""
+    id = exercise.stub.id
+    short = [verdict for verdict in verdicts(exercise.stub) if verdict.problem]
+    told = [f"{v.program.names[0]}: {v.program.label}\n    {v.problem}" for v in short]
+    counted = {names: counts[id] for names, counts in NOT_YET.items() if id in counts}
+    assert Counter(v.program.names[0] for v in short) == counted, "\n".join(["", *told])
 
 
 @every_exercise
-def test_messages_say_something(exercise):
-    assert all(report.ok or report.message for _, report, _ in verdicts(exercise.stub.id))
+def test_messages_are_sentences(exercise):
+    for verdict in verdicts(exercise.stub):
+        if not verdict.report.ok:
+            assert verdict.report.message, verdict.program.id
+            assert "?." not in verdict.report.message, verdict.program.id
 
 
 def test_one_name_for_one_mistake():
-    """The other names in ``TODAY`` are deviations: all of them occur, and none besides."""
-    heard = defaultdict(set)
-    for program, report, _ in itertools.chain.from_iterable(map(verdicts, EXERCISES)):
-        for wanted in program.names[0].replace("|", "&").split("&"):
-            wanted = wanted.strip()
-            for name in said(wanted, report.names):
-                heard[wanted] |= {alias for alias in TODAY.get(wanted, ()) if said(alias, [name])}
-    stale = {name: set(others) - heard[name] for name, others in TODAY.items() if set(others) - heard[name]}
-    assert not stale, f"names that nobody says any more: take them out of tests/answers/names.py\n{stale}"
+    """The other names in ``TODAY`` are deviations: one that nobody says any more has to go."""
+    heard = set()
+    for verdict in (verdict for exercise in EXERCISES.values() for verdict in verdicts(exercise.stub)):
+        for wanted in verdict.program.names[0].replace("|", "&").split("&"):
+            found = said(wanted.strip(), verdict.report.names)
+            heard |= {(wanted.strip(), other) for other in TODAY.get(wanted.strip(), ()) if said(other, found)}
+    stale = {(name, other) for name, others in TODAY.items() for other in others} - heard
+    assert not stale, "take them out of tests/answers/names.py"
 
 
 @pytest.mark.parametrize("mistake", SAME_STEP)
