@@ -166,7 +166,7 @@ class Verdict:
         """What falls short, in words; empty when nothing does."""
         if self.report.ok or not self.rejected:
             return f"accepted by the {'check' if self.report.ok else 'hidden tests'}"
-        if words := [words for words in self.program.never if words in self.report.message]:
+        if words := [words for words in (*self.program.never, "?.") if words in self.report.message]:
             return f"says {words[0]!r}"
         return "" if named(self.program.names[0], self.report.names) else f"named {', '.join(self.report.names)}"
 

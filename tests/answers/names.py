@@ -74,13 +74,51 @@ SAME_STEP: dict[str, tuple[str, ...]] = {}
 """From a mistake to the exercises that contain the step it is made in: each has wrong answers with it."""
 
 
-def said(wanted: str, found: Iterable[str]) -> list[str]:
+BESIDE: dict[str, tuple[str, ...]] = {
+    "bessel": ("*-bessel",),
+    "biased-for-unbiased": ("variances-exchanged",),
+    "dh-over-N": ("*-over-D", "*-over-N"),
+    "dh-sign": ("*-sign",),
+    "direct-path-missing": ("*-zero",),
+    "direct-path-over-N": ("*-over-N",),
+    "direct-path-sign": ("dx-sign",),
+    "dx-over-N": ("*-over-N",),
+    "eps-kept": ("sigma-kept",),
+    "gamma-missing": ("*-over-gamma",),
+    "gamma-twice": ("*-times-gamma",),
+    "matrix-product-over-N": ("dW-over-N",),
+    "matrix-product-sign": ("dW-sign",),
+    "mean-for-sum": ("*-over-N",),
+    "momentum-reversed": ("*-for-both",),
+    "no-root": ("*-over-sigma", "*-times-inv_std"),
+    "path-through-the-mean-missing": ("*-zero",),
+    "path-through-the-root-mean-square-missing": ("*-zero",),
+    "path-through-the-variance-bessel": ("bessel-in-the-last-term",),
+    "path-through-the-variance-missing": ("*-zero",),
+    "product-with-the-slope-over-N": ("*-over-N",),
+    "product-with-the-slope-sign": ("dx-hat-sign",),
+    "running-statistics-in-training": ("updated-running-statistics-in-training",),
+    "std-kept": ("sigma-kept",),
+    "std-missing": ("*-over-inv_rms", "*-times-sigma", "*-over-inv_std"),
+    "sum-over-the-batch-sign": ("dgamma-sign",),
+    "times-output": ("times-input",),
+    "unbiased-for-biased": ("variances-exchanged",),
+    "x-for-first-x-hat": ("x-for-x-hat",),
+    "x-for-xc": ("x-for-second-x-hat",),
+    "xc-for-one-x-hat": ("path-through-the-variance-over-inv_std",),
+    "xc-for-one-z": ("path-through-the-root-mean-square-over-inv_rms",),
+    "xc-for-x-hat": ("path-through-the-variance-over-inv_std^2",),
+}
+"""What is as good where another mistake stands beside it: on what that leaves, the two compute the same."""
+
+
+def said(wanted: str, found: Iterable[str], beside: bool = False) -> list[str]:
     """Those of the names found that mean the wanted one; ``*`` in ``wanted`` stands for anything."""
-    meant = (wanted, *TODAY.get(wanted, ()))
+    meant = (wanted, *TODAY.get(wanted, ()), *(BESIDE.get(wanted, ()) if beside else ()))
     return [name for name in found if any(fnmatchcase(name, one) for one in meant)]
 
 
-def named(names: str, found: Iterable[str]) -> bool:
-    """True when the names found say what ``names`` (``a & b | c``) asks for."""
+def named(names: str, found: Iterable[str], beside: bool = False) -> bool:
+    """True when the names found say what ``names`` (``a & b | c``) asks for; ``beside`` another mistake."""
     found = tuple(found)
-    return any(all(said(one.strip(), found) for one in choice.split("&")) for choice in names.split("|"))
+    return any(all(said(one.strip(), found, beside) for one in choice.split("&")) for choice in names.split("|"))
