@@ -30,7 +30,12 @@ def messages(exercise: Exercise) -> Iterator[str]:
         said[", ".join(report.names), "\n".join(told)].append(f"{program.names[0]} <- {program.label}")
     for (names, told), programs in sorted(said.items(), key=lambda item: sorted(item[1])):
         yield "\n".join(
-            [exercise.stub.id, *(f"  {one}" for one in sorted(programs)), f"  = {names}", textwrap.indent(told, "      ")]
+            [
+                exercise.stub.id,
+                *(f"  {one}" for one in sorted(programs)),
+                f"  = {names}",
+                textwrap.indent(told, "      "),
+            ]
         )
 
 
@@ -54,7 +59,9 @@ def main() -> None:
     if given.not_yet:
         print("\n".join(not_yet(chosen)))
     else:
-        print("\n\n".join(entry for exercise in sorted(chosen, key=lambda e: e.stub.id) for entry in messages(exercise)))
+        print(
+            "\n\n".join(entry for exercise in sorted(chosen, key=lambda e: e.stub.id) for entry in messages(exercise))
+        )
 
 
 if __name__ == "__main__":

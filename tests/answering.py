@@ -12,7 +12,7 @@ import functools
 import importlib.util
 import io
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from answers import Program, collection, named
 
-from bnlib.checks import Case, checks_of, examine, visible
+from bnlib.checks import Case, Checks, checks_of, examine, visible
 from bnlib.feedback import Report
 from bnlib.grading.hidden.judge import Judge, WrongAnswer
 from bnlib.grading.hidden.reference import reference
@@ -88,6 +88,12 @@ def running(lesson: Lesson, text: str) -> Iterator[SimpleNamespace]:
         namespace.update(before)
 
 
+def quiet_examine(checks: Checks, learner: Any, cases: Sequence[Case], truth: Callable[[Case], Any]) -> Report:
+    """``examine``, without what the learner prints, and with inputs of its own."""
+    with quiet(io.StringIO()):
+        return examine(checks, learner, copy.deepcopy(cases), truth)
+
+
 class Bench:
     """One exercise on the inputs of its visible check and its hidden tests, whose truth is computed once."""
 
@@ -108,8 +114,8 @@ class Bench:
 
     def report(self, text: str, cases: Sequence[Case] | None = None) -> Report:
         """What the visible check says about an answer."""
-        with running(self.stub.lesson, text) as learner, quiet(io.StringIO()):
-            return examine(self.checks, learner, copy.deepcopy(cases or self.cases), self.truth)
+        with running(self.stub.lesson, text) as learner:
+            return quiet_examine(self.checks, learner, cases or self.cases, self.truth)
 
     def hidden(self, text: str) -> Report | None:
         """What the first hidden test says that fails; None where all pass."""

@@ -46,7 +46,17 @@ __all__ = ["Edit", "Exercise", "Program", "Slip", "collection", "exercises", "na
 
 HERE = Path(__file__).parent
 
-ENDS = ("wrong-shape", "wrong-count", "wrong-type", "batch-not-summed", "raises-", "returned-", "input-changed", "empty", "unfinished")
+ENDS = (
+    "wrong-shape",
+    "wrong-count",
+    "wrong-type",
+    "batch-not-summed",
+    "raises-",
+    "returned-",
+    "input-changed",
+    "empty",
+    "unfinished",
+)
 """Mistakes behind which the check sees no other."""
 
 
