@@ -70,9 +70,56 @@ for _line in Path(__file__).with_name("not_yet.txt").read_text().splitlines():
     _names, _, _counts = _line.partition(": ")
     NOT_YET[_names] = {exercise: int(count) for exercise, count in (one.split() for one in _counts.split(", "))}
 
-SAME_STEP: dict[str, tuple[str, ...]] = {}
-"""From a mistake to the exercises that contain the step it is made in: each has wrong answers with it."""
+_FORWARD = ("normalization.batchnorm_forward", "gates.gates_forward", "layer.batchnorm_train_forward")
+_BACKWARD = ("normalization.batchnorm_backward", "normalization.batchnorm_backward_composed", "gates.folded_backward")
+_LAYERS = (*_BACKWARD, "layer.batchnorm_train_backward")
+_ROOTS = (
+    *_FORWARD,
+    "layer.batchnorm_eval_forward",
+    "layer.block_forward",
+    "layer.fold_into_affine",
+    "layer.undo_normalization",
+)
+_PARAMETERS = (*_LAYERS, "gates.gates_backward", "layer.batchnorm_eval_backward", "chain_rule.scale_shift_backward")
+_MEANS = ("translation.center", "translation.center_backward", *_FORWARD, *_LAYERS, "normalization.rms_scale_backward")
 
+SAME_STEP: dict[str, tuple[str, ...]] = {
+    "bessel": (*_FORWARD, "normalization.batch_statistics", "layer.block_forward", "layer.undo_normalization"),
+    "beta-missing": (
+        *_FORWARD,
+        "layer.batchnorm_eval_forward",
+        "layer.block_forward",
+        "chain_rule.scale_shift_forward",
+    ),
+    "cache-order": ("normalization.batchnorm_backward", "gates.gates_backward", "layer.block_backward"),
+    "eps-fixed": _ROOTS,
+    "eps-missing": _ROOTS,
+    "eps-outside-the-root": _ROOTS,
+    "first-example-left-out": (
+        "translation.center",
+        "normalization.batch_statistics",
+        *_FORWARD,
+        "layer.block_forward",
+    ),
+    "gamma-in-dbeta": _PARAMETERS,
+    "gamma-in-dgamma": _PARAMETERS,
+    "gamma-missing": (*_FORWARD, *_LAYERS, "layer.block_backward", "chain_rule.scale_shift_backward"),
+    "lost-parentheses": (*_FORWARD, "layer.batchnorm_eval_forward", "layer.block_forward", "layer.BatchNorm"),
+    "mean-for-sum": (*_PARAMETERS, "layer.affine_backward", "layer.block_backward"),
+    "mean-over-everything": _MEANS,
+    "mean-over-features": _MEANS,
+    "mu-for-var": (*_FORWARD, "layer.batchnorm_eval_forward", "layer.block_forward"),
+    "no-root": (*_ROOTS, *_LAYERS),
+    "only-the-diagonal": ("translation.center_backward", *_LAYERS, "normalization.normalize_backward"),
+    "parameter-updated": (*_PARAMETERS, "layer.affine_backward", "layer.block_backward"),
+    "path-through-the-mean-missing": ("translation.center_backward", *_LAYERS, "layer.block_backward"),
+    "path-through-the-mean-sign": ("translation.center_backward", *_LAYERS, "normalization.normalize_backward"),
+    "path-through-the-variance-missing": (*_LAYERS, "layer.block_backward", "normalization.normalize_backward"),
+    "path-through-the-variance-sign": (*_LAYERS, "layer.block_backward", "normalization.normalize_backward"),
+    "swapped": (*_PARAMETERS, "layer.affine_backward", "layer.block_backward"),
+    "var-for-mu": (*_FORWARD, "layer.batchnorm_eval_forward", "layer.fold_into_affine"),
+}
+"""From a mistake to exercises that contain the step it is made in: each of them has wrong answers with it."""
 
 BESIDE: dict[str, tuple[str, ...]] = {
     "bessel": ("*-bessel",),
