@@ -7,8 +7,12 @@ WORKERS  ?= 2
 
 PY := .venv/bin/python
 
-# The suite runs a small dask cluster too.
+# The suite runs a small dask cluster too; authors need what tests need (jupytext).
 TESTED := .[test,dask]
+AUTHORS := .[dev,test]
+
+# Learners' copies hold this file too, and have no solutions: what needs them is not offered there.
+AUTHOR := $(wildcard solutions)
 
 # What an active environment or a personal pip configuration leaves behind must not steer ours.
 unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP VIRTUAL_ENV PIP_PREFIX PIP_TARGET
@@ -18,15 +22,17 @@ export JUPYTER_PREFER_ENV_PATH := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help lab test grade bench lint notebooks clean install-run install-test install-dev
+.PHONY: help lab clean install-run
 
 help:
 	@echo 'make lab        install into .venv and open the first lesson in JupyterLab'
+ifneq ($(AUTHOR),)
 	@echo 'make test       run the whole suite'
 	@echo 'make grade      grade examples/submissions and say where the report is'
 	@echo 'make bench      run the scripts of benchmarks/'
 	@echo 'make lint       ruff and mypy'
 	@echo 'make notebooks  execute solutions/ and write notebooks/ anew (for authors: replaces what is there)'
+endif
 	@echo 'make clean      remove .venv, build/ and caches; notebooks stay'
 	@echo 'Another Python: make lab PYTHON=python3.12     Options for JupyterLab: make lab LAB_ARGS="--port=9999"'
 
@@ -74,12 +80,6 @@ endef
 install-run:
 	$(call install,run,.)
 
-install-test:
-	$(call install,test,$(TESTED))
-
-install-dev:
-	$(call install,dev,.[dev])
-
 # JupyterLab sees notebooks/ only, and nothing here writes there. Without a screen it prints the address to open.
 lab: install-run
 	@set -eu; options=; \
@@ -88,6 +88,19 @@ lab: install-run
 	  options="$$options --no-browser"; echo 'No screen here: open the address that JupyterLab prints.'; fi; \
 	PATH="$$PWD/.venv/bin:$$PATH"; export PATH; exec $(PY) -m jupyterlab --ServerApp.root_dir=notebooks \
 	  --LabApp.default_url=/lab/tree/$(LESSON) $$options $(LAB_ARGS)
+
+clean:
+	@rm -rf .venv build dist bnlib.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+ifneq ($(AUTHOR),)
+.PHONY: test grade bench lint notebooks install-test install-dev
+
+install-test:
+	$(call install,test,$(TESTED))
+
+install-dev:
+	$(call install,dev,$(AUTHORS))
 
 # One run, so that two workers stay busy and one closing line tells the result. nbval takes every notebook it meets:
 # those under tests/ are material of tests, not tests.
@@ -108,10 +121,7 @@ lint: install-dev
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 
-notebooks: install-run
+notebooks: install-dev
 	@.venv/bin/bnlib build
 	@.venv/bin/bnlib release
-
-clean:
-	@rm -rf .venv build dist bnlib.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+endif

@@ -34,8 +34,9 @@ from answers import Exercise, Program, exercises, named  # noqa: E402
 from answers.mutants import mutants  # noqa: E402
 from answers.names import NOT_YET  # noqa: E402
 
-from bnlib.checks import Case, examine, visible  # noqa: E402
-from bnlib.feedback import Report  # noqa: E402
+from bnlib.checks import Case, visible  # noqa: E402
+from bnlib.judging.examining import examine  # noqa: E402
+from bnlib.judging.showing.report import Report  # noqa: E402
 from bnlib.notebooks import parse  # noqa: E402
 from bnlib.release import BEGIN  # noqa: E402
 from bnlib.stubs import Stub, lessons  # noqa: E402

@@ -11,10 +11,22 @@ from typing import Any
 
 from bnlib import __version__
 from bnlib.notebooks import NotebookError
+from bnlib.stubs import lesson_of
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand; 0 when it did what was asked, 1 when it found something wrong, 2 when it could not start."""
+    arguments = command_line().parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except NotebookError as error:
+        return _say(str(error))
+    except OSError as error:
+        return _say(f"{error.filename or 'bnlib'}: {error.strerror or error}")
+
+
+def command_line() -> argparse.ArgumentParser:
+    """What can be typed: every subcommand with its options."""
     parser = argparse.ArgumentParser(prog="bnlib", description=__doc__)
     parser.add_argument("--version", action="version", version=f"bnlib {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -24,14 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     if find_spec("bnlib.grading"):  # learners' copies come without what only teachers need
         _teachers(commands)
-
-    arguments = parser.parse_args(argv)
-    try:
-        return arguments.run(arguments)
-    except NotebookError as error:
-        return _say(str(error))
-    except OSError as error:
-        return _say(f"{error.filename or 'bnlib'}: {error.strerror or error}")
+    return parser
 
 
 def _teachers(commands: Any) -> None:
@@ -46,6 +51,9 @@ def _teachers(commands: Any) -> None:
     release.add_argument("--solutions", type=Path, default=Path("solutions"), help="folder of the sources")
     release.add_argument("--out", type=Path, default=Path("notebooks"), help="folder to write")
     release.add_argument("--zip", type=Path, metavar="FILE", help="also pack the bundle for learners")
+    release.add_argument(
+        "--lesson", action="append", default=[], metavar="KEY", help="pack this lesson alone (may be repeated)"
+    )
     release.add_argument("--force", action="store_true", help="overwrite notebooks that were edited")
     release.set_defaults(run=_release)
 
@@ -81,11 +89,14 @@ def _release(arguments: argparse.Namespace) -> int:
     from bnlib.release import ReleaseError, bundle, release
 
     try:
+        chosen = [lesson_of(key) for key in arguments.lesson]
         for path in release(arguments.solutions, arguments.out, arguments.force):
             print(f"released {path}")
         if arguments.zip:
-            names = bundle(Path(), arguments.zip)
+            names = bundle(Path(), arguments.zip, chosen)
             print(f"packed {len(names)} files into {arguments.zip}")
+    except KeyError as error:
+        return _say(str(error.args[0]))
     except ReleaseError as error:
         return _say(str(error))
     return 0

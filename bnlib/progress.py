@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
-from bnlib import feedback
 from bnlib.checks import report_on
+from bnlib.judging.showing.report import show
 from bnlib.notebooks import NotebookError, read
 from bnlib.running import find, new_namespace, replaying, run_cells
 from bnlib.stubs import Lesson, lessons
@@ -90,7 +90,7 @@ def progress() -> None:
         return
     here = {lesson.key: standing(lesson) for lesson in lessons() if any(s.answer for s in lesson.stubs.values())}
     saved = {s.key: s for s in saved_standings().lessons if s.key not in here}
-    feedback.show(Standings(here.get(lesson.key) or saved[lesson.key] for lesson in lessons()))
+    show(Standings(here.get(lesson.key) or saved[lesson.key] for lesson in lessons()))
 
 
 def standing(lesson: Lesson) -> Standing:

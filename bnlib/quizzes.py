@@ -8,9 +8,9 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from bnlib import feedback
 from bnlib.checks import answer_of
 from bnlib.exercises import ArgumentError
+from bnlib.judging.showing.report import show
 from bnlib.stubs import OneLine, Quiz
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -36,7 +36,7 @@ def quiz(question: Quiz, answer: str | None = None) -> None:
     if answer is not None:
         print(verdict(question, answer))
     else:
-        feedback.show(QuizView(question))
+        show(QuizView(question))
 
 
 def verdict(question: Quiz, letter: str) -> str:

@@ -13,23 +13,29 @@ import inspect
 import json
 import re
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
 from bnlib.notebooks import METADATA, NotebookError, fills, parse
-from bnlib.stubs import Lesson, Stub, lesson_of, stub_source
+from bnlib.stubs import Lesson, Stub, lesson_of, lessons, stub_source, told
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 SECONDS_A_CELL = 120
 
+IGNORE = re.compile(r"^# NBVAL_IGNORE_OUTPUT$", re.MULTILINE)
+"""nbval's mark of a cell whose output is not the same everywhere."""
+
 _CHECK = re.compile(r"check\(\s*(\w+)\.(\w+)\s*\)")
 _BOX = re.compile(r"> \*\*Exercise `(\w+)`\*\*.*")
-_BUNDLE = ("LICENSE", "LICENSE-text", "Makefile", "constraints.txt", "environment.yml", "pyproject.toml")
+_BUNDLE = (".gitignore", "LICENSE", "LICENSE-text", "Makefile", "constraints.txt", "environment.yml", "pyproject.toml")
 _RENAMED = {"docs/learners.md": "README.md", "examples/classroom.yml": ".github/workflows/classroom.yml"}
 _TEACHERS = ("release.py", "grading")
+_ALL_LESSONS = b"LESSONS: notebooks\n"
+"""The line of the Classroom workflow that says what it checks; a bundle names the notebooks it hands out."""
 
 
 class ReleaseError(ValueError):
@@ -174,24 +180,26 @@ def has_work(path: Path) -> bool:
     return not isinstance(own, dict) or own.get("released") != digest(notebook)
 
 
-def bundle(root: Path, target: Path) -> list[str]:
+def bundle(root: Path, target: Path, chosen: Sequence[Lesson] = ()) -> list[str]:
     """Pack what learners get: notebooks, the learner's side of bnlib, set-up files. No solution, no hidden test.
 
     Args:
         root: The project's folder, with ``notebooks/`` freshly released.
         target: The zip file to write.
+        chosen: Lessons to hand out; by default all.
 
     Returns:
         Names in the archive. The same input gives the same bytes.
     """
     files = [root / name for name in _BUNDLE if (root / name).is_file()]
-    files += sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    notebooks = [root / "notebooks" / f"{lesson.key}.ipynb" for lesson in chosen or lessons()]
+    files += notebooks
     files += sorted(
         path
         for path in (root / "bnlib").rglob("*.py")
         if path.relative_to(root / "bnlib").parts[0] not in _TEACHERS and "__pycache__" not in path.parts
     )
-    edited = [path.name for path in files if path.suffix == ".ipynb" and has_work(path)]
+    edited = [path.name for path in notebooks if path.is_file() and has_work(path)]
     if edited:
         raise ReleaseError(
             f"{', '.join(edited)}: edited since the release; the bundle would hand out somebody's answers"
@@ -207,7 +215,9 @@ def bundle(root: Path, target: Path) -> list[str]:
             name = _RENAMED.get(name, name)
             entry = zipfile.ZipInfo(f"batchnorm-gradient/{name}", date_time=(2020, 1, 1, 0, 0, 0))
             entry.external_attr = 0o644 << 16
-            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
+            handed = " ".join(f"notebooks/{path.name}" for path in notebooks).encode()
+            content = path.read_bytes().replace(_ALL_LESSONS, b"LESSONS: " + handed + b"\n")
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
             names.append(entry.filename)
     return names
 
@@ -226,6 +236,7 @@ def _code_metadata(cell: Any, lesson: Lesson, path: Path) -> tuple[Any, str]:
     if filled:
         stub = _stub(lesson, filled, path)
         _agrees_with_contract(stub, cell.source, path)
+        cell.source = _documented(stub, cell.source, path)
         nbgrader |= {"grade": False, "solution": True, "locked": False, "grade_id": stub.name}
         return nbformat.from_dict({"nbgrader": nbgrader}), stub.name
     given = {METADATA: {"given": True}}
@@ -253,10 +264,9 @@ def _box(lesson: Lesson, name: str, path: Path) -> str:
 
 
 def _agrees_with_contract(stub: Stub, source: str, path: Path) -> None:
-    """An answer cell has the contract's signatures, no docstrings of its own, and one solution region."""
+    """An answer cell has the contract's signatures, methods without docstrings, and one solution region."""
     where = f"{path.name}: the answer to {stub.name}"
-    kind = ast.ClassDef if stub.methods else ast.FunctionDef
-    answer = next((n for n in ast.parse(source).body if isinstance(n, kind) and n.name == stub.name), None)
+    answer = _answer(stub, source)
     if answer is None:
         raise ReleaseError(f"{where} defines no {'class' if stub.methods else 'function'} {stub.name}")
     body = answer.body if stub.methods else [answer]
@@ -268,10 +278,31 @@ def _agrees_with_contract(stub: Stub, source: str, path: Path) -> None:
         given = tuple(argument.arg for argument in functions[name].args.args)
         if given != wanted:
             raise ReleaseError(f"{where} takes {given}{f' in {name}' if stub.methods else ''}, its contract {wanted}")
-    if any(ast.get_docstring(node) for node in (answer, *functions.values())):
-        raise ReleaseError(f"{where} has a docstring; it belongs into the contract in bnlib/stubs/")
+    if stub.methods and any(map(ast.get_docstring, functions.values())):
+        raise ReleaseError(f"{where} has methods with docstrings; they belong into the contract in bnlib/stubs/")
     if source.count(BEGIN) != 1 or source.count(END) != 1:
         raise ReleaseError(f"{where} needs one region between {BEGIN} and {END}")
+
+
+def _answer(stub: Stub, source: str) -> ast.ClassDef | ast.FunctionDef | None:
+    """The function or class that answers an exercise."""
+    kind = ast.ClassDef if stub.methods else ast.FunctionDef
+    return next((n for n in ast.parse(source).body if isinstance(n, kind) and n.name == stub.name), None)
+
+
+def _documented(stub: Stub, source: str, path: Path) -> str:
+    """An answer cell with the contract's docstring above its solution region, where ``nbgrader generate_assignment`` keeps it."""
+    answer = _answer(stub, source)
+    assert answer is not None
+    lines = source.split("\n")
+    if ast.get_docstring(answer) is not None:
+        del lines[answer.body[0].lineno - 1 : answer.body[0].end_lineno]
+    begin = next(number for number, line in enumerate(lines) if BEGIN in line)
+    documented = "\n".join([*lines[:begin], told(stub), *lines[begin:]])
+    answer = _answer(stub, documented)
+    if answer is None or ast.get_docstring(answer) is None:
+        raise ReleaseError(f"{path.name}: the answer to {stub.name} needs {BEGIN} right below its first line")
+    return documented
 
 
 def _before_function(source: str) -> str:
@@ -303,7 +334,13 @@ def _execute(notebook: Any, path: Path) -> None:
     )
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = [_stable(output, cell, path) for output in joined(cell.outputs)]
+            cell.outputs = stored(cell, path)
+
+
+def stored(cell: Any, path: Path) -> list[Any]:
+    """What is kept of a cell's outputs: nothing where the cell says that they differ from machine to machine."""
+    outputs = [_stable(output, cell, path) for output in joined(cell.outputs)]
+    return [] if IGNORE.search(cell.source) else outputs
 
 
 def joined(outputs: list[Any]) -> list[Any]:

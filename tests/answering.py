@@ -21,10 +21,11 @@ from typing import Any
 import numpy as np
 from answers import Program, collection, named
 
-from bnlib.checks import Case, Checks, checks_of, examine, visible
-from bnlib.feedback import Report
+from bnlib.checks import Case, Checks, checks_of, visible
 from bnlib.grading.hidden.judge import Judge, WrongAnswer
 from bnlib.grading.hidden.reference import reference
+from bnlib.judging.examining import examine
+from bnlib.judging.showing.report import Report
 from bnlib.notebooks import read
 from bnlib.running import new_namespace, run_cells
 from bnlib.stubs import Lesson, Stub, lessons

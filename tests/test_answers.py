@@ -16,10 +16,11 @@ from answering import bench, hidden_tests, reference_answers, verdicts
 from answers import collection, exercises, named
 from answers.names import NOT_YET, SAME_STEP, TODAY, said
 
-from bnlib.checks import checks_of, examine
+from bnlib.checks import checks_of
 from bnlib.grading.batch import Settings
 from bnlib.grading.course import Course
 from bnlib.grading.grade import grade
+from bnlib.judging.examining import examine
 from bnlib.notebooks import parse
 from bnlib.stubs import lesson_of, lessons
 

@@ -10,9 +10,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bnlib import hint
-from bnlib.checks import MOST_ROUNDING, Case, Source, _rounding, answer_of, checks_of, examine, report_on, visible
+from bnlib.checks import Case, Source, answer_of, checks_of, report_on, visible
 from bnlib.checks.translation import center_backward as backward
-from bnlib.diagnosis import displaced
+from bnlib.judging.comparing import MOST_ROUNDING, rounding
+from bnlib.judging.diagnosing.slips import displaced
+from bnlib.judging.examining import examine
 from bnlib.stubs import lesson_of, lessons, translation
 
 
@@ -48,8 +50,8 @@ def report(function, cases=None):
         (lambda d: right(d) ** 2, "unnamed", r"dh\[0, 0\] is .* should be"),
         (lambda d: 0.3 * d - right(d), "direct-path-coefficient", "direct path"),
         (lambda d: right(d).T, "transposed", "transposed"),
-        (lambda d: d.mean(axis=0), "batch-summed-away", "batch has been summed away"),
-        (lambda d: d.mean(axis=1), "features-summed-away", "features has been summed away"),
+        (lambda d: d.mean(axis=0), "rows-summed-away", "over axis 0"),
+        (lambda d: d.mean(axis=1), "columns-summed-away", "over axis 1"),
         (lambda d: d.mean(), "summed-to-a-number", "axis="),
         (lambda d: d @ d.T, "matrix-product", "matrix product"),
         (lambda d: right(d).ravel(), "flattened", "flattened"),
@@ -411,7 +413,7 @@ def test_report_needs_an_exercise():
 
 def test_rounding_is_allowed_for_where_digits_are_lost_and_nowhere_else():
     x = np.random.default_rng(0).normal(size=(6, 3))
-    assert _rounding(Case(x=x, dout=np.ones((6, 3)), n=3, empty=np.zeros((0, 3)))) < 1e-13
-    assert 1e-9 < _rounding(Case(x=1e-4 * x + 1e3)) < MOST_ROUNDING
-    assert _rounding(Case(x=1e-12 * x + 1e3)) == MOST_ROUNDING
-    assert _rounding(Case(x=1e-170 * x)) <= MOST_ROUNDING
+    assert rounding(Case(x=x, dout=np.ones((6, 3)), n=3, empty=np.zeros((0, 3)))) < 1e-13
+    assert 1e-9 < rounding(Case(x=1e-4 * x + 1e3)) < MOST_ROUNDING
+    assert rounding(Case(x=1e-12 * x + 1e3)) == MOST_ROUNDING
+    assert rounding(Case(x=1e-170 * x)) <= MOST_ROUNDING

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bnlib.checks import checks_of
-from bnlib.diagnosis import Case, Evidence, Knob, Slip, Term, diagnose, displaced, remembered, variants
+from bnlib.checks import Case, Knob, Slip, Term, checks_of, remembered, variants
+from bnlib.judging.diagnosing.evidence import Evidence
+from bnlib.judging.diagnosing.slips import diagnose, displaced
 from bnlib.stubs import lesson_of
 
 EPS = 1e-5

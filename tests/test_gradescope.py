@@ -12,6 +12,7 @@ from pathlib import Path
 from bnlib.cli import main
 from bnlib.grading.course import Course
 from bnlib.grading.reports.gradescope import build_zip, results
+from bnlib.grading.result import Exercise, LessonResult, Result
 from bnlib.stubs import translation
 
 EXAMPLES = Course().root / "examples" / "submissions"
@@ -56,12 +57,9 @@ def test_what_cannot_be_read_is_said(tmp_path):
 
 
 def test_flags_are_for_the_teacher():
-    exercise = {"name": "center", "points": 1, "score": 0, "status": "not graded", "message": "secret", "remarks": []}
-    lesson = {"exercises": [exercise], "reason": "", "nbval": None}
-    said = results(
-        {"score": 0, "reasons": [], "notes": [], "flags": ["look"], "files": [], "lessons": {"02_translation": lesson}}
-    )
-    assert said["extra_data"]["flags"] == ["look"]
+    lesson = LessonResult("02_translation", "", (Exercise("center", 1, "not graded", "secret"),), flags=("look",))
+    said = results(Result("anna", "anna", {"02_translation": lesson}))
+    assert said["extra_data"]["flags"] == ["02_translation look"]
     assert "secret" not in json.dumps(said)
 
 

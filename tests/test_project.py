@@ -1,7 +1,9 @@
 """The project's own files agree with each other and say nothing about the machine they were written on."""
 
+import ast
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -17,8 +19,11 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib  # comes with pytest
 
+from bnlib.cli import command_line
+
 ROOT = Path(__file__).resolve().parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = PYPROJECT["project"]
 PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 PLATFORMS = [("linux", "posix", "Linux"), ("darwin", "posix", "Darwin")]
 
@@ -80,7 +85,6 @@ def test_the_python_bounds_are_the_same_everywhere():
 @pytest.mark.parametrize("python", PYTHONS)
 @pytest.mark.parametrize("platform", PLATFORMS, ids=lambda platform: platform[0])
 def test_constraints_pin_every_requirement_within_its_bounds(python, platform):
-    declared = bounds(PROJECT["dependencies"] + sum(PROJECT["optional-dependencies"].values(), []))
     where = dict(zip(("sys_platform", "os_name", "platform_system"), platform, strict=True))
     where |= {
         "python_version": python,
@@ -88,7 +92,13 @@ def test_constraints_pin_every_requirement_within_its_bounds(python, platform):
         "implementation_name": "cpython",
     }
     where |= {"platform_python_implementation": "CPython"}
-    applied = [pin for pin in pins() if pin.marker is None or pin.marker.evaluate(where)]
+
+    def applies(requirement):
+        return requirement.marker is None or requirement.marker.evaluate(where)
+
+    every = map(Requirement, PROJECT["dependencies"] + sum(PROJECT["optional-dependencies"].values(), []))
+    declared = bounds(str(each) for each in every if applies(each))
+    applied = [pin for pin in pins() if applies(pin)]
     pinned = bounds(map(str, applied))  # also: no package is pinned twice in one place
 
     for name, specifier in declared.items():
@@ -102,6 +112,69 @@ def test_constraints_hold_exact_versions_only():
     for pin in pins():
         assert [part.operator for part in pin.specifier] == ["=="], str(pin)
         assert pin.url is None, str(pin)
+
+
+# -- commands that people are told to type
+
+
+def installed_by(target):
+    """The extras that `make TARGET` installs before it begins."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    level = re.search(rf"^{target}: install-(\w+)", makefile, re.MULTILINE)[1]
+    what = re.search(rf"call install,{level},(.*)\)$", makefile, re.MULTILINE)[1]
+    what = re.sub(r"\$\((\w+)\)", lambda m: re.search(rf"^{m[1]} *:= *(.*)$", makefile, re.MULTILINE)[1], what)
+    return set(re.findall(r"\w+", what))
+
+
+def test_make_lint_knows_what_need_not_be_installed():
+    """A fresh clone: only what pyproject requires is there, and mypy must not ask for more."""
+    extras = PROJECT["optional-dependencies"]
+    there = bounds(PROJECT["dependencies"] + sum((extras[extra] for extra in installed_by("lint")), []))
+    told = {
+        module.removesuffix(".*").replace("_", "-")
+        for override in PYPROJECT["tool"]["mypy"]["overrides"]
+        if override.get("ignore_missing_imports")
+        for module in override["module"]
+    }
+    standard = sys.stdlib_module_names | {"bnlib"}
+    comes_with = {"IPython", "ipykernel", "jupyter_client", "matplotlib_inline", "zmq", "tornado", "traitlets", "tomli"}
+    for path in (ROOT / "bnlib").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.level == 0 else []
+            for name in {name.split(".")[0] for name in names} - standard - comes_with:
+                assert canonicalize_name(name) in there or name in told, f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("target", ["test", "lint", "notebooks"])
+def test_what_contributing_asks_for_comes_with_the_commands_it_names(target):
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert f"make {target}" in text
+    assert "jupytext --to" in text
+    extras = PROJECT["optional-dependencies"]
+    assert "jupytext" in bounds(sum((extras[extra] for extra in installed_by(target)), []))
+
+
+def told_commands():
+    """Every command line of bnlib in the documents: lines of code blocks, and words in backquotes that have options."""
+    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        code = False
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line.lstrip().startswith("```"):
+                code = not code
+            elif code:
+                line = line.strip().removeprefix("$ ").removeprefix(".venv/bin/")
+                for part in line.split(" && "):
+                    if part.startswith("bnlib "):
+                        yield path.name, part
+            else:
+                for part in re.findall(r"`((?:\.venv/bin/)?bnlib [^`]*-[^`]*)`", line):
+                    yield path.name, part.removeprefix(".venv/bin/")
+
+
+@pytest.mark.parametrize(("where", "command"), sorted(set(told_commands())))
+def test_commands_of_the_documents_are_understood(where, command):
+    command_line().parse_args(shlex.split(command, comments=True)[1:])
 
 
 # -- nothing about one machine

@@ -4,15 +4,30 @@ import ast
 import copy
 import json
 import re
+import subprocess
 import zipfile
 from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 
+from bnlib.cli import main
 from bnlib.notebooks import parse
-from bnlib.release import BEGIN, END, ReleaseError, bundle, has_work, joined, normalise, release, released_from, sources
-from bnlib.stubs import lessons
+from bnlib.release import (
+    BEGIN,
+    END,
+    ReleaseError,
+    bundle,
+    has_work,
+    joined,
+    normalise,
+    release,
+    released_from,
+    sources,
+    stored,
+)
+from bnlib.stubs import lesson_of, lessons
 
 ROOT = Path(__file__).parent.parent
 SOLUTIONS, NOTEBOOKS = ROOT / "solutions", ROOT / "notebooks"
@@ -76,6 +91,20 @@ def test_every_answer_and_check_cell_is_nbgrader_schema_3():
         nbformat.validate(nbformat.read(path, as_version=4))
 
 
+def test_what_nbgrader_hands_out_keeps_the_docstrings_of_the_contract():
+    """generate_assignment takes solution regions out, and nothing else: docstrings stand above them."""
+    for path in sources(SOLUTIONS):
+        lesson = lesson_of(path.stem)
+        for name, stub in lesson.stubs.items():
+            source = cell_named(parse(path), name)["source"]
+            handed_out = re.sub(rf"{BEGIN}.*{END}", "raise NotImplementedError", source, flags=re.DOTALL)
+            answer = ast.parse(handed_out).body[-1]
+            text = ast.get_docstring(answer)
+            assert text.startswith(stub.__doc__.strip())
+            for method in stub.methods:
+                assert f"\n{method}(self" in text
+
+
 def bodies():
     """Every line of every reference answer that is more than a name or a number."""
     for path in sources(SOLUTIONS):
@@ -108,6 +137,65 @@ def test_the_bundle_holds_no_solution_and_no_hidden_test(tmp_path):
     again = tmp_path / "again.zip"
     bundle(ROOT, again)
     assert again.read_bytes() == target.read_bytes()
+
+
+def test_the_bundle_offers_only_commands_that_work_in_it(tmp_path):
+    names = bundle(ROOT, tmp_path / "learners.zip")
+    with zipfile.ZipFile(tmp_path / "learners.zip") as archive:
+        archive.extractall(tmp_path)
+    root = tmp_path / "batchnorm-gradient"
+    assert "batchnorm-gradient/.gitignore" in names
+    listed = re.findall(r"^make (\w+)", _make(root, "help").stdout, re.MULTILINE)
+    assert listed == ["lab", "clean"]
+    assert "No rule to make target" in _make(root, "test").stderr
+    everything = re.findall(r"^make (\w+)", _make(ROOT, "help").stdout, re.MULTILINE)
+    assert everything == ["lab", "test", "grade", "bench", "lint", "notebooks", "clean"]
+
+
+def _make(root, target):
+    return subprocess.run(
+        ["make", "-n" if target != "help" else "-s", target], cwd=root, capture_output=True, text=True
+    )
+
+
+def test_the_bundle_checks_the_lessons_that_it_hands_out(tmp_path):
+    target = tmp_path / "learners.zip"
+    names = bundle(ROOT, target, [lesson_of("02")])
+    handed = "notebooks/02_translation.ipynb"
+    assert [name for name in names if name.endswith(".ipynb")] == [f"batchnorm-gradient/{handed}"]
+    with zipfile.ZipFile(target) as archive:
+        workflow = yaml.safe_load(archive.read("batchnorm-gradient/.github/workflows/classroom.yml"))
+    job = workflow["jobs"]["check"]
+    assert job["env"]["LESSONS"] == handed
+    assert job["steps"][-1]["run"].endswith(" $LESSONS")
+    bundle(ROOT, target)
+    with zipfile.ZipFile(target) as archive:
+        workflow = yaml.safe_load(archive.read("batchnorm-gradient/.github/workflows/classroom.yml"))
+    assert workflow["jobs"]["check"]["env"]["LESSONS"].split() == [
+        f"notebooks/{lesson.key}.ipynb" for lesson in lessons()
+    ]
+
+
+def test_release_packs_one_lesson(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    arguments = ["release", "--out", str(tmp_path / "notebooks"), "--zip", str(tmp_path / "week-2.zip")]
+    assert main([*arguments, "--lesson", "02"]) == 0
+    with zipfile.ZipFile(tmp_path / "week-2.zip") as archive:
+        assert sum(name.endswith(".ipynb") for name in archive.namelist()) == 1
+    assert main([*arguments, "--lesson", "99"]) == 2
+    assert "99" in capsys.readouterr().err
+
+
+def test_outputs_that_differ_from_machine_to_machine_are_not_stored():
+    """A measured time: two builds give the same file, and none claims a number for your machine."""
+    output = nbformat.v4.new_output("stream", name="stdout", text="2.1 times as fast\n")
+    measured = nbformat.v4.new_code_cell("# NBVAL_IGNORE_OUTPUT\nprint(ratio)", outputs=[output])
+    assert stored(measured, Path("x.ipynb")) == []
+    assert stored(nbformat.v4.new_code_cell("print(ratio)", outputs=[output]), Path("x.ipynb")) == [output]
+    for path in sources(SOLUTIONS):
+        for cell in parse(path)["cells"]:
+            if "NBVAL_IGNORE_OUTPUT" in cell["source"] and cell["cell_type"] == "code":
+                assert cell["outputs"] == [], f"{path.name}: {cell['id']}"
 
 
 def test_release_does_not_overwrite_work(copies, tmp_path):
@@ -156,7 +244,7 @@ def test_a_damaged_notebook_counts_as_work(copies, tmp_path):
             lambda nb: cell_named(nb, "center").update(
                 source='@fill(translation.center)\ndef center(h):\n    """Doc."""\n    ### BEGIN SOLUTION\n    ### END SOLUTION'
             ),
-            "has a docstring",
+            "edited since it was built",
         ),
         (lambda nb: nb["cells"].remove(cell_named(nb, "check-center")), "no cell for check-center"),
         (lambda nb: nb["cells"][2].update(source="another text"), "edited since it was built"),

@@ -2,52 +2,42 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import hashlib
 import io
+import re
+import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
+from bnlib.grading.course import Course
 from bnlib.grading.grade import gradebook
-from bnlib.grading.reports.report import class_page, feedback_data, feedback_page, reason
+from bnlib.grading.reports.report import class_page, feedback_data, feedback_page
+from bnlib.grading.reports.words import reason
+from bnlib.grading.result import CellResult, Exercise, LessonResult, NbvalResult, Result
 from bnlib.stubs import translation
 
-NBVAL = {"passed": True, "message": "", "fault": "", "isolation": "isolated: everything", "ran": 19, "cells": []}
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # comes with pytest
+
+NBVAL = NbvalResult(True, isolation="isolated: everything", ran=19)
 EVIL = "<script>alert('x')</script>\"'&"
 
 
 def an_exercise(name, status="right", message="", **more):
-    stub = translation.lesson.stubs[name]
-    score = stub.points if status == "right" else 0
-    each = {"name": name, "points": stub.points, "score": score, "status": status, "message": message}
-    return {**each, "mistakes": [], "remarks": [], "passed": 3, "tests": 7, **more}
+    return Exercise(name, translation.lesson.stubs[name].points, status, message, passed=3, tests=7, **more)
 
 
 def result(student="anna", exercises=None, flags=(), **more):
     exercises = exercises or [an_exercise(name) for name in translation.lesson.stubs]
-    lesson = {
-        "lesson": "02_translation",
-        "title": "Only the translation",
-        "score": sum(each["score"] for each in exercises),
-        "max": 9,
-        "reason": "",
-        "exercises": exercises,
-        "nbval": NBVAL,
-        "isolation": "isolated: everything",
-        "flags": list(flags),
-        **more,
-    }
-    top = {
-        "student": student,
-        "slug": "x",
-        "score": lesson["score"],
-        "max": 9,
-        "reasons": [],
-        "notes": [],
-        "files": [],
-        "late": "",
-    }
-    return {**top, "flags": list(flags), "lessons": {"02_translation": lesson}}
+    about = {"nbval": NBVAL, "isolation": "isolated: everything", **more}
+    lesson = LessonResult("02_translation", "Only the translation", tuple(exercises), flags=tuple(flags), **about)
+    return Result(student, "x", {"02_translation": lesson})
 
 
 def wrong(message=EVIL, **more):
@@ -61,12 +51,15 @@ class Page(HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.open, self.tags, self.attributes, self.text = [], set(), set(), ""
+        self.links, self.scripts = [], []
         self.feed(text)
         assert not self.open
+        self.text = " ".join(self.text.split())
 
     def handle_starttag(self, tag, attrs):
         self.tags.add(tag)
         self.attributes |= {name for name, _ in attrs}
+        self.links += [value for name, value in attrs if name == "href"]
         if tag not in ("meta", "br", "rect", "line", "circle"):
             self.open.append(tag)
 
@@ -77,14 +70,16 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        self.text += data
+        if self.open and self.open[-1] == "script":
+            self.scripts.append(data)
+        else:
+            self.text += data
 
 
 def pages():
-    cells = [{"id": EVIL, "outcome": "failed", "message": EVIL}, {"id": "b", "outcome": "not run", "message": ""}]
-    nbval = {"passed": False, "message": EVIL, "fault": "", "isolation": EVIL, "ran": 3, "cells": cells}
-    bad = result(EVIL, wrong(mistakes=[EVIL], remarks=[EVIL]), [EVIL], nbval=nbval, isolation=EVIL)
-    bad["reasons"], bad["notes"] = [EVIL], [EVIL]
+    nbval = NbvalResult(False, EVIL, "", EVIL, 3, (CellResult(EVIL, "failed", EVIL), CellResult("b", "not run")))
+    bad = result(EVIL, wrong(mistakes=(EVIL,), remarks=(EVIL,)), [EVIL], nbval=nbval, isolation=EVIL)
+    bad = replace(bad, reasons=(EVIL,), notes=(EVIL,))
     return [feedback_page(bad), feedback_page(result(reason=EVIL)), class_page([bad, result()], [translation.lesson])]
 
 
@@ -92,8 +87,15 @@ def pages():
 def test_pages_are_escaped_and_self_contained(number):
     text = pages()[number]
     page = Page(text)
-    assert "script" not in page.tags
-    assert not page.attributes & {"src", "href", "onload", "onerror"}
+    assert not page.attributes & {"src", "onload", "onerror"}
+    assert all(link.startswith(("feedback/", "#", "similarity.html")) for link in page.links)
+    # Whatever may slip through, a browser runs the one script whose digest the page names, or none.
+    policy = re.search(r'content="(default-src[^"]*)"', text)[1]
+    assert policy == "default-src 'none'; style-src 'unsafe-inline'" + "".join(
+        f"; script-src 'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+        for script in page.scripts
+    )
+    assert len(page.scripts) == (number == 2)
     assert "alert('x')" in page.text
     assert "http://" not in text
     assert "https://" not in text
@@ -103,7 +105,7 @@ def test_pages_are_escaped_and_self_contained(number):
 
 
 def test_a_student_reads_points_and_diagnosis_and_not_what_is_for_the_teacher():
-    given = result("anna", wrong("in dh, a path is missing", mistakes=["secret-name"]), ["look at anna"])
+    given = result("anna", wrong("in dh, a path is missing", mistakes=("secret-name",)), ["look at anna"])
     text = Page(feedback_page(given)).text
     assert "8 of 9 points" in text
     assert "in dh, a path is missing." in text
@@ -122,35 +124,55 @@ def test_a_fault_of_the_grader_is_told_without_details():
 
 
 def test_nbval_is_told_in_words():
-    cells = [{"id": "check-center", "outcome": "failed", "message": "NameError: name 'x'"}]
-    cells += [{"id": f"c{i}", "outcome": "not run", "message": ""} for i in range(4)]
-    text = Page(
-        feedback_page(result(nbval={**NBVAL, "passed": False, "message": "the kernel died", "ran": 3, "cells": cells}))
-    ).text
+    cells = [CellResult("check-center", "failed", "NameError: name 'x'")]
+    cells += [CellResult(f"c{i}", "not run") for i in range(4)]
+    text = Page(feedback_page(result(nbval=NbvalResult(False, "the kernel died", ran=3, cells=tuple(cells))))).text
     assert "1 of 3 cells did not do what they do in the solution, and 4 were not run (the kernel died)" in text
     assert "check-center: NameError: name 'x'" in text
     assert "prints what the solution prints" in Page(feedback_page(result())).text
-    faulty = Page(feedback_page(result(nbval={**NBVAL, "passed": False, "fault": "no kernel: secret"}))).text
+    faulty = Page(feedback_page(result(nbval=NbvalResult(False, fault="no kernel: secret")))).text
     assert "through no fault of yours" in faulty
     assert "secret" not in faulty
 
 
 def test_both_isolations_are_said_and_one_that_is_the_same_once():
     assert Page(feedback_page(result())).text.count("isolated: everything") == 1
-    less = result(nbval={**NBVAL, "isolation": "NOT fully isolated"})
+    less = result(nbval=replace(NBVAL, isolation="NOT fully isolated"))
     for text in (Page(feedback_page(less)).text, Page(class_page([less], [translation.lesson])).text):
         assert "Answers were run in a process of their own; isolated: everything." in text
         assert "Notebooks were run by nbval in a kernel of their own; NOT fully isolated." in text
 
 
 def test_the_class_page_counts():
-    results = [result(f"s{i}", wrong("said", mistakes=["sum-for-mean"]) if i < 3 else None) for i in range(12)]
-    results[0]["flags"] = ["a person should look"]
+    results = [result(f"s{i}", wrong("said", mistakes=("sum-for-mean",)) if i < 3 else None) for i in range(12)]
+    results[0], results[5] = (
+        results[5],
+        result("s0", wrong("said", mistakes=("sum-for-mean",)), ["a person should look"]),
+    )
     text = Page(class_page(results, [translation.lesson])).text
     assert "12 students; mean 8.8, median 9 of 9 points" in text
     assert "9 of 12 (75 %)" in text
     assert "sum for mean" in text
-    assert "s0: a person should look" in text
+    assert "to look at s0 8 of 9 1 02_translation a person should look. s1 8 of 9 0 s10" in text
+
+
+def test_the_class_page_links_each_student_and_says_what_the_run_was():
+    page = class_page(
+        [replace(result("Ada & Bo"), slug="Ada & Bo")], [translation.lesson], facts=["21 November 2026", "bnlib 1.0"]
+    )
+    assert Page(page).links == ["feedback/Ada%20%26%20Bo.html"]
+    assert "21 November 2026 · bnlib 1.0" in Page(page).text
+    assert "Answers that look alike" not in page
+    assert "Answers that look alike: 2 pairs" in Page(class_page([result()], [translation.lesson], similar=2)).text
+
+
+def test_templates_are_in_the_wheel():
+    project = tomllib.loads((Course().root / "pyproject.toml").read_text(encoding="utf-8"))
+    (patterns,) = project["tool"]["setuptools"]["package-data"].values()
+    folder = Course().root / "bnlib" / "grading" / "reports"
+    packed = {path for pattern in patterns for path in folder.glob(pattern)}
+    assert {path for path in (folder / "templates").rglob("*") if path.is_file()} == packed
+    assert {"base.html", "style.css", "sort.js"} <= {path.name for path in packed}
 
 
 def test_who_handed_in_nothing_counts_in_no_statistics():
@@ -158,8 +180,8 @@ def test_who_handed_in_nothing_counts_in_no_statistics():
     nothing = result("late", [an_exercise(name, "missing") for name in translation.lesson.stubs], reason="no notebook")
     text = Page(class_page([*results, nothing], [translation.lesson], ["roster.csv"])).text
     assert "5 students, 1 of them without a notebook that could be graded; mean 8.2, median 8 of 9 points" in text
-    assert "1 of 4 (25 %)4" in text.replace("\n", "")
-    assert "roster.csv: no submission, passed over" in text
+    assert "1 of 4 (25 %) 4" in text
+    assert "No submissions, passed over: roster.csv." in text
     page = class_page([nothing], [translation.lesson])
     assert "1 student, 1 of them without a notebook" in Page(page).text
     assert "mean" not in Page(page).text
@@ -183,7 +205,7 @@ def test_exercises_are_drawn_by_how_telling_they_are_where_that_can_be_told():
 
 
 def test_an_empty_answer_is_no_mistake_of_the_class():
-    empty = [an_exercise(name, "empty", "still empty", mistakes=["empty"]) for name in translation.lesson.stubs]
+    empty = [an_exercise(name, "empty", "still empty", mistakes=("empty",)) for name in translation.lesson.stubs]
     assert "Most common mistakes" not in class_page([result("a", empty)], [translation.lesson])
 
 
@@ -192,13 +214,13 @@ def test_the_gradebook_is_safe_to_open_in_a_spreadsheet():
     read = list(csv.reader(io.StringIO(gradebook(rows, [translation.lesson]))))
     assert [row[0] for row in read] == ["student", "'=cmd()", "two lines", "'+1"]
     assert all(not cell.startswith(("=", "+", "-", "@")) for row in read for cell in row)
-    assert read[1][1:5] == ["8", "9", "8", "9"]
+    points = [stub.points for stub in translation.lesson.stubs.values()]
+    assert read[1][1:9] == [*map(str, (sum(points[1:]), sum(points), 0, *points[1:], sum(points[1:]), sum(points)))]
 
 
 def test_names_do_not_steer_a_terminal_or_a_spreadsheet():
     name = "\x1b]0;owned\x07 \u202e anna"
-    given = result(name)
-    given["notes"], given["reasons"] = [f"{name}.zip/a.ipynb: passed over"], [name]
+    given = replace(result(name), notes=(f"{name}.zip/a.ipynb: passed over",), reasons=(name,))
     told = gradebook([given, result("\uff1d1+1")], [translation.lesson])
     for text in (told, feedback_page(given), class_page([given], [translation.lesson], [name])):
         assert not set(text) & set("\x1b\x07\u202e")

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from bnlib.diagnosis import Case, Evidence, Step, Steps, diagnose
-from bnlib.steps import exchanged
+from bnlib.checks import Case, Step, Steps
+from bnlib.judging.diagnosing.evidence import Evidence
+from bnlib.judging.diagnosing.slips import diagnose
+from bnlib.judging.diagnosing.steps import exchanged
 
 STEPS = Steps(
     (

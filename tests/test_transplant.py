@@ -14,8 +14,9 @@ from bnlib.grading.batch import disagreements
 from bnlib.grading.course import Course
 from bnlib.grading.isolation.sandbox import isolation
 from bnlib.grading.nbval import stage as nbval_stage
-from bnlib.grading.nbval.stage import CellResult, Job, Outcome
+from bnlib.grading.nbval.stage import Job, Outcome
 from bnlib.grading.nbval.transplant import runnable, transplant
+from bnlib.grading.result import CellResult, Exercise, LessonResult
 from bnlib.notebooks import Cell, Notebook, parse
 from bnlib.stubs import translation
 
@@ -170,10 +171,10 @@ def test_each_notebook_costs_only_itself():
             assert process.info["ppid"] not in (1, os.getpid()), "a process was left behind"
 
 
-def result(**statuses):
-    exercises = [{"name": name, "status": statuses.get(name, "right")} for name in RIGHT]
-    right = sum(each["status"] == "right" for each in exercises)
-    return {"exercises": exercises, "score": right, "max": len(exercises)}
+def result(replayed=None, **statuses):
+    again = dict.fromkeys(RIGHT) | (replayed or {})
+    exercises = tuple(Exercise(name, 1, statuses.get(name, "right"), replayed=again[name]) for name in RIGHT)
+    return LessonResult("02_translation", "", exercises)
 
 
 def outcome(ended=True, **cells):
@@ -190,11 +191,11 @@ def test_hidden_tests_and_nbval_that_disagree_are_flagged():
     assert "passes the notebook's own check" in disagreements(result(center="wrong"), outcome())[0]
     assert "not the notebook's own check" in disagreements(result(), outcome(center="failed"))[0]
     assert "nbval is not content (died)" in disagreements(result(), outcome(ended=False))[0]
-    said = disagreements({**result(center="wrong"), "replay": {"center": False}}, outcome())
+    said = disagreements(result({"center": False}, center="wrong"), outcome())
     assert len(said) == 1
     assert "hidden state or tampering" in said[0]
-    assert "when replayed" in disagreements({**result(), "replay": {"center": True}}, outcome(center="failed"))[0]
-    assert disagreements({**result(), "replay": dict.fromkeys(RIGHT, True)}, outcome()) == []
+    assert "when replayed" in disagreements(result({"center": True}), outcome(center="failed"))[0]
+    assert disagreements(result(dict.fromkeys(RIGHT, True)), outcome()) == []
     own = Outcome(True, (CellResult("own-1", "failed", "NameError"),))
     assert disagreements(result(), own) == []
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from bnlib.checks import examine
 from bnlib.checks.gates import _chain, _exact, _gradient, gates_backward
+from bnlib.judging.examining import examine
 from bnlib.stubs import gates
 
 NAMES = gates.gates_backward.returns

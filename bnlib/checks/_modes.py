@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bnlib.checks import Case, Slip, Term
-from bnlib.diagnosis import Knob, remembered, variants
+from bnlib.checks import Case, Knob, Slip, Term, remembered, variants
 from bnlib.numerics import Array
 
 View = Callable[[Case], Case]

@@ -1,8 +1,8 @@
-"""Steps of a normalization that several lessons share: one thing in them may be exchanged for another (:mod:`bnlib.steps`)."""
+"""Steps of a normalization that several lessons share: one thing in them may be exchanged for another."""
 
 from __future__ import annotations
 
-from bnlib.diagnosis import Step
+from bnlib.checks import Step
 
 
 def moments(mean: str, variance: str, centring: str, x: str = "x") -> tuple[Step, ...]:

@@ -10,14 +10,15 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bnlib.checks import WAITS
 from bnlib.grading.course import Course
+from bnlib.grading.files import put
 from bnlib.grading.hidden import plugin
 from bnlib.grading.hidden.plugin import Batch, Subject, Verdict
 from bnlib.grading.isolation.sandbox import Limits
@@ -25,11 +26,11 @@ from bnlib.grading.nbval import stage as nbval_stage
 from bnlib.grading.nbval.transplant import OWN, transplant
 from bnlib.grading.process import hollow
 from bnlib.grading.process.worker import Server
+from bnlib.grading.result import NOT_GRADED, RIGHT, Exercise, LessonResult, NbvalResult
 from bnlib.grading.submissions import notebook_of
+from bnlib.judging.showing.table import WAITS
 from bnlib.notebooks import Notebook, parse
 from bnlib.stubs import Lesson, Stub, lesson_of
-
-Result = dict[str, Any]
 
 
 class IsolationError(RuntimeError):
@@ -42,21 +43,23 @@ class Settings:
 
     Attributes:
         root: The course's folder.
-        seed: Decides the hidden inputs.
+        seed: Decides the hidden inputs; None: that of the rules, or else a secret one of the course.
         nbval: Whether notebooks are run with nbval.
         call_seconds: How long one call of a learner's function may take; all cells of a notebook, three times as long.
         cell_seconds: How long one cell may take under nbval.
         notebook_seconds: How long one notebook may take under nbval.
         require_isolation: Refuse to run learners' code with less than full isolation.
+        spool: Folder in which a batch leaves what it knows of each student as soon as it knows it; "" for none.
     """
 
     root: str = str(Course().root)
-    seed: int = 0
+    seed: int | None = 0
     nbval: bool = True
     call_seconds: float = 5.0
     cell_seconds: float = 30.0
     notebook_seconds: float = 120.0
     require_isolation: bool = False
+    spool: str = ""
 
     @property
     def course(self) -> Course:
@@ -71,15 +74,38 @@ class Work:
     Attributes:
         name: Unique in the run.
         files: For each lesson handed in, what to call the file and its bytes.
-        wanted: The lessons to grade; the others may be needed by them.
+        wanted: The lessons that the hidden tests are to judge; the others may be needed by them.
+        judged: Lessons that they judged in an earlier run, and nbval has still to see.
     """
 
     name: str
     files: Mapping[str, tuple[str, bytes]]
     wanted: tuple[str, ...]
+    judged: Mapping[str, LessonResult] = field(default_factory=dict)
 
 
-def grade_batch(settings: Settings, works: Sequence[Work]) -> dict[str, dict[str, Result]]:
+@dataclass
+class _State:
+    """What is known of a batch while it goes through the stages.
+
+    Attributes:
+        settings: What the run was told.
+        works: What was handed in.
+        subjects: Who is judged, by name.
+        results: By student and lesson.
+    """
+
+    settings: Settings
+    works: Sequence[Work]
+    subjects: dict[str, Subject] = field(default_factory=dict)
+    results: dict[str, dict[str, LessonResult]] = field(default_factory=dict)
+
+    def tell(self, name: str, done: bool) -> None:
+        """Let the runner keep what is known of a student."""
+        put(self.settings.spool, name, self.results[name], done)
+
+
+def grade_batch(settings: Settings, works: Sequence[Work]) -> dict[str, dict[str, LessonResult]]:
     """Results by student and lesson.
 
     Raises:
@@ -87,32 +113,41 @@ def grade_batch(settings: Settings, works: Sequence[Work]) -> dict[str, dict[str
     """
     if settings.nbval:
         nbval_stage.require()
-    subjects = {}
-    for work in works:
+    state = _State(settings, works)
+    for stage in STAGES:
+        stage(state)
+    return state.results
+
+
+def _read(state: _State) -> None:
+    """Bytes become notebooks."""
+    for work in state.works:
         notebooks = [notebook_of(label, content) for label, content in work.files.values()]
-        subjects[work.name] = Subject(work.name, tuple(sorted(notebooks, key=lambda n: n.lesson.key)))
-    wanted = {work.name: set(work.wanted) for work in works}
-    lessons = [lesson_of(key) for key in sorted(set().union(*wanted.values()))]
-    batch, level = _hidden_stage(settings, subjects, wanted, lessons)
-    results: dict[str, dict[str, Result]] = {work.name: {} for work in works}
-    for lesson in lessons:
-        for name in batch.names(lesson):
-            results[name][lesson.key] = _result(batch, name, lesson, level)
-    if settings.nbval:
-        _nbval_stage(settings, batch, lessons, results)
-    return results
+        state.subjects[work.name] = Subject(work.name, tuple(sorted(notebooks, key=lambda n: n.lesson.key)))
+        state.results[work.name] = dict(work.judged)
 
 
-def _hidden_stage(
-    settings: Settings, subjects: Mapping[str, Subject], wanted: Mapping[str, set[str]], lessons: Sequence[Lesson]
-) -> tuple[Batch, str]:
-    """Judge everything with the hidden tests; also says which isolation was in force."""
+def _judge(state: _State) -> None:
+    """The hidden tests decide the score of record."""
+    settings = state.settings
+    wanted = {work.name: set(work.wanted) for work in state.works}
+    if not any(wanted.values()):
+        return
     with _server(settings) as server:
         if settings.require_isolation and not server.level.isolated:
             raise IsolationError(f"isolation is required, and this machine has less: {server.level}")
-        batch = Batch(settings.course, server, subjects, wanted, settings.seed, replay=settings.nbval)
-        plugin.run(batch, lessons)
-        return batch, str(server.level)
+        batch = Batch(settings.course, server, state.subjects, wanted, settings.seed or 0, replay=settings.nbval)
+
+        def judged(name: str) -> None:
+            for key in sorted(wanted[name]):
+                state.results[name][key] = _result(batch, name, lesson_of(key), str(server.level))
+            state.tell(name, done=not settings.nbval)
+
+        batch.judged = judged
+        plugin.run(batch, [lesson_of(key) for key in sorted(set().union(*wanted.values()))])
+        for name in wanted:  # of whom there was no hidden test
+            if wanted[name] - state.results[name].keys():
+                judged(name)
 
 
 _in_pool = False
@@ -130,35 +165,26 @@ def _server(settings: Settings) -> AbstractContextManager[Server]:
     return nullcontext(_kept[key])
 
 
-def _result(batch: Batch, name: str, lesson: Lesson, level: str) -> Result:
-    """One lesson of one student, as it is written down."""
+def _result(batch: Batch, name: str, lesson: Lesson, level: str) -> LessonResult:
+    """What the hidden tests say about one lesson of one student."""
     notebook = batch.subjects[name].notebook(lesson)
-    assert notebook is not None
     errors = batch.errors.get((name, lesson.key), {})
-    exercises = [exercise(stub, batch.verdict(name, stub), notebook, errors) for stub in lesson.stubs.values()]
-    flags = _grouped(
-        (e["name"], f"could not be graded ({e['message']})") for e in exercises if e["status"] == "not graded"
+    replayed = batch.replays.get((name, lesson.key), {})
+    exercises = tuple(
+        replace(exercise(stub, batch.verdict(name, stub), notebook, errors), replayed=replayed.get(stub.name))
+        for stub in lesson.stubs.values()
     )
-    return {
-        "lesson": lesson.key,
-        "title": lesson.title,
-        "score": sum(e["score"] for e in exercises),
-        "max": lesson.points,
-        "reason": "",
-        "exercises": exercises,
-        "nbval": None,
-        "isolation": level,
-        "flags": flags,
-    }
+    flags = _grouped((e.name, f"could not be graded ({e.message})") for e in exercises if e.status == NOT_GRADED)
+    return LessonResult(lesson.key, lesson.title, exercises, isolation=level, flags=tuple(flags))
 
 
-def exercise(stub: Stub, verdict: Verdict, notebook: Notebook | None, errors: Mapping[str, str]) -> Result:
+def exercise(stub: Stub, verdict: Verdict, notebook: Notebook | None, errors: Mapping[str, str]) -> Exercise:
     """One exercise, as it is written down: points are earned when all hidden tests pass, and only then."""
     status, message, mistakes = "wrong", verdict.message, verdict.mistakes
     if verdict.fault:
-        status, message, mistakes = "not graded", verdict.fault, ()
+        status, message, mistakes = NOT_GRADED, verdict.fault, ()
     elif verdict.right:
-        status = "right"
+        status = RIGHT
     elif notebook is None:
         status = "missing"
     else:
@@ -174,25 +200,16 @@ def exercise(stub: Stub, verdict: Verdict, notebook: Notebook | None, errors: Ma
             mistakes = ("waits",)
         elif empty:
             status, message = "empty", "still empty"
-    return {
-        "name": stub.name,
-        "points": stub.points,
-        "score": stub.points if status == "right" else 0,
-        "status": status,
-        "message": _begun(message, stub),
-        "mistakes": list(mistakes),
-        "remarks": _one_each(verdict.remarks),
-        "passed": verdict.passed,
-        "tests": verdict.total,
-    }
-
-
-def _one_each(remarks: Iterable[str]) -> list[str]:
-    """The first remark on each output: for every shape of an input there is one."""
-    first: dict[str, str] = {}
-    for remark in remarks:
-        first.setdefault(remark.split(maxsplit=1)[0], remark)
-    return list(first.values())
+    return Exercise(
+        stub.name,
+        stub.points,
+        status,
+        _begun(message, stub),
+        mistakes,
+        verdict.remarks,
+        verdict.passed,
+        verdict.total,
+    )
 
 
 def _begun(message: str, stub: Stub) -> str:
@@ -202,65 +219,77 @@ def _begun(message: str, stub: Stub) -> str:
     return message if first.strip(".,:[]0123456789 ") in names or "_" in first else message[:1].upper() + message[1:]
 
 
-def _nbval_stage(
-    settings: Settings, batch: Batch, lessons: Sequence[Lesson], results: dict[str, dict[str, Result]]
-) -> None:
-    """Run the transplanted notebooks, and add what nbval saw to the results. Scores stay as they are."""
-    pristine = {lesson.key: parse(settings.course.solution(lesson)) for lesson in lessons}
-    jobs, places = [], []
-    for lesson in lessons:
-        for name in batch.names(lesson):
-            subject = batch.subjects[name]
-            notebook = subject.notebook(lesson)
-            assert notebook is not None
-            others = {
-                f"{other.lesson.key}.ipynb": _source_only(other)
-                for other in subject.notebooks
-                if other.lesson is not lesson
-            }
-            jobs.append(nbval_stage.Job(transplant(pristine[lesson.key], notebook), f"{lesson.key}.ipynb", others))
-            places.append((name, lesson))
-    outcomes = nbval_stage.run(jobs, settings.cell_seconds, settings.notebook_seconds)
-    for (name, lesson), outcome in zip(places, outcomes, strict=True):
-        result = results[name][lesson.key]
-        result["nbval"] = {
-            "passed": outcome.passed,
-            "message": outcome.message,
-            "fault": outcome.fault,
-            "isolation": outcome.isolation,
-            "ran": sum(cell.outcome != "not run" for cell in outcome.cells),
-            "cells": [vars(cell) for cell in outcome.cells if cell.outcome != "passed"],
-        }
-        replay = batch.replays.get((name, lesson.key), {})
-        result["flags"] += disagreements({**result, "replay": replay}, outcome)
+def _second_opinion(state: _State) -> None:
+    """Transplanted notebooks run under nbval; where it says something else, a person looks. Scores stay as they are."""
+    if not state.settings.nbval:
+        return
+    places = [(name, key) for name, lessons in state.results.items() for key in sorted(lessons)]
+    keys = {key for _, key in places}
+    pristine = {key: parse(state.settings.course.solution(lesson_of(key))) for key in keys}
+    jobs = [_job(state.subjects[name], lesson_of(key), pristine[key]) for name, key in places]
+    left = Counter(name for name, _ in places)
+
+    def seen(index: int, outcome: nbval_stage.Outcome) -> None:
+        name, key = places[index]
+        state.results[name][key] = _with_nbval(state.results[name][key], outcome)
+        left[name] -= 1
+        if not left[name]:
+            state.tell(name, done=True)
+
+    nbval_stage.run(jobs, state.settings.cell_seconds, state.settings.notebook_seconds, seen)
 
 
-def disagreements(result: Result, outcome: nbval_stage.Outcome) -> list[str]:
+def _job(subject: Subject, lesson: Lesson, pristine: Mapping[str, Any]) -> nbval_stage.Job:
+    """What nbval is to run, and what that may load."""
+    notebook = subject.notebook(lesson)
+    assert notebook is not None
+    others = {f"{n.lesson.key}.ipynb": _source_only(n) for n in subject.notebooks if n.lesson is not lesson}
+    return nbval_stage.Job(transplant(pristine, notebook), f"{lesson.key}.ipynb", others)
+
+
+def _with_nbval(result: LessonResult, outcome: nbval_stage.Outcome) -> LessonResult:
+    """A result with what nbval saw, and flags where that does not fit."""
+    nbval = NbvalResult(
+        outcome.passed,
+        outcome.message,
+        outcome.fault,
+        outcome.isolation,
+        sum(cell.outcome != "not run" for cell in outcome.cells),
+        tuple(cell for cell in outcome.cells if cell.outcome != "passed"),
+        tuple(disagreements(result, outcome)),
+    )
+    return replace(result, nbval=nbval)
+
+
+def disagreements(result: LessonResult, outcome: nbval_stage.Outcome) -> list[str]:
     """Where hidden tests, nbval and the replay of the same checks say different things: the score stays, a person looks."""
     if outcome.fault:
         return [f"nbval did not run, through no fault of the student ({outcome.fault})"]
     found = []
-    for each in result["exercises"]:
-        seen = outcome.cell(f"check-{each['name']}")
-        why = next((f" ({c.message})" for c in outcome.cells if c.id == f"check-{each['name']}" and c.message), "")
-        replayed = result.get("replay", {}).get(each["name"])
-        if seen == "passed" and replayed is False:
+    for each in result.exercises:
+        seen = outcome.cell(f"check-{each.name}")
+        why = next((f" ({c.message})" for c in outcome.cells if c.id == f"check-{each.name}" and c.message), "")
+        if seen == "passed" and each.replayed is False:
             words = "its check passes in the notebook and not when replayed: hidden state or tampering"
-        elif seen == "failed" and replayed is True:
+        elif seen == "failed" and each.replayed is True:
             words = f"its check passes when replayed and not in the notebook: another cell gets in the way{why}"
-        elif seen == "passed" and each["status"] not in ("right", "not graded"):
+        elif seen == "passed" and each.status not in (RIGHT, NOT_GRADED):
             words = "passes the notebook's own check, but not the hidden tests"
-        elif seen == "failed" and each["status"] == "right":
+        elif seen == "failed" and each.status == RIGHT:
             words = f"passes the hidden tests, but not the notebook's own check{why}"
         else:
             continue
-        found.append((each["name"], words))
+        found.append((each.name, words))
     flags = _grouped(found)
-    if result["score"] == result["max"] and not outcome.passed and not flags:
+    if all(each.status == RIGHT for each in result.exercises) and not outcome.passed and not flags:
         failed = [c for c in outcome.cells if c.outcome == "failed" and not c.id.startswith(OWN)]
         why = outcome.message or next((f"cell {c.id}: {c.message}" for c in failed), "some cells were not run")
         flags.append(f"all answers are right, but nbval is not content ({why})")
     return flags
+
+
+STAGES: tuple[Callable[[_State], None], ...] = (_read, _judge, _second_opinion)
+"""What happens to submissions, in this order."""
 
 
 def _grouped(found: Iterable[tuple[str, str]]) -> list[str]:

@@ -215,6 +215,14 @@ def stub_source(stub: Stub, before: str = "") -> str:
     return head + "\n\n".join(parts)
 
 
+def told(stub: Stub) -> str:
+    """The docstring of an exercise as source: of a class also what its methods take and do."""
+    doc = stub.__doc__ or ""
+    for name, method in stub.methods.items():
+        doc += f"\n\n{name}{inspect.signature(method)}:\n" + textwrap.indent(inspect.getdoc(method) or "", "    ")
+    return _docstring(doc)
+
+
 def _empty_function(name: str, signature: inspect.Signature, doc: str | None, title: str) -> str:
     """A function that holds its docstring and the line a learner replaces; ``title`` is what its error calls it."""
     arguments = ", ".join(str(parameter) for parameter in signature.parameters.values())

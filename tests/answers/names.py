@@ -32,6 +32,7 @@ TODAY: dict[str, tuple[str, ...]] = {
         "scale-term-times-gamma",
         "J-times-gamma",
     ),
+    "h-not-used": ("nudge-of-*",),
     "mean-for-sum": ("dbeta-mean", "dgamma-mean", "sum-over-the-batch-over-N"),
     "mean-over-everything": (
         "no-axis",

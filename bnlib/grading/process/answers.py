@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from bnlib.checks import is_exact
 from bnlib.grading.process.protocol import KINDS, MAX_MESSAGE, Handle, TooLargeError, Unsupported, named
+from bnlib.numerics import is_exact
 
 
 class Kept:

@@ -22,7 +22,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bnlib.checks import Source
+from bnlib.judging.showing.report import printable
+from bnlib.judging.source import Source
 
 MAX_MESSAGE = 64_000_000
 """Bytes of one message, arrays included."""
@@ -97,18 +98,13 @@ def one_line(text: str, length: int = 400) -> str:
     return printable(" ".join(text[: 4 * length].split()))[:length]
 
 
-def printable(text: str) -> str:
-    """A text without what would steer a terminal, or turn the order of letters round; lines stay lines."""
-    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
-
-
 def send(sock: socket.socket, value: Any, deadline: float | None = None) -> list[np.ndarray]:
     """Send one value and return the arrays it held, in the order in which they travel.
 
     Args:
         sock: A connected stream socket.
         value: None, bool, int (64 bits), float, complex, str, list, tuple, dict with str keys, arrays and numpy scalars of
-            numbers, :class:`Handle`, :class:`Unsupported`, :class:`bnlib.checks.Source`.
+            numbers, :class:`Handle`, :class:`Unsupported`, :class:`bnlib.judging.source.Source`.
         deadline: Value of ``time.monotonic()`` after which TimeoutError is raised.
 
     Raises:

@@ -11,6 +11,11 @@ _SIGNS = {True: "✓", False: "✗", None: "·"}
 _CALM = "var(--jp-ui-font-color2, #606060)"
 
 
+def printable(text: str) -> str:
+    """A text without what would steer a terminal, or turn the order of letters round; lines stay lines."""
+    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
+
+
 @dataclass(frozen=True)
 class Row:
     """One thing a check looked at.

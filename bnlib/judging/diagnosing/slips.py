@@ -1,7 +1,7 @@
 """Name the mistake: which term of the derivation a wrong result lost, doubled or turned round.
 
 Every right gradient of this course is a sum of known terms. A wrong one usually lies in their span as well, with other
-coefficients (:mod:`bnlib.terms`). What lies outside the span is compared with a bank of named slips: each alone, each two that
+coefficients (:mod:`bnlib.judging.diagnosing.terms`). What lies outside the span is compared with a bank of named slips: each alone, each two that
 can be made together, and each with the terms as it leaves them, so that a slip and a lost term are named as two.
 """
 
@@ -15,30 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from bnlib.judging.case import Case
+from bnlib.judging.diagnosing.evidence import Evidence, Finding, same, value_of
+from bnlib.judging.diagnosing.steps import Steps, exchanged
+from bnlib.judging.diagnosing.terms import Coefficients, Factor, Factors, Parts, Term, columns, factor_table, matching
 from bnlib.numerics import Array, relative_error
-from bnlib.steps import Step, Steps, exchanged
-from bnlib.terms import (
-    Case,
-    Coefficients,
-    Evidence,
-    Factor,
-    Factors,
-    Finding,
-    Parts,
-    Term,
-    columns,
-    factor_table,
-    matching,
-    remembered,
-    same,
-    value_of,
-)
-
-__all__ = [
-    "Case", "Evidence", "Factors", "Finding", "Knob", "Parts", "Slip", "Step", "Steps", "Term",
-    "diagnose", "displaced", "remembered", "variants",
-]  # fmt: skip
-
 
 NEARLY = 1e-5
 """Results closer than this fraction of their size are right but for their digits; of mistakes only single named ones are."""

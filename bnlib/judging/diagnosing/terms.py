@@ -15,49 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from bnlib.judging.case import Case
+from bnlib.judging.diagnosing.evidence import MATCH, NO_VALUE, Evidence, Finding, value_of
 from bnlib.numerics import Array
-
-MATCH = 1e-7
-"""Two results are the same mistake when they agree to this fraction of the natural scale."""
-
-NO_VALUE = (ValueError, TypeError, ArithmeticError, IndexError)
-"""What a mistake may raise where it cannot be made."""
-
-
-class Case(dict):
-    """One test input: the arguments by name, also readable as attributes (``case.dout``).
-
-    ``memory`` holds what was computed from it (:func:`remembered`); copies begin without.
-    """
-
-    def __init__(self, *args: Any, **values: Any) -> None:
-        super().__init__(*args, **values)
-        self.memory: dict[Any, Any] = {}
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Case, (dict(self),)
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(name) from None
-
-
-def remembered(compute: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorator: keep with a case what was computed from it, as hundreds of slips ask for the same.
-
-    Args:
-        compute: Function of a case and keyword arguments that can be hashed; nobody changes what it returns, or the case.
-    """
-
-    def seen(case: Case, **turn: Any) -> Any:
-        key = (compute, *turn.items())
-        if key not in case.memory:
-            case.memory[key] = compute(case, **turn)
-        return case.memory[key]
-
-    return seen
 
 
 @dataclass(frozen=True)
@@ -77,66 +37,9 @@ class Term:
     missing: str = ""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What a diagnosis says: names for the teacher's counts, a message for the learner."""
-
-    names: tuple[str, ...]
-    message: str
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """One output of one call: the case, what came back (as float64), what should have, and the type it came in."""
-
-    case: Case
-    got: Array
-    expected: Array
-    dtype: str = "float64"
-
-    @cached_property
-    def _limit(self) -> float:
-        """How far what a mistake computes may be from what came back: not as far as the right answer is."""
-        return min(MATCH * self._size, 0.3 * float(np.max(np.abs(self.got - self.expected), initial=0.0)))
-
-    @cached_property
-    def _size(self) -> float:
-        return float(max(np.max(np.abs(self.got), initial=0.0), np.max(np.abs(self.expected), initial=1e-300)))
-
-    @property
-    def error(self) -> float:
-        """The largest difference as a fraction of the largest number of its feature."""
-        axes = tuple(range(self.got.ndim - 1)) if self.got.ndim > 1 else None
-        size = np.maximum(np.abs(self.got), np.abs(self.expected)).max(axis=axes, initial=1e-9 * self._size)
-        return float(np.max(np.abs(self.got - self.expected).max(axis=axes, initial=0.0) / size, initial=0.0))
-
-    def explained_by(self, compute: Callable[[Case], Any]) -> bool:
-        """True when ``compute`` makes of the case what came back."""
-        value = value_of(compute, self.case)
-        if value is None or value.shape != self.got.shape:
-            return False
-        return bool(np.abs(value - self.got).max(initial=0.0) <= self._limit)  # nan and inf are not
-
-
 Factors = Callable[[Case], Mapping[str, Any]]
 Parts = Callable[[Case], Sequence[Array]]
 """From a case to the values that a mistake gives the terms, without coefficients, in the order of the terms."""
-
-
-def value_of(compute: Callable[[Case], Any], case: Case) -> Array | None:
-    """A slip's or a term's value as an array, or None where it has none; nan and inf may be in it."""
-    try:
-        return np.asarray(compute(case), dtype=np.float64)
-    except NO_VALUE:
-        return None
-
-
-def same(one: Array, other: Array) -> bool:
-    """True when two finite results agree to MATCH of their size; equal shapes needed."""
-    if one.shape != other.shape:
-        return False
-    scale = max(np.max(np.abs(one), initial=1e-300), np.max(np.abs(other), initial=0.0))
-    return bool(np.max(np.abs(one - other), initial=0.0) <= MATCH * scale)
 
 
 @dataclass(frozen=True)
@@ -164,8 +67,8 @@ _PLAIN = (
     ("over-N", "is N times too small: there is one division by N too many"),
     ("doubled", "is twice too large"),
     ("halved", "is half as large as it should be"),
-    ("bessel", "is off by N/(N-1): one place divides by N - 1 and another by N"),
-    ("bessel", "is off by (N-1)/N: one place divides by N - 1 and another by N"),
+    ("bessel", "is N/(N-1) times as large as it should be: N - 1 stands where N belongs"),
+    ("bessel", "is (N-1)/N times as large as it should be: a factor (N-1)/N is too many"),
     ("D-for-N", "counts the features where it should count the examples"),
     ("over-D", "is divided by the number of features too: N is the number of examples alone"),
     ("times-N^2", "is multiplied by N where it should be divided by it"),

@@ -1,0 +1,1 @@
+"""Name the mistake: from a wrong result to a name for the teacher and words for the learner."""

@@ -1,0 +1,117 @@
+"""Examine an answer: run it on cases, compare, diagnose, and report row by row.
+
+The visible checks and the hidden tests both come here, with a numerical truth or with the reference answer.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from bnlib.judging.asked import Checks
+from bnlib.judging.case import Case
+from bnlib.judging.comparing import is_float32
+from bnlib.judging.outputs import besides, same_for_every_input, wrong_outputs
+from bnlib.judging.received import by_name, changed_input, settle
+from bnlib.judging.showing.report import Report
+from bnlib.judging.showing.table import Table, stations_of
+from bnlib.numerics import Array, relative_error
+from bnlib.running import describe_error
+
+
+def examine(checks: Checks, learner: Any, cases: Sequence[Case], truth: Callable[[Case], Any]) -> Report:
+    """Run the learner's functions on cases, compare with ``truth``, and report row by row.
+
+    Args:
+        checks: The exercise's description.
+        learner: Namespace of the lesson's exercises, in this process or a proxy of another.
+        cases: Test inputs.
+        truth: From a case to the right outputs.
+    """
+    stub, names = checks.stub, checks.outputs
+    table = Table(checks)
+    results: list[dict[str, Array]] = []
+    expected: list[dict[str, Array]] = []
+    remarks: list[str] = []
+    dtypes: dict[str, str] = {}
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        for case in cases:
+            right = by_name(names, truth(copy.deepcopy(case)))
+            given = copy.deepcopy(case)
+            try:
+                value = checks.run(learner, given)
+            except NotImplementedError as error:
+                return table.undone(error)
+            except Exception as error:
+                earlier = _named(checks, table, cases, results, expected)
+                return earlier or table.fail(0, f"raised {describe_error(error)}", f"raises-{_kind(error)}")
+            problem, result = settle(checks, case, value, right, remarks, dtypes)
+            if problem:
+                if "wrong-shape" in problem.names:
+                    always = same_for_every_input(checks, learner, cases, truth)
+                    problem = always or besides(checks, case, result, right, problem)
+                earlier = _named(checks, table, cases, results, expected)
+                return earlier or table.fail(0, problem.message, *problem.names)
+            if (changed := changed_input(case, given)) is not None:
+                return table.fail(
+                    1,
+                    f"{stub.name} changed {changed}, its caller's array: something assigns into it or uses -=, *= "
+                    "and the like on it. Work on a new array.",
+                    "input-changed",
+                )
+            results.append(result)
+            expected.append(right)
+        if checks.walk:
+            table.stations = stations_of(checks, cases, results, expected)
+        wrong = wrong_outputs(checks, cases, results, expected, dtypes)
+        if wrong and all(finding.names == ("unnamed",) for finding in wrong.values()):
+            always = same_for_every_input(checks, learner, cases, truth)
+            return table.wrong({next(iter(wrong)): always} if always else wrong)
+        if wrong:
+            return table.wrong(wrong)
+        for index, prop in enumerate(checks.properties):
+            # Stated to float64 precision, so only judged there; the values were compared above in any case.
+            precise = [pair for pair in zip(cases, results, strict=True) if not is_float32(pair[0])]
+            if not all(prop.holds(case, result) for case, result in precise):
+                return table.fail(2 + len(names) + index, prop.message, prop.name.replace(" ", "-"))
+        if (message := _not_repeatable(checks, learner, cases[0], results[0])) is not None:
+            return table.fail(-1, message, "not-repeatable")
+    return table.passed(tuple(dict.fromkeys(remarks)))
+
+
+def _named(
+    checks: Checks,
+    table: Table,
+    cases: Sequence[Case],
+    results: Sequence[dict[str, Array]],
+    expected: Sequence[dict[str, Array]],
+) -> Report | None:
+    """The report on the cases before one that failed outright, where they have a name for the mistake.
+
+    Only the diagonal of a Jacobian, say, is a wrong number where it is square, and a wrong shape where it is not.
+    """
+    wrong = {} if checks.walk else wrong_outputs(checks, cases[: len(results)], results, expected)
+    named = any(finding.names != ("unnamed",) for finding in wrong.values())
+    return table.wrong(wrong) if named else None
+
+
+def _kind(error: Exception) -> str:
+    """Name of the learner's error for the counts; errors that come from another process carry it."""
+    return getattr(error, "kind", type(error).__name__)
+
+
+def _not_repeatable(checks: Checks, learner: Any, case: Case, before: Mapping[str, Array]) -> str | None:
+    """A message when the first case no longer gives what it gave."""
+    try:
+        value = checks.run(learner, copy.deepcopy(case))
+    except Exception as error:
+        return f"raised {describe_error(error)} when called a second time"
+    problem, again = settle(checks, case, value, before, [], {})
+    if problem or any(relative_error(again[k], before[k]) > 1e-12 for k in before):
+        return "The second call with the same input gives another result: it depends on something kept between calls."
+    return None

@@ -1,0 +1,176 @@
+"""Which outputs are wrong, and why: each by itself, exchanged for one another, or the same whatever comes in."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Callable, Mapping, Sequence, Set
+from typing import Any
+
+import numpy as np
+
+from bnlib.judging.asked import Checks
+from bnlib.judging.case import Case
+from bnlib.judging.comparing import agrees
+from bnlib.judging.diagnosing.evidence import Evidence, Finding
+from bnlib.judging.diagnosing.slips import diagnose, displaced
+from bnlib.judging.received import by_name, in_each_others_place, misshapen_output
+from bnlib.numerics import Array
+
+
+def wrong_outputs(
+    checks: Checks,
+    cases: Sequence[Case],
+    results: Sequence[dict[str, Array]],
+    expected: Sequence[dict[str, Array]],
+    dtypes: Mapping[str, str] | None = None,
+) -> dict[str, Finding]:
+    """The outputs that are not right, with what is known about why; on a walk the first of them only."""
+    found: dict[str, Finding] = {}
+    moved = _moved(results, expected)
+    if checks.follows:
+        after = [checks.follows(case, result) for case, result in zip(cases, results, strict=True)]
+        cases = [case for case, _ in after]
+        expected = [{**right, **then} for right, (_, then) in zip(expected, after, strict=True)]
+    for name in checks.outputs:
+        if found and checks.walk:
+            break
+        if any(name not in result for result in results):
+            found[name] = Finding(("unfinished",), f"The walk stops here: {name} is still None.")
+            continue
+        dtype = (dtypes or {}).get(name, "float64")
+        wrong = [
+            Evidence(case, result[name], right[name], dtype)
+            for case, result, right in zip(cases, results, expected, strict=True)
+            if not agrees(checks, name, case, result[name], right[name])
+        ]
+        if not wrong:
+            continue
+        if any(item.got.shape != item.expected.shape for item in wrong):
+            found[name] = misshapen_output(checks, wrong[0].case, name, wrong[0].got, expected[0])
+        elif name in moved:
+            found[name] = in_each_others_place(moved)
+        else:
+            finding = None
+            if name in moved.values():  # the value that belongs here stands elsewhere: what stands here belongs there
+                there = next(here for here in moved if here not in moved.values())
+                exchanged = [
+                    Evidence(case, result[name], right[there], dtype)
+                    for case, result, right in zip(cases, results, expected, strict=True)
+                    if result[name].shape == right[there].shape
+                ]
+                finding = _diagnose(checks, there, exchanged)
+            unnamed = [other for other, said in found.items() if said.names == ("unnamed",)]
+            thorough = not unnamed  # what is wrong in many places has one reason further up
+            known = {known for said in found.values() for known in said.names}
+            finding = finding or _diagnose(checks, name, wrong, thorough, known)
+            found[name] = finding or Finding(("unnamed",), _first_difference(name, wrong[0]))
+    return found | _exchanged(checks, cases, results, expected, found)
+
+
+def _diagnose(
+    checks: Checks, name: str, evidence: Sequence[Evidence], thorough: bool = True, known: Set[str] = frozenset()
+) -> Finding | None:
+    terms = checks.terms.get(name, ())
+    return diagnose(name, evidence, terms, checks.slips, checks.factors, thorough, checks.steps, known)
+
+
+def _exchanged(
+    checks: Checks,
+    cases: Sequence[Case],
+    results: Sequence[dict[str, Array]],
+    expected: Sequence[dict[str, Array]],
+    found: Mapping[str, Finding],
+) -> dict[str, Finding]:
+    """Findings for two outputs that have no name where they stand, and have one in each other's place."""
+    unnamed = [name for name, finding in found.items() if finding.names == ("unnamed",)]
+    for pair in itertools.combinations(unnamed, 2):
+        if any(right[pair[0]].shape != right[pair[1]].shape for right in expected):
+            continue
+        why = []
+        for here, there in (pair, pair[::-1]):
+            evidence = [
+                Evidence(case, result[here], right[there])
+                for case, result, right in zip(cases, results, expected, strict=True)
+            ]
+            finding = _diagnose(checks, there, evidence, False)
+            if finding is None:
+                break
+            why.append(finding)
+        else:
+            names = dict.fromkeys((*why[0].names, *why[1].names))
+            message = f"{pair[0]} and {pair[1]} are in each other's place: see the order in the docstring. Besides: {why[0].message}"
+            return {pair[0]: Finding(("swapped", *names), message)}
+    return {}
+
+
+def besides(
+    checks: Checks, case: Case, result: Mapping[str, Array], right: Mapping[str, Array], problem: Finding
+) -> Finding:
+    """A wrong shape, and what is known about the outputs whose shape is right."""
+    names, message = list(problem.names), problem.message
+    for name, got in result.items():
+        if not agrees(checks, name, case, got, right[name]):
+            evidence = [Evidence(case, got, right[name])]
+            why = _diagnose(checks, name, evidence)
+            names += why.names if why else ()
+            message += f" Besides: {why.message}" if why else ""
+    return Finding(tuple(names), message)
+
+
+def _moved(results: Sequence[dict[str, Array]], expected: Sequence[dict[str, Array]]) -> dict[str, str]:
+    """Which outputs hold the right value of which other, in every call."""
+    calls = [
+        displaced(result, {key: right[key] for key in right if key in result}).items()
+        for result, right in zip(results, expected, strict=True)
+    ]
+    return {here: there for here, there in calls[0] if all((here, there) in call for call in calls)} if calls else {}
+
+
+def same_for_every_input(
+    checks: Checks, learner: Any, cases: Sequence[Case], truth: Callable[[Case], Any]
+) -> Finding | None:
+    """The finding when two calls with different inputs return the very same numbers where they should not."""
+    returned = []
+    for case in cases[:3]:
+        try:
+            value = checks.run(learner, copy.deepcopy(case))
+            values = value if len(checks.stub.returns) > 1 else (value,)
+            arrays = dict(zip(checks.stub.returns, values, strict=True))
+            returned.append({name: np.asarray(arrays[name], dtype=np.float64) for name in checks.outputs})
+        except Exception:
+            return None
+    right = [by_name(checks.outputs, truth(copy.deepcopy(case))) for case in cases[:3]]
+    for name in checks.outputs:
+        got, wanted = ([values[name] for values in each] for each in (returned, right))
+        if (
+            any(not np.array_equal(wanted[0], other) for other in wanted[1:])
+            and all(np.array_equal(got[0], other) for other in got[1:])
+            and len(got) > 1
+            and np.any(got[0])
+        ):
+            return Finding(
+                ("same-for-every-input",),
+                f"{name} is the same whatever comes in: it was called with different inputs and gave the same numbers. Is a variable "
+                "of the notebook used where an argument belongs?",
+            )
+    return None
+
+
+def _first_difference(name: str, item: Evidence) -> str:
+    """Words for a result nobody has a name for: where it differs first."""
+    difference = np.abs(item.got - item.expected)
+    where = tuple(int(i) for i in np.argwhere(difference > 1e-6 * np.max(difference))[0]) if item.got.ndim else ()
+    place = f"{name}[{', '.join(map(str, where))}]" if where else name
+    inputs = ", ".join(f"{k} {_describe(v)}" for k, v in item.case.items())
+    got, expected = float(item.got[where]), float(item.expected[where])
+    digits = next(n for n in (6, 10, 17) if f"{got:.{n}g}" != f"{expected:.{n}g}" or n == 17)
+    return f"{place} is {got:.{digits}g} and should be {expected:.{digits}g} (for {inputs})."
+
+
+def _describe(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"of shape {value.shape}"
+    if isinstance(value, (list, tuple)):
+        return f"of length {len(value)}"
+    return "= the given function" if callable(value) else f"= {value!r}"
