@@ -20,6 +20,7 @@ from bnlib.grading.isolation import sandbox
 from bnlib.grading.isolation.forkserver import FAILED, ForkServer
 from bnlib.grading.nbval import provisioner
 from bnlib.grading.nbval import stage as nbval_stage
+from bnlib.grading.nbval.kernels import make_profile
 from bnlib.grading.nbval.provisioner import Forked
 from bnlib.grading.nbval.stage import Job
 from bnlib.grading.nbval.transplant import transplant
@@ -144,3 +145,12 @@ def test_where_kernels_cannot_be_confined_they_are_limited_and_it_is_said(monkey
     assert one.passed, one
     assert one.cell("own-1") == "passed"
     assert one.isolation.startswith("NOT fully isolated (missing: hidden files, no network, no other processes)")
+
+
+def test_a_kernel_finds_all_that_ipython_would_make(tmp_path):
+    """It cannot make a folder: IPython 9.0 to 9.16 want one more, and all want to be told that theirs is writable."""
+    make_profile(tmp_path)
+    folders = {path.name for path in (tmp_path / "profile_default").iterdir() if path.is_dir()}
+    assert folders >= {"db", "log", "startup", "security", "pid"}
+    assert tmp_path.stat().st_mode & 0o1777 == 0o1777
+    assert not (tmp_path / "profile_default" / "startup").stat().st_mode & 0o022

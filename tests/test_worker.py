@@ -413,6 +413,30 @@ def test_cells_that_are_killed_from_outside_are_run_again(learner, monkeypatch, 
             learner()
 
 
+NO_THREAD = '@fill(translation.center)\ndef center(h):\n    raise RuntimeError("can\'t start new thread")'
+BOMB = "@fill(translation.center)\ndef center(h):\n    import threading, time\n    while True: threading.Thread(target=time.sleep, args=(99,)).start()"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts threads")
+@pytest.mark.parametrize(
+    ("alone", "cell", "own"), [(True, NO_THREAD, True), (False, NO_THREAD, False), (False, BOMB, True)]
+)
+def test_threads_that_others_took_are_no_mistake_of_the_learner(book, monkeypatch, alone, cell, own):
+    """Where threads are counted for a user and not for a process, only who has many himself is to blame."""
+    with Server(Limits(wall=5, processes=8)) as server:
+        monkeypatch.setattr(server, "_level", replace(server.level, threads=alone))
+        with server.learner([book(center=cell)], translation.lesson) as graded:
+            if own:
+                assert "can't start new thread" in str(failing(graded, "center", X))
+            else:
+                with pytest.raises(Interrupted, match="others of this user have them"):
+                    judged(translation.center, graded)
+            assert judged(translation.center_backward, graded).ok
+        if not alone:
+            with pytest.raises(Interrupted, match="no thread"):
+                server.learner([book(mine='raise RuntimeError("can\'t start new thread")')], translation.lesson)
+
+
 def test_no_process_to_be_had_is_no_mistake_of_the_learner(learner, monkeypatch, server):
     graded = learner(helper="def die():\n    import os; os._exit(1)")
     assert failing(graded, "die").kind == "Crash"

@@ -70,7 +70,7 @@ class Forker:
         self._allow = allow
         self._children: dict[int, int] = {}
         """Processor time that each child may use."""
-        self._user = sandbox.unprivileged_user(scratch)
+        self._users = sandbox.spare_users(scratch)
         self._level = sandbox.isolation()
         read, self._names = sandbox.readable(hidden)
         self._read = [*read, *readable]
@@ -154,7 +154,8 @@ class Forker:
         try:
             if folder and not self._level.scratch:
                 own, ruleset = Path(folder), self._rules([*self._read, Path(folder)], [])
-            reached = sandbox.confine(limits, ruleset, own, self._user, self._allow)
+            user = self._users[os.getpid() % len(self._users)] if self._users else None
+            reached = sandbox.confine(limits, ruleset, own, user, self._allow)
         except OSError as error:
             return f"isolation failed: {error}"
         if os.getppid() != self._pid:
@@ -387,6 +388,14 @@ class Child:
     def poll(self) -> int | None:
         """Its wait status if it has ended, :data:`LOST` if the server has, else None."""
         return self._forks.tell(self.server, {"pid": self.pid, "grace": 0, "kill": False})
+
+    def threads(self) -> int:
+        """How many threads it has; 0 where the system does not tell."""
+        try:
+            status = Path(f"/proc/{self.pid}/status").read_text()
+        except OSError:
+            return 0
+        return int(status.partition("Threads:")[2].split()[0])
 
     def signal(self, number: int) -> None:
         """Send it a signal."""
