@@ -10,7 +10,6 @@ from __future__ import annotations
 import gc
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -104,7 +103,7 @@ class Forker:
             for pid in list(self._children):
                 self._end(pid)
             os.chdir("/")
-            _remove(self._scratch.parents[1])
+            sandbox.remove(self._scratch.parents[1])
             os._exit(0)
 
     def _say(self, answer: dict[str, Any]) -> None:
@@ -353,7 +352,7 @@ class ForkServer:
             self._process.kill()
             self._process.wait()
         self._process = None
-        _remove(self._folder)  # the server removed it, unless it was killed
+        sandbox.remove(self._folder)  # the server removed it, unless it was killed
         with self._said:
             self._said.seek(0)
             lines = self._said.read().decode("utf-8", "replace").split("\n")
@@ -404,10 +403,3 @@ class Child:
     def end(self, grace: float = 0) -> int | None:
         """Kill it; returns its wait status if it ended by itself, or does within ``grace`` seconds."""
         return self._forks.tell(self.server, {"pid": self.pid, "grace": grace, "kill": True})
-
-
-def _remove(folder: Path) -> None:
-    """Remove a server's folder with all it holds; either end does so, as the other may have been killed."""
-    with suppress(OSError):
-        (folder / "own").chmod(0o755)
-    shutil.rmtree(folder, ignore_errors=True)

@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import resource
+import shutil
 import signal
 import socket
 import struct
@@ -320,6 +321,14 @@ def scratch_folder(folder: Path) -> Path:
     for path in (scratch, scratch.parent):
         path.chmod(0o555)
     return scratch
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder with the read-only ones of :func:`scratch_folder` in it, or in folders directly in it."""
+    for own in (folder / "own", *folder.glob("*/own")):
+        with suppress(OSError):
+            own.chmod(0o755)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _tried(level: Level, canary: Path) -> Level:
