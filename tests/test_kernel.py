@@ -29,6 +29,8 @@ from bnlib.stubs import chain_rule, translation
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="kernels are confined on Linux only")
 ROOT = Course().root
+PATIENCE = 120, 300
+"""Seconds a cell and a notebook may take: no test waits so long, and none fails on a slow machine."""
 
 FORBIDDEN = {
     "network": "import socket; socket.socket()",
@@ -69,7 +71,7 @@ def outcome():
     other = {"01_chain_rule.ipynb": parse(Course().solution(chain_rule.lesson))}
     jobs = [Job(transplant(pristine, book), "02_translation.ipynb", other)]
     jobs.append(Job(transplant(pristine, reference), "02_translation.ipynb", {}))
-    return nbval_stage.run(jobs, 20, 60)
+    return nbval_stage.run(jobs, *PATIENCE)
 
 
 @pytest.mark.skipif(not sandbox.isolation().isolated, reason="this machine has less than full isolation")
@@ -118,7 +120,7 @@ def test_a_kernel_that_does_not_start_is_no_fault_of_the_notebook(monkeypatch):
     monkeypatch.setattr(nbval_stage, "PROVISIONER", "not-installed")
     reference = parse(Course().solution(translation.lesson))
     with pytest.raises(CourseError, match=r"nbval's kernels do not start here \(no kernel: "):
-        nbval_stage.run([Job(reference, "02_translation.ipynb", {})] * 2, 20, 60)
+        nbval_stage.run([Job(reference, "02_translation.ipynb", {})] * 2, *PATIENCE)
 
 
 def test_an_install_older_than_the_code_stops_the_run_in_one_line(monkeypatch, tmp_path):
@@ -136,7 +138,7 @@ def test_where_kernels_cannot_be_confined_they_are_limited_and_it_is_said(monkey
     reference = read(Course().solution(translation.lesson))
     extra = Cell("x", None, False, "import resource\nassert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)")
     book = Notebook(Path("02_translation.ipynb"), translation.lesson, (extra, *reference.cells))
-    (one,) = nbval_stage.run([Job(transplant(pristine, book), "02_translation.ipynb", {})], 20, 60)
+    (one,) = nbval_stage.run([Job(transplant(pristine, book), "02_translation.ipynb", {})], *PATIENCE)
     assert one.passed, one
     assert one.cell("own-1") == "passed"
     assert one.isolation.startswith("NOT fully isolated (missing: hidden files, no network, no other processes)")
@@ -148,7 +150,7 @@ def test_the_path_of_the_temporary_folder_may_be_long(monkeypatch, tmp_path):
     long.mkdir()
     monkeypatch.setenv("TMPDIR", str(long))
     monkeypatch.setattr(tempfile, "tempdir", None)
-    (one,) = nbval_stage.run([Job(parse(Course().solution(translation.lesson)), "02_translation.ipynb", {})], 20, 60)
+    (one,) = nbval_stage.run([Job(parse(Course().solution(translation.lesson)), "02_translation.ipynb", {})], *PATIENCE)
     assert one.passed, one
     assert not list(long.iterdir())
 

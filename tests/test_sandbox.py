@@ -275,7 +275,7 @@ def test_a_signal_through_a_file_reaches_nobody(inside):
         assert inside(lambda victim=victim: kill(victim.pid), apply=filtered or (lambda: None)) == "tried"
         if dies:
             assert victim.wait(10) == -signal.SIGKILL
-        victim.communicate(b"\n", timeout=10)
+        victim.communicate(b"\n")
         assert victim.returncode == (-signal.SIGKILL if dies else 0)
 
 
