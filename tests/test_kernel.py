@@ -81,9 +81,10 @@ def test_what_a_kernel_cannot_do(outcome, number):
     assert (cell.outcome, cell.message) == ("passed", "")
 
 
-@pytest.mark.skipif(not sandbox.isolation().scratch, reason="no folder of its own to write to")
 @pytest.mark.parametrize("number", range(len(MAY)), ids=list(MAY))
 def test_what_a_kernel_can_do(outcome, number):
+    if list(MAY)[number] in ("write here", "draw") and not sandbox.isolation().scratch:
+        pytest.skip("no folder of its own to write to")
     cell = next(cell for cell in outcome[0].cells if cell.id == f"own-{len(FORBIDDEN) + number + 1}")
     assert (cell.outcome, cell.message) == ("passed", "")
 

@@ -150,10 +150,13 @@ class Forker:
             os.closerange(previous + 1, number)
             previous = number
         own, ruleset = self._scratch, self._ruleset
+        user = self._users[os.getpid() % len(self._users)] if self._users else None
         try:
             if folder and not self._level.scratch:
                 own, ruleset = Path(folder), self._rules([*self._read, Path(folder)], [])
-            user = self._users[os.getpid() % len(self._users)] if self._users else None
+                if user is not None:
+                    os.chown(own, user, user)
+                    own.chmod(0o500)
             reached = sandbox.confine(limits, ruleset, own, user, self._allow)
         except OSError as error:
             return f"isolation failed: {error}"
@@ -283,7 +286,7 @@ class ForkServer:
         Args:
             limits: What it may use.
             fds: Descriptors that it is to have.
-            folder: Readable for it, and its current folder, where it cannot have a file system of its own.
+            folder: Its current folder, to read from, where it cannot have a file system of its own.
 
         Raises:
             ServerError: No child could be had.
