@@ -168,7 +168,7 @@ def _hand_in(folder: Path, name: str, files: dict[str, str], when: float, packed
 
 
 def _compare(out: Path, put: dict[str, dict[str, dict[str, str]]]) -> list[str]:
-    """What came out that was not put in: a wrong answer with points, a right one without where all before it is right."""
+    """What came out that was not put in: a wrong answer with points, a right one without where all it may build on is right."""
     wrong, counts = [], {"right": [0, 0], "wrong": [0, 0], "empty": [0, 0]}
     results = read_results(out)
     if set(results) != {*put, "absent"} != set(_totals(out)):
@@ -176,6 +176,7 @@ def _compare(out: Path, put: dict[str, dict[str, dict[str, str]]]) -> list[str]:
     for name, handed in put.items():
         spoiled = False
         for key, kinds in handed.items():
+            spoiled |= set(kinds.values()) != {"right"}
             for each in results[name].lessons[key].exercises:
                 kind = kinds[each.name]
                 counts[kind][0] += each.score > 0
@@ -183,8 +184,7 @@ def _compare(out: Path, put: dict[str, dict[str, dict[str, str]]]) -> list[str]:
                 if kind != "right" and each.score:
                     wrong.append(f"{name} has points for {key} {each.name}, which is {kind}")
                 if kind == "right" and each.score < each.points and not spoiled:
-                    wrong.append(f"{name} has no points for {key} {each.name}, which is right, as is all before it")
-                spoiled |= kind != "right"
+                    wrong.append(f"{name} has no points for {key} {each.name}, and all is right up to there")
         flags = results[name].flags
         wrong += [f"{name} is all right and flagged: {flag}" for flag in flags if not spoiled]
     print("  earned points: " + ", ".join(f"{each[0]} of {each[1]} {kind} answers" for kind, each in counts.items()))

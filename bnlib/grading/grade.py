@@ -80,7 +80,7 @@ def grade(
         wanted: Lessons to grade; by default those of the rules, else those that more than a few handed in.
         settings: Seed, limits, with or without nbval.
         rules: What the teacher decided; by default what ``course.toml`` says.
-        due: When everything was due, in place of what the rules say.
+        due: When everything was due, in place of what the rules say; their extensions hold.
         jobs: Processes at work at the same time.
         executor: Runs the batches, in place of local processes.
         force: Go over a finished run: what changed is graded again, the rest is taken from it.
@@ -95,7 +95,7 @@ def grade(
     settings = settings or Settings()
     rules = rules or settings.course.rules()
     if due:
-        rules = replace(rules, due={lesson.key: due for lesson in lessons()}, extensions={})
+        rules = replace(rules, due={lesson.key: due for lesson in lessons()})
     found = collect(folder, rules.roster)
     chosen, said = _lessons(wanted or rules.lessons, found, settings.course)
     for lesson in chosen:
