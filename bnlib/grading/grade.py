@@ -23,7 +23,7 @@ from bnlib.grading.course import Course
 from bnlib.grading.files import write
 from bnlib.grading.marks import OVERRIDES, Teacher, read_overrides
 from bnlib.grading.pool import graded
-from bnlib.grading.reports import report
+from bnlib.grading.reports import report, similarity
 from bnlib.grading.result import Result
 from bnlib.grading.rules import Rules, secret_seed
 from bnlib.grading.submissions import Folder, collect
@@ -123,6 +123,9 @@ def grade(
             progress(done, total, total - len(pending) + len(judged))
         results = book.results()
         said += _unknown(teacher, results)
+        for lesson in chosen:
+            pairs = similarity.alike(lesson, found.submissions, settings.course)
+            write(out / similarity.name(lesson), similarity.page(lesson, pairs, len(found.submissions)))
         seed = "secret" if secret else settings.seed
         facts = (f"{datetime.now():%Y-%m-%d}", f"seed: {seed}", f"bnlib {__version__}", *said)
         _report(out, results, book.lessons, found.ignored, rules.title or "The class", facts)
@@ -182,6 +185,9 @@ def _report(
             out / "feedback" / f"{result.slug}.json",
             json.dumps(report.feedback_data(result), indent=1, ensure_ascii=False),
         )
-    write(out / "class.html", report.class_page(results, shown, ignored, title=title, facts=facts))
+    similar = [lesson for lesson in shown if (out / similarity.name(lesson)).is_file()]
+    write(
+        out / "class.html", report.class_page(results, shown, ignored, title=title, facts=facts, similar=similar)
+    )
     write(out / GRADEBOOK, gradebook(results, shown))
     (out / UNFINISHED).unlink()
