@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from bnlib.feedback import printable
 from bnlib.grading.result import NOT_GRADED, RIGHT, Exercise, LessonResult, Result
 
 _STATUS = {
@@ -23,6 +24,12 @@ _MISSING = {
 def sentence(text: str) -> str:
     """A text with a full stop, unless it has an end of its own."""
     return text if text.endswith((".", "?", "!", ")")) else f"{text}."
+
+
+def cell(text: str) -> str:
+    """Text that no spreadsheet takes for a formula, on one line."""
+    text = printable(" ".join(text.encode("utf-8", "replace").decode().split()))
+    return f"'{text}" if text[:1] in "=+-@＝＋－＠" and text else text
 
 
 def status(each: Exercise) -> str:
