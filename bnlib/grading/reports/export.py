@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bnlib.grading.files import write
 from bnlib.grading.reports.words import cell
 from bnlib.grading.result import Points, Result, tidy
 from bnlib.stubs import lesson_of
@@ -278,8 +279,6 @@ def hand_over(export: Export, out: Path, folder: Path, students: Mapping[str, st
         folder: Where to write.
         students: Names by slug.
     """
-    from bnlib.grading.grade import write
-
     folder.mkdir(parents=True, exist_ok=True)
     write(folder / "grades.csv", _csv(export.grades.rows, export.grades.separator))
     with zipfile.ZipFile(folder / "feedback.zip", "w", zipfile.ZIP_DEFLATED) as archive:

@@ -48,7 +48,7 @@ def class_page(
     *,
     title: str = "The class",
     facts: Sequence[str] = (),
-    similar: int | None = None,
+    similar: Sequence[Lesson] = (),
 ) -> str:
     """The page about the class: whom to look at, scores, exercises, mistakes.
 
@@ -57,8 +57,8 @@ def class_page(
         lessons: Those that were graded.
         ignored: Names in the folder that are no submissions.
         title: What the course calls itself.
-        facts: What the run was: date, version.
-        similar: How many pairs of answers look alike; None when that was not looked at.
+        facts: What the run was: date, version, where the seed is from (never what it is: with it, inputs can be drawn at home).
+        similar: Lessons that have a page about answers that look alike.
     """
     handed = [result for result in results if any(_handed_in(result, lesson) for lesson in lessons)]
     most = max((result.max for result in results), default=0)

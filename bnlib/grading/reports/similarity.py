@@ -68,34 +68,34 @@ class Pair:
 
     Attributes:
         students: Who.
-        lesson: The lesson's key.
         share: Of what is rare in the smaller of the two, how much is in the other too.
         pieces: Fingerprints in common.
         cells: Where they are.
     """
 
     students: tuple[Writer, Writer]
-    lesson: str
     share: float
     pieces: int
     cells: tuple[Cells, ...]
 
 
-def alike(submissions: Sequence[Submission], lessons: Sequence[Lesson], course: Course) -> list[Pair]:
-    """Pairs of all lessons; what cannot be read any more is left out."""
-    found = []
-    for lesson in lessons:
-        handed = {}
-        for each in submissions:
-            with suppress(UnreadableError, NotebookError, OSError, KeyError):
-                handed[Writer(each.student, each.slug)] = each.notebooks[lesson.key].read()
-        found += similar(lesson, [read(course.solution(lesson))], handed)
-    return found
+def name(lesson: Lesson) -> str:
+    """The file of a lesson's page, beside the class page."""
+    return f"similar-{lesson.key}.html"
 
 
-def page(pairs: Sequence[Pair], students: int) -> str:
+def alike(lesson: Lesson, submissions: Sequence[Submission], course: Course) -> list[Pair]:
+    """Pairs of a class; what cannot be read any more is left out."""
+    handed = {}
+    for each in submissions:
+        with suppress(UnreadableError, NotebookError, OSError, KeyError):
+            handed[Writer(each.student, each.slug)] = each.notebooks[lesson.key].read()
+    return similar(lesson, [read(course.solution(lesson))], handed)
+
+
+def page(lesson: Lesson, pairs: Sequence[Pair], students: int) -> str:
     """The page about pairs; ``students`` says how many there are in the class."""
-    return render("similarity.html", script="sort.js", pairs=pairs, common=common(students), gram=GRAM)
+    return render("similarity.html", script="sort.js", lesson=lesson, pairs=pairs, common=common(students), gram=GRAM)
 
 
 def common(students: int) -> int:
@@ -124,7 +124,7 @@ def similar(lesson: Lesson, given: Sequence[Notebook], handed: Mapping[Writer, N
     for pair, shared in _shared(prints, weight).items():
         share = sum(weight[each] for each in shared) / min(weights[writer] for writer in pair)
         if len(shared) >= LEAST_PIECES and share >= LEAST_SHARE:
-            found.append(Pair(pair, lesson.key, share, len(shared), _cells(shared, prints, handed, pair)))
+            found.append(Pair(pair, share, len(shared), _cells(shared, prints, handed, pair)))
     return sorted(found, key=lambda each: (-each.share, -each.pieces, each.students[0].student))
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
-from bnlib.feedback import printable
 from bnlib.grading.result import NOT_GRADED, RIGHT, Exercise, LessonResult, Result
+from bnlib.judging.showing.report import printable
 
+_FORMULA = re.compile(r"(^|[;\t|])(\s*)(?=[=+\-@＝＋－＠])")
 _STATUS = {
     "right": "✓ right",
     "wrong": "✗ not right",
@@ -27,9 +29,9 @@ def sentence(text: str) -> str:
 
 
 def cell(text: str) -> str:
-    """Text that no spreadsheet takes for a formula, on one line."""
+    """Text on one line that no spreadsheet takes for a formula, nor any part of it: some split at other signs than commas."""
     text = printable(" ".join(text.encode("utf-8", "replace").decode().split()))
-    return f"'{text}" if text[:1] in "=+-@＝＋－＠" and text else text
+    return _FORMULA.sub(r"\1\2'", text)
 
 
 def status(each: Exercise) -> str:
