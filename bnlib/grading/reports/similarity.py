@@ -43,6 +43,7 @@ _TOKEN = re.compile(
       | \.?[A-Za-z_]\w* | \d[\w.]* | [^\w\s]""",
     re.VERBOSE | re.MULTILINE,
 )
+_DOC = re.compile(r"\n[ \t]*\"{3}[\s\S]*?\"{3}")
 _KEPT = {*keyword.kwlist, *dir(builtins), "np", "fill"}
 
 
@@ -56,7 +57,7 @@ class Writer:
 
 @dataclass(frozen=True)
 class Cells:
-    """Two cells that have fingerprints in common: what they answer, and the code of each."""
+    """Two cells that have fingerprints in common: what they answer, and the code of each, without the first docstring."""
 
     name: str
     sources: tuple[str, str]
@@ -181,5 +182,6 @@ def _cells(
     found = []
     for first, second in sorted({(prints[pair[0]][each], prints[pair[1]][each]) for each in shared}):
         one, other = handed[pair[0]].cells[first], handed[pair[1]].cells[second]
-        found.append(Cells(one.exercise or other.exercise or "a cell of their own", (one.source, other.source)))
+        name = one.exercise or other.exercise or "a cell of their own"
+        found.append(Cells(name, (_DOC.sub("", one.source, count=1), _DOC.sub("", other.source, count=1))))
     return tuple(found)
