@@ -15,6 +15,7 @@ from dataclasses import replace
 import pytest
 
 from bnlib.cli import main
+from bnlib.grading.book import UNFINISHED
 from bnlib.grading.result import Exercise, FileResult, LessonResult, Result
 from bnlib.stubs import lesson_of
 
@@ -38,10 +39,10 @@ def a_result(student, slug, right, file=""):
     def lesson(key):
         stubs = list(lesson_of(key).stubs.values())
         each = tuple(Exercise(s.name, s.points, "right" if i < right else "wrong") for i, s in enumerate(stubs))
-        return LessonResult(lesson_of(key).key, lesson_of(key).title, each)
+        handed = FileResult(file, "02_translation", "0") if file and key == "02" else None
+        return LessonResult(lesson_of(key).key, lesson_of(key).title, each, file=handed)
 
-    files = (FileResult(file, "02_translation", "0"),) if file else ()
-    return Result(student, slug, {"01_chain_rule": lesson("01"), "02_translation": lesson("02")}, files=files)
+    return Result(student, slug, {"01_chain_rule": lesson("01"), "02_translation": lesson("02")})
 
 
 def finished(out, results):
@@ -176,6 +177,12 @@ def test_what_is_wrong_is_one_line(out, tmp_path, capsys, arguments, words):
     assert words in said
     assert said.count("\n") == 1
     assert not (out / "canvas").exists()
+
+
+def test_a_run_that_was_stopped_is_not_handed_over(out, capsys):
+    (out / UNFINISHED).write_text("")
+    assert main(["export", "canvas", str(out)]) == 2
+    assert "was stopped; let the same bnlib grade command end first" in capsys.readouterr().err
 
 
 def test_a_name_is_no_formula(tmp_path):

@@ -17,7 +17,7 @@ from bnlib.grading.course import Course
 from bnlib.grading.grade import gradebook
 from bnlib.grading.reports.report import class_page, feedback_data, feedback_page
 from bnlib.grading.reports.words import reason
-from bnlib.grading.result import CellResult, Exercise, LessonResult, NbvalResult, Result
+from bnlib.grading.result import ByHand, CellResult, Exercise, LessonResult, Marks, NbvalResult, Result
 from bnlib.stubs import translation
 
 if sys.version_info >= (3, 11):
@@ -88,7 +88,7 @@ def test_pages_are_escaped_and_self_contained(number):
     text = pages()[number]
     page = Page(text)
     assert not page.attributes & {"src", "onload", "onerror"}
-    assert all(link.startswith(("feedback/", "#", "similarity.html")) for link in page.links)
+    assert all(link.startswith(("feedback/", "#", "similar-")) for link in page.links)
     # Whatever may slip through, a browser runs the one script whose digest the page names, or none.
     policy = re.search(r'content="(default-src[^"]*)"', text)[1]
     assert policy == "default-src 'none'; style-src 'unsafe-inline'" + "".join(
@@ -135,6 +135,27 @@ def test_nbval_is_told_in_words():
     assert "secret" not in faulty
 
 
+def test_what_the_teacher_gave_and_what_lateness_cost_is_shown_as_such():
+    names = list(translation.lesson.stubs)
+    given = an_exercise(names[0], "wrong", "a sum", by_hand=ByHand(0.5, "The idea is right <here>"))
+    page = feedback_page(result("anna", [given], marks=Marks(9e4, 20)))
+    text = Page(page).text
+    assert "Your teacher gave 0.5 of 1 points by hand: The idea is right <here>." in text
+    assert "0.4 of 1 points, after 20 % less for lateness" in text
+    data = feedback_data(result("anna", [given], marks=Marks(9e4, 20)))["lessons"]["02_translation"]
+    assert data["lost"] == 20
+    assert data["exercises"][0]["by_hand"] == {"points": 0.5, "comment": "The idea is right <here>"}
+    assert "by hand" not in feedback_page(result())
+    assert "lateness" not in feedback_page(result())
+
+
+def test_what_nbval_flags_is_for_the_teacher():
+    given = result("anna", nbval=replace(NBVAL, flags=("tampering?",), key="k"))
+    assert "tampering?" not in feedback_page(given)
+    assert "tampering?" not in str(feedback_data(given))
+    assert "tampering?" in class_page([given], [translation.lesson])
+
+
 def test_both_isolations_are_said_and_one_that_is_the_same_once():
     assert Page(feedback_page(result())).text.count("isolated: everything") == 1
     less = result(nbval=replace(NBVAL, isolation="NOT fully isolated"))
@@ -162,8 +183,10 @@ def test_the_class_page_links_each_student_and_says_what_the_run_was():
     )
     assert Page(page).links == ["feedback/Ada%20%26%20Bo.html"]
     assert "21 November 2026 · bnlib 1.0" in Page(page).text
-    assert "Answers that look alike" not in page
-    assert "Answers that look alike: 2 pairs" in Page(class_page([result()], [translation.lesson], similar=2)).text
+    assert "look alike" not in page
+    page = Page(class_page([result()], [translation.lesson], similar=[translation.lesson]))
+    assert "Answers that look alike: Only the translation." in page.text
+    assert page.links[-1] == "similar-02_translation.html"
 
 
 def test_templates_are_in_the_wheel():

@@ -105,10 +105,10 @@ def test_of_two_students_nobody_knows_what_the_class_has_in_common():
 
 def test_the_page_shows_both_and_accuses_nobody():
     handed = a_class(20, **{"<anna>": notebook(center_backward=OWN), "bert": notebook(center_backward=OWN)})
-    text = page(similar(translation.lesson, [PRISTINE], handed), len(handed))
+    text = page(translation.lesson, similar(translation.lesson, [PRISTINE], handed), len(handed))
     assert "&lt;anna&gt; and bert" in text
     assert text.count("total = {k: 0.0 for k in range(columns)}") == 2
     assert "a reason to read both, and no more" in text
     for word in ("cheat", "plagiar", "copied", "suspect"):
         assert word not in text.lower()
-    assert "None." in page([], 3)
+    assert "None." in page(translation.lesson, [], 3)

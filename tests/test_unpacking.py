@@ -7,6 +7,7 @@ from datetime import datetime
 
 import pytest
 
+from bnlib.cli import main
 from bnlib.grading.course import Course
 from bnlib.grading.submissions import FolderError, collect
 from bnlib.grading.unpacking import unpacked
@@ -44,6 +45,28 @@ def test_a_class_of_canvas_and_one_of_moodle(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["submissions.zip"]
     found, there = students(packed(tmp_path / "submissions.zip", MOODLE))
     assert found == {"Clara Muster_1234567": ["02_translation"]}
+
+
+def test_the_command_takes_a_zip_for_a_folder(tmp_path, capsys):
+    packed(tmp_path / "submissions.zip", CANVAS)
+    out = tmp_path / "out"
+    command = [
+        "grade",
+        str(tmp_path / "submissions.zip"),
+        "--out",
+        str(out),
+        "--lesson",
+        "02",
+        "--no-nbval",
+        "--jobs",
+        "1",
+    ]
+    assert main(command) == 0
+    assert "3 graded" in capsys.readouterr().out
+    assert (out / "feedback" / "doejohn_4711.html").is_file()
+    assert main(["export", "canvas", str(out)]) == 0
+    with zipfile.ZipFile(out / "canvas" / "feedback.zip") as archive:
+        assert "doejohn_LATE_4711_900001_feedback.html" in archive.namelist()
 
 
 def test_dates_are_kept(tmp_path):

@@ -19,7 +19,6 @@ from bnlib.grading.marks import OVERRIDES, Teacher, marked
 from bnlib.grading.reports import words
 from bnlib.grading.result import SCHEMA, FileResult, LessonResult, Result
 from bnlib.grading.submissions import Handed, Submission, lesson_note
-from bnlib.judging.showing.report import printable
 from bnlib.stubs import Lesson, lesson_of
 
 GRADEBOOK = "gradebook.csv"

@@ -186,8 +186,6 @@ def _report(
             json.dumps(report.feedback_data(result), indent=1, ensure_ascii=False),
         )
     similar = [lesson for lesson in shown if (out / similarity.name(lesson)).is_file()]
-    write(
-        out / "class.html", report.class_page(results, shown, ignored, title=title, facts=facts, similar=similar)
-    )
+    write(out / "class.html", report.class_page(results, shown, ignored, title=title, facts=facts, similar=similar))
     write(out / GRADEBOOK, gradebook(results, shown))
     (out / UNFINISHED).unlink()

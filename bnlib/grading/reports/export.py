@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import json
 import re
 import sys
 import zipfile
@@ -254,20 +253,20 @@ def read_table(path: Path) -> Table:
     return Table([row + [""] * (width - len(row)) for row in rows], separator)
 
 
-def read_results(out: Path) -> list[Result]:
+def finished(out: Path) -> list[Result]:
     """All results of a finished run.
 
     Raises:
         ExportError: There is none.
     """
-    if not (out / "gradebook.csv").is_file():
-        raise ExportError(f"{out}: holds no finished run; give the folder that bnlib grade wrote")
-    try:
-        return [
-            Result.from_json(json.loads(path.read_text("utf-8"))) for path in sorted((out / "results").glob("*.json"))
-        ]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise ExportError(f"{out}: holds results of another version; grade again with --force") from None
+    from bnlib.grading.book import GRADEBOOK, UNFINISHED, read_results
+
+    if (out / UNFINISHED).exists():
+        raise ExportError(f"{out}: the run was stopped; let the same bnlib grade command end first")
+    results = list(read_results(out).values())
+    if not results or not (out / GRADEBOOK).is_file():
+        raise ExportError(f"{out}: holds no finished run of this version; give the folder that bnlib grade wrote")
+    return results
 
 
 def hand_over(export: Export, out: Path, folder: Path, students: Mapping[str, str]) -> None:
@@ -315,7 +314,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Export; 0 when everybody is in it, 1 when somebody's identifier is not known, 2 when nothing was written."""
     try:
-        results = read_results(arguments.out)
+        results = finished(arguments.out)
         keys = _keys(arguments.lesson, results)
         given = read_table(arguments.table) if arguments.table else None
         if arguments.platform == "canvas":

@@ -9,7 +9,7 @@ from typing import Any
 
 from bnlib.grading.reports import charts, words
 from bnlib.grading.reports.pages import render
-from bnlib.grading.result import RIGHT, Result
+from bnlib.grading.result import Result
 from bnlib.stubs import Lesson
 
 
@@ -25,16 +25,14 @@ def feedback_data(result: Result) -> dict[str, Any]:
     for key, lesson in result.lessons.items():
         known = shown["lessons"][key]
         exercises = [
-            {name: data[name] for name in ("name", "points", "score", "status", "remarks")}
-            | {"message": words.message(each)}
+            {name: data[name] for name in ("name", "points", "score", "status", "remarks", "by_hand")}
+            | {"message": words.message(each), "more": words.failing(each), "causes": data.get("causes", [])}
             for each, data in zip(lesson.exercises, known["exercises"], strict=True)
         ]
-        if known["nbval"]:
-            known["nbval"] = {
-                name: each for name, each in known["nbval"].items() if name not in ("flags", "key", "fault")
-            }
-        lessons[key] = {name: known[name] for name in ("title", "score", "max", "reason", "nbval", "isolation")} | {
-            "exercises": exercises
+        lessons[key] = {name: known[name] for name in ("title", "score", "max", "reason", "isolation")} | {
+            "lost": lesson.marks.lost,
+            "nbval": known["nbval"] and {name: known["nbval"][name] for name in ("passed", "message", "ran", "cells")},
+            "exercises": exercises,
         }
     return {name: shown[name] for name in ("student", "score", "max", "reasons", "notes", "files")} | {
         "lessons": lessons
@@ -91,7 +89,7 @@ def _exercises(results: Sequence[Result], lessons: Sequence[Lesson]) -> list[dic
         handed = [result for result in results if _handed_in(result, lesson)]
         for index, (name, stub) in enumerate(lesson.stubs.items() if handed else ()):
             each = [result.lessons[lesson.key].exercises[index] for result in handed]
-            right = [float(e.status == RIGHT) for e in each]
+            right = [float(words.solved(e)) for e in each]
             rest = [result.score - e.score for result, e in zip(handed, each, strict=True)]
             rows.append(
                 {
@@ -100,7 +98,7 @@ def _exercises(results: Sequence[Result], lessons: Sequence[Lesson]) -> list[dic
                     "share": statistics.fmean(right),
                     "right": int(sum(right)),
                     "students": len(handed),
-                    "tried": sum(e.status in (RIGHT, "wrong") for e in each),
+                    "tried": sum(words.solved(e) or e.status == "wrong" for e in each),
                     "telling": _discrimination(right, rest),
                 }
             )

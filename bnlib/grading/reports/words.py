@@ -11,6 +11,7 @@ from bnlib.judging.showing.report import printable
 _FORMULA = re.compile(r"(^|[;\t|])(\s*)(?=[=+\-@＝＋－＠])")
 _STATUS = {
     "right": "✓ right",
+    "carried": "✓ right by itself",
     "wrong": "✗ not right",
     "empty": "✗ empty",
     "missing": "✗ missing",
@@ -34,9 +35,20 @@ def cell(text: str) -> str:
     return _FORMULA.sub(r"\1\2'", text)
 
 
+def solved(each: Exercise) -> bool:
+    """True when the student's own part of it is right."""
+    return each.status in (RIGHT, "carried")
+
+
 def status(each: Exercise) -> str:
     """How an exercise went, in a word or two."""
     return _STATUS[each.status]
+
+
+def failing(each: Exercise) -> list[str]:
+    """What is wrong with each output of an exercise beyond what its message says, in the order in which it was looked at."""
+    rows = [row for row in getattr(each, "rows", ()) if row.ok is False and row.message]
+    return [f"{row.name}: {row.message}" for row in rows if row.message not in each.message]
 
 
 def message(each: Exercise) -> str:
@@ -63,7 +75,7 @@ def reason(result: Result) -> str:
             parts += [lesson.reason] if lesson.reason not in "; ".join(parts) else []
             continue
         for each in lesson.exercises:
-            said = [message(each)] if each.status != RIGHT else []
+            said = [message(each)] if not solved(each) else []
             said += [by_hand(each)] if each.by_hand else []
             parts += [f"{each.name}: {'. '.join(said)}"] if said else []
     return "; ".join(parts)
