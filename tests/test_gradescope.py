@@ -87,7 +87,10 @@ def test_the_zip_has_the_rules_of_the_course_and_no_name(tmp_path):
 def test_tests_are_seen_when_the_course_says(tmp_path):
     right = Exercise("center", 1, "right")
     by_hand = Exercise("center", 1, "wrong", "a sum", by_hand=ByHand(0.5, "a good idea"))
-    for each, score, words in ((right, 1, "Passes"), (by_hand, 0.5, "a sum\nYour teacher gave 0.5 of 1 points by hand: a good idea")):
+    for each, score, words in (
+        (right, 1, "Passes"),
+        (by_hand, 0.5, "a sum\nYour teacher gave 0.5 of 1 points by hand: a good idea"),
+    ):
         lessons = {"02_translation": LessonResult("02_translation", "", (each,))}
         said = results(Result("anna", "anna", lessons, reasons=("x.ipynb: damaged",)), "after_published")
         (test,) = said["tests"]
