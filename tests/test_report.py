@@ -8,7 +8,7 @@ import hashlib
 import io
 import re
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 
 import pytest
@@ -17,7 +17,7 @@ from bnlib.grading.course import Course
 from bnlib.grading.grade import gradebook
 from bnlib.grading.reports.report import class_page, feedback_data, feedback_page
 from bnlib.grading.reports.words import reason
-from bnlib.grading.result import ByHand, CellResult, Exercise, LessonResult, Marks, NbvalResult, Result
+from bnlib.grading.result import ByHand, CellResult, Exercise, LessonResult, Marks, NbvalResult, Record, Result
 from bnlib.stubs import translation
 
 if sys.version_info >= (3, 11):
@@ -147,6 +147,51 @@ def test_what_the_teacher_gave_and_what_lateness_cost_is_shown_as_such():
     assert data["exercises"][0]["by_hand"] == {"points": 0.5, "comment": "The idea is right <here>"}
     assert "by hand" not in feedback_page(result())
     assert "lateness" not in feedback_page(result())
+
+
+@dataclass(frozen=True)
+class Judged(Exercise):
+    """An exercise with what the hidden test looked at, row by row."""
+
+    rows: tuple = ()
+    causes: tuple = ()
+
+
+@dataclass(frozen=True)
+class Row(Record):
+    name: str
+    ok: bool | None
+    message: str = ""
+
+
+def test_every_failing_output_is_shown_once():
+    rows = (
+        Row("dx", False, "a path is missing"),
+        Row("dgamma", True),
+        Row("dbeta", False, "a <sum>"),
+        Row("other", None),
+    )
+    wrong = Judged("center", 1, "wrong", "In dx, a path is missing", rows=rows)
+    page = Page(feedback_page(result("anna", [wrong]))).text
+    assert page.count("a path is missing") == 1
+    assert "dbeta: a <sum>." in page
+    for hidden in ("dgamma", "other"):
+        assert hidden not in page
+    (each,) = feedback_data(result("anna", [wrong]))["lessons"]["02_translation"]["exercises"]
+    assert each["more"] == ["dbeta: a <sum>"]
+
+
+def test_an_error_that_is_carried_forward_is_nobodys_mistake():
+    names = list(translation.lesson.stubs)
+    cause = an_exercise(names[0], "wrong", "a sum", mistakes=("sum-for-mean",))
+    carried = Judged(names[1], 2, "carried", f"Right by itself; mend {names[0]} first", causes=(names[0],))
+    rest = [an_exercise(name) for name in names[2:]]
+    results = [result(f"s{i}", [cause, carried, *rest]) for i in range(4)]
+    assert "✓ right by itself" in feedback_page(results[0])
+    text = Page(class_page(results, [translation.lesson])).text
+    assert f"translation.{names[1]} 2 p. 4 of 4 (100 %) 4" in text
+    assert f"translation.{names[0]} 1 p. 0 of 4 (0 %) 4" in text
+    assert f"mistake 4 {names[0]} sum for mean" in text
 
 
 def test_what_nbval_flags_is_for_the_teacher():

@@ -75,7 +75,7 @@ def reason(result: Result) -> str:
             parts += [lesson.reason] if lesson.reason not in "; ".join(parts) else []
             continue
         for each in lesson.exercises:
-            said = [message(each)] if not solved(each) else []
+            said = [message(each)] if each.score < each.points else []
             said += [by_hand(each)] if each.by_hand else []
             parts += [f"{each.name}: {'. '.join(said)}"] if said else []
     return "; ".join(parts)
