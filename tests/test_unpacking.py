@@ -69,6 +69,14 @@ def test_the_command_takes_a_zip_for_a_folder(tmp_path, capsys):
         assert "doejohn_LATE_4711_900001_feedback.html" in archive.namelist()
 
 
+def test_a_folder_that_was_packed_again_and_a_zip_without_submissions(tmp_path):
+    again = {f"class/{name}": content for name, content in {**CANVAS, **MOODLE}.items() if ".." not in name}
+    found, _ = students(packed(tmp_path / "class.zip", again))
+    assert found.keys() == {"doejohn_4711", "musterclara_4712", "Clara Muster_1234567"}
+    with pytest.raises(FolderError, match=r"slides\.zip: holds no submission"):
+        students(packed(tmp_path / "slides.zip", {"week1.pdf": b"%PDF"}))
+
+
 def test_dates_are_kept(tmp_path):
     with unpacked(packed(tmp_path / "submissions.zip", CANVAS)) as there:
         (first, *_) = collect(there).submissions

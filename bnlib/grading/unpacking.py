@@ -41,7 +41,12 @@ def unpacked(folder: Path) -> Iterator[Path]:
             raise FolderError(
                 f"{folder}: cannot be unpacked ({error.strerror}); unpack it and give the folder"
             ) from None
-        yield Path(name)
+        inner = [path for path in Path(name).iterdir() if path.name != "__MACOSX"]
+        if not inner:
+            raise FolderError(f"{folder}: holds no submission (name.ipynb, name.zip, or a folder for each student)")
+        # Who packs a folder again gets a folder of the zip's own name around everything.
+        packed_again = [path.name for path in inner] == [folder.stem] and inner[0].is_dir()
+        yield inner[0] if packed_again else Path(name)
 
 
 def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, folder: Path) -> None:
