@@ -146,6 +146,20 @@ def test_who_is_not_known_there_is_named_and_gets_nobodys_grade(tmp_path, capsys
     assert "not known: John Doe, Doe, nseen" in capsys.readouterr().err
 
 
+def test_a_row_is_one_students(tmp_path, capsys):
+    """John handed in through Canvas; somebody put a file of the same name beside it."""
+    out = finished(tmp_path / "out", [a_result("John Doe", "a", 0), a_result("doejohn_4711", "b", 4)])
+    given = tmp_path / "given.csv"
+    given.write_text(CANVAS)
+    command = ["export", "canvas", str(out), "--lesson", "02", "--gradebook", str(given), "--assignment", "Lesson 2"]
+    assert main(command) == 1
+    assert "not known: John Doe\n" in capsys.readouterr().err
+    assert rows(out / "canvas" / "grades.csv")[2][5] == "9"
+    given.write_text(MOODLE)
+    assert main(["export", "moodle", str(out), "--lesson", "02", "--worksheet", str(given)]) == 1
+    assert rows(out / "moodle" / "grades.csv")[1][4] == "9"
+
+
 def test_points_that_are_not_those_of_the_platform_are_refused_or_scaled(out, tmp_path, capsys):
     given = tmp_path / "given.csv"
     given.write_text(MOODLE.replace("9.00", "100.00"))

@@ -213,17 +213,26 @@ def _number(points: float) -> str:
 def _finder(
     rows: Iterable[list[str]], identifiers: Callable[[list[str]], Iterable[str]]
 ) -> Callable[[str], list[str] | None]:
-    """Finds the row of a student: by the number in the name, else by an identifier or a name that only one row has."""
+    """Finds the row of a student: by the number in the name, else by an identifier or a name that only one row has.
+
+    A row is found once: of two students who might be the same one, the second is nobody.
+    """
     found: dict[str, list[list[str]]] = {}
     for row in rows:
         for key in {key for text in identifiers(row) for key in _plain(text)} - {""}:
             found.setdefault(key, []).append(row)
 
+    taken: set[int] = set()
+
     def find(student: str) -> list[str] | None:
         name, number = _numbered(student)
         for key in (number, *_plain(student), *_plain(name)):
             if key and len(found.get(key, ())) == 1:
-                return found[key][0]
+                (row,) = found[key]
+                if id(row) in taken:
+                    return None
+                taken.add(id(row))
+                return row
         return None
 
     return find
@@ -263,7 +272,7 @@ def finished(out: Path) -> list[Result]:
 
     if (out / UNFINISHED).exists():
         raise ExportError(f"{out}: the run was stopped; let the same bnlib grade command end first")
-    results = list(read_results(out).values())
+    results = sorted(read_results(out).values(), key=lambda result: not _numbered(result.student)[1])
     if not results or not (out / GRADEBOOK).is_file():
         raise ExportError(f"{out}: holds no finished run of this version; give the folder that bnlib grade wrote")
     return results
