@@ -162,23 +162,26 @@ class Row(Record):
     name: str
     ok: bool | None
     message: str = ""
+    detail: str = ""
 
 
 def test_every_failing_output_is_shown_once():
     rows = (
-        Row("dx", False, "a path is missing"),
-        Row("dgamma", True),
-        Row("dbeta", False, "a <sum>"),
-        Row("other", None),
+        Row("dx agrees", False, "a path is missing"),
+        Row("dgamma agrees", True),
+        Row("dbeta agrees", False, "a <sum>", "largest difference 0.5"),
+        Row("shape", False),
+        Row("the same again", None),
     )
     wrong = Judged("center", 1, "wrong", "In dx, a path is missing", rows=rows)
     page = Page(feedback_page(result("anna", [wrong]))).text
     assert page.count("a path is missing") == 1
-    assert "dbeta: a <sum>." in page
-    for hidden in ("dgamma", "other"):
-        assert hidden not in page
+    assert "dbeta agrees: wrong (largest difference 0.5). a <sum>." in page
+    assert "shape: wrong." in page
+    assert "dgamma" not in page
+    assert "the same again" not in page
     (each,) = feedback_data(result("anna", [wrong]))["lessons"]["02_translation"]["exercises"]
-    assert each["more"] == ["dbeta: a <sum>"]
+    assert [row["ok"] for row in each["rows"]] == [False, True, False, False, None]
 
 
 def test_an_error_that_is_carried_forward_is_nobodys_mistake():
@@ -236,7 +239,7 @@ def test_the_class_page_links_each_student_and_says_what_the_run_was():
 
 def test_templates_are_in_the_wheel():
     project = tomllib.loads((Course().root / "pyproject.toml").read_text(encoding="utf-8"))
-    (patterns,) = project["tool"]["setuptools"]["package-data"].values()
+    patterns = project["tool"]["setuptools"]["package-data"]["bnlib.grading.reports"]
     folder = Course().root / "bnlib" / "grading" / "reports"
     packed = {path for pattern in patterns for path in folder.glob(pattern)}
     assert {path for path in (folder / "templates").rglob("*") if path.is_file()} == packed

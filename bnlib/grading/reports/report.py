@@ -26,7 +26,7 @@ def feedback_data(result: Result) -> dict[str, Any]:
         known = shown["lessons"][key]
         exercises = [
             {name: data[name] for name in ("name", "points", "score", "status", "remarks", "by_hand")}
-            | {"message": words.message(each), "more": words.failing(each), "causes": data.get("causes", [])}
+            | {"message": words.message(each), "rows": data.get("rows", []), "causes": data.get("causes", [])}
             for each, data in zip(lesson.exercises, known["exercises"], strict=True)
         ]
         lessons[key] = {name: known[name] for name in ("title", "score", "max", "reason", "isolation")} | {

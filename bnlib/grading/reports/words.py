@@ -47,8 +47,12 @@ def status(each: Exercise) -> str:
 
 def failing(each: Exercise) -> list[str]:
     """What is wrong with each output of an exercise beyond what its message says, in the order in which it was looked at."""
-    rows = [row for row in getattr(each, "rows", ()) if row.ok is False and row.message]
-    return [f"{row.name}: {row.message}" for row in rows if row.message not in each.message]
+    said = []
+    for row in getattr(each, "rows", ()):
+        if row.ok is False and not (row.message and row.message in each.message):
+            detail = f" ({row.detail})" if row.detail else ""
+            said.append(f"{row.name}: wrong{detail}" + (f". {row.message}" if row.message else ""))
+    return said
 
 
 def message(each: Exercise) -> str:
