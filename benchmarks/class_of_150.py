@@ -113,9 +113,9 @@ def simulate(folder: Path, students: int, seed: int = 0) -> dict[str, dict[str, 
             put[name][lesson.key] = kinds = {each: _kind(rng.random(), strength) for each in lesson.stubs}
             right, wrong = answers[lesson.key]
             texts = {each: rng.choice(wrong[each]) for each, kind in kinds.items() if kind == "wrong"}
-            if not texts and set(kinds.values()) == {"right"}:  # forms of several exercises may not fit together
-                unusual = rng.choice(list(kinds))
-                texts = {unusual: rng.choice(right[unusual])}
+            last = list(kinds)[-1]
+            if not texts and set(kinds.values()) == {"right"}:  # an unusual form where no other answer builds on it
+                texts = {last: rng.choice(right[last])}
             files[f"{lesson.key}.ipynb"] = _notebook(lesson, kinds, texts)
         _hand_in(folder, name, files, DUE + 3600 * (1 if late else -1), number % 3 == 0)
     return put
