@@ -190,10 +190,13 @@ def test_one_notebook_without_a_kernel_costs_no_other(monkeypatch):
     assert sorted(seen) == [0, 1, 2]
 
 
-def test_a_broken_interpreter_is_one_line(folder, tmp_path, monkeypatch):  # noqa: F811
-    monkeypatch.setattr("multiprocessing.spawn.get_executable", lambda: b"/nonexistent/python")
-    with pytest.raises((GradeError, OSError)):
-        grade(folder, tmp_path / "out", settings=FAST, jobs=1)
+@pytest.mark.parametrize("python", ["/nonexistent/python", "/bin/false"])
+def test_a_broken_interpreter_is_one_line(folder, tmp_path, monkeypatch, capsys, python):  # noqa: F811
+    monkeypatch.setattr("sys.executable", python)
+    assert main(["grade", str(folder), "--out", str(tmp_path / "out"), "--no-nbval", "--jobs", "1"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"bnlib grade: {python}: this Python cannot be started any more (")
+    assert said.count("\n") == 1
 
 
 def test_folders_of_runs_that_were_killed_are_removed(tmp_path, monkeypatch):
