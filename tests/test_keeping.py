@@ -137,6 +137,23 @@ def test_a_new_lesson_is_added_and_nothing_is_dropped(folder, tmp_path, capsys):
     assert here.batches == []
 
 
+def test_a_lesson_that_has_other_exercises_now_is_said_and_stops_nothing(folder, tmp_path):  # noqa: F811
+    out, later = tmp_path / "out", tmp_path / "later"
+    grade(folder, out, settings=FAST, executor=Here())
+    path = out / "results" / "right.json"
+    path.write_text(path.read_text().replace('"name": "center"', '"name": "centre"'))
+    later.mkdir()
+    (later / "right.ipynb").write_text(empty("01_chain_rule"))
+    grade(later, out, settings=FAST, executor=Here(), wanted=["01"])
+    row = next(row for row in gradebook(out) if row["student"] == "right")
+    assert (
+        "02_translation has other exercises now than when it was graded: grade it again with --lesson 02"
+        in row["reason"]
+    )
+    grade(folder, out, settings=FAST, executor=Here(), wanted=["02"], force=True)
+    assert scores(out)["right"] == str(ALL)
+
+
 def test_a_full_disk_is_one_line_and_an_end(folder, tmp_path, monkeypatch, capsys):  # noqa: F811
     written = files.write
 
