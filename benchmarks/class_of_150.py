@@ -70,7 +70,7 @@ def _week(folder: Path, arguments: argparse.Namespace) -> list[str]:
     began, processor = time.monotonic(), _processor()
     for share in (0.15, 0.5):
         kept = _killed(folder, out, [*first, *options], round(share * arguments.students))
-        print(f"killed with {kept} of {arguments.students} students done, after {time.monotonic() - began:.0f} s")
+        print(f"killed with {kept} of {arguments.students} students known, after {time.monotonic() - began:.0f} s")
     _, said = _run(folder, "grade", "in", "--out", "out", *first, *options)
     print(f"three lessons: {said}")
     seconds, said = _run(folder, "grade", "in", "--out", "out", f"--lesson={LESSONS[-1].key}", *options)

@@ -6,12 +6,13 @@ import csv
 import json
 import os
 import stat
+import subprocess
 import zipfile
 from dataclasses import replace
 from datetime import datetime, timezone
 
 import pytest
-from test_grade import ALL, FAST, POINTS, Here, folder, gradebook, notebook, scores  # noqa: F401
+from test_grade import ALL, FAST, POINTS, Here, command, folder, gradebook, notebook, scores  # noqa: F401
 
 from bnlib.cli import main
 from bnlib.grading.course import Course
@@ -262,10 +263,18 @@ def test_the_course_decides_for_every_command(folder, tmp_path, monkeypatch, cap
     assert main(arguments) == 0
     assert json.loads((tmp_path / "r.json").read_text())["tests"][0]["max_score"] == 4
     (course / "course.toml").write_text("tittle = 3")
-    for command in (["grade", str(folder), "--out", str(tmp_path / "o2")], ["gradescope", "zip", "--out", "x.zip"]):
+    for words in (["grade", str(folder), "--out", str(tmp_path / "o2")], ["gradescope", "zip", "--out", "x.zip"]):
         capsys.readouterr()
-        assert main(command) == 2
+        assert main(words) == 2
         assert "course.toml: tittle: is not known" in capsys.readouterr().err
+
+
+def test_course_toml_of_the_folder_one_is_in_is_read(folder, tmp_path):  # noqa: F811
+    (tmp_path / "course.toml").write_text("tittle = 3")
+    done = subprocess.run(command(folder, tmp_path / "out"), cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("bnlib grade: course.toml: tittle: is not known; there are: title")
+    assert done.stderr.count("\n") == 1
 
 
 def test_the_seed_is_a_secret_of_the_course(folder, tmp_path):  # noqa: F811
