@@ -118,9 +118,9 @@ def simulate(folder: Path, students: int, seed: int = 0) -> dict[str, dict[str, 
             put[name][lesson.key] = kinds = {each: _kind(rng.random(), strength) for each in lesson.stubs}
             right, wrong = answers[lesson.key]
             texts = {each: rng.choice(wrong[each]) for each, kind in kinds.items() if kind == "wrong"}
-            last = list(kinds)[-1]
-            if not texts and set(kinds.values()) == {"right"}:  # an unusual form where no other answer builds on it
-                texts = {last: rng.choice(right[last])}
+            if not texts and set(kinds.values()) == {"right"}:
+                unusual = rng.choice([name for name in kinds if right[name]] or [""])
+                texts = {unusual: rng.choice(right[unusual])} if unusual else {}
             files[f"{lesson.key}.ipynb"] = _notebook(lesson, kinds, texts)
         _hand_in(folder, name, files, DUE + 3600 * (1 if late else -1), number % 3 == 0)
     return put
@@ -138,6 +138,11 @@ def _answers(lesson: Lesson) -> tuple[dict[str, list[str]], dict[str, list[str]]
 
     found = collection(lesson)
     right = {name: texts(name, each.right()) for name, each in found.items()}
+    last = list(found)[-1]  # nothing builds on it
+    others = [rf"\b{name}\b" for name in (*list(found)[:-1], "cache")]
+    right = {
+        name: [] if name != last else [t for t in right[last] if not re.search("|".join(others), t)] for name in right
+    }
     return right, {name: texts(name, each.wrong()) for name, each in found.items()}
 
 
