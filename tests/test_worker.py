@@ -7,6 +7,7 @@ import sys
 import textwrap
 import threading
 import time
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from bnlib.grading.process.worker import Interrupted, LearnerError, NeedsAnother
 from bnlib.judging.examining import examine
 from bnlib.notebooks import Cell, Notebook
 from bnlib.running import describe_error
-from bnlib.stubs import translation
+from bnlib.stubs import gates, translation
 
 ROOT = Path(__file__).resolve().parents[1]
 X = np.arange(6.0).reshape(3, 2)
@@ -103,6 +104,34 @@ def test_a_cell_that_cannot_be_made_into_python_costs_itself_alone(learner, cell
     assert list(graded.errors) == ["mine"]
     for exercise in (translation.center, translation.center_jacobian, translation.center_backward):
         assert judged(exercise, graded).ok
+
+
+HELD = {
+    "text": "(['x' * 900_000] + ['a'] * 60,) * 10",
+    "no numbers": "(np.zeros((0, 150_000_000)),) * 10",
+    "no numbers between two dimensions": "(np.zeros((8_000_000, 0, 8_000_000)),) * 10",
+}
+
+
+@pytest.mark.parametrize("forged", HELD.values(), ids=HELD)
+def test_the_grader_holds_little_whatever_comes_back(server, forged):
+    """What a message costs its reader is bounded by what it says, also when the other side keeps to no rule."""
+    source = (
+        "import sys\nimport numpy as np\nfrom bnlib import fill\nfrom bnlib.stubs import gates\n"
+        "sys.modules['bnlib.grading.process.protocol'].extent = lambda shape: 0\n"
+        "answers = sys.modules['bnlib.grading.process.answers']\nhonest = answers.returned\n"
+        f"answers.returned = lambda value, names, kept: honest(value, names, kept) if len(names) == 2 else {forged}\n"
+        "@fill(gates.gates_forward)\ndef gates_forward(x, gamma, beta, eps):\n    return x, None\n"
+        "@fill(gates.gates_backward)\ndef gates_backward(dout, cache):\n    return ()\n"
+    )
+    notebook = Notebook(Path("04_gates.ipynb"), gates.lesson, (Cell("all", None, False, source),))
+    with server.learner([notebook], gates.lesson) as graded:
+        tracemalloc.start()
+        report = judged(gates.gates_backward, graded)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert not report.ok
+    assert peak < 30_000_000
 
 
 def test_calls_that_are_just_in_time_are_not_many(learner):

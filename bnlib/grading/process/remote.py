@@ -216,9 +216,9 @@ class Session:
         return Ended(LearnerError("Protocol", f"Protocol: the learner's process sent {what}"))
 
     def _raised(self, name: str, error: Any) -> Exception:
-        if not isinstance(error, list) or len(error) != 2 or not all(isinstance(part, str) for part in error):
+        if not isinstance(error, dict) or not all(isinstance(error.get(part), str) for part in ("kind", "text")):
             return self._broken("an error of unknown form")
-        kind, text = protocol.plain(error[0]), protocol.one_line(error[1])
+        kind, text = protocol.plain(error["kind"]), protocol.one_line(error["text"])
         if kind in ("NotFilledError", "NotImplementedError"):
             error_class = NeedsAnother if kind == "NotFilledError" else Unfilled
             return error_class("NotImplementedError", text.removeprefix(f"{kind}: "))

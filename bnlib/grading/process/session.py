@@ -215,7 +215,7 @@ def _described(error: BaseException) -> str:
 
 
 def _error(kind: str, text: str) -> dict[str, Any]:
-    return {"error": [str(kind), str(text)]}
+    return {"error": {"kind": str(kind), "text": str(text)}}
 
 
 def warm_up() -> None:
