@@ -179,25 +179,22 @@ def test_the_reference_notebook_is_right(server):
 
 def test_arguments_and_results_keep_dtype_shape_and_order(learner):
     graded = learner(
-        helper="def same(x):\n    return x\ndef about(x):\n    return str(x.dtype), x.shape, x.flags.writeable"
+        helper="def same(x):\n    return x\ndef dtype(x):\n    return str(x.dtype)\n"
+        "def about(x):\n    return x.shape, x.flags.writeable"
     )
     for array in (X, np.asfortranarray(X), X[::2], X.astype(np.float32), np.array(3), np.zeros((0, 2)), X > 2, X + 1j):
         got = graded.same(array)
         assert (got.dtype, got.shape) == (array.dtype, array.shape)
         assert np.array_equal(got, array)
-        assert graded.about(array) == (str(array.dtype), array.shape, True)
+        assert graded.dtype(array) == str(array.dtype)
+        assert graded.about(array) == (array.shape, True)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    value=st.recursive(
-        st.one_of(
-            st.none(),
-            st.booleans(),
-            st.integers(-(2**63), 2**63 - 1),
-            st.floats(allow_nan=False),
-            st.text("aé\n", max_size=5),
-        ),
+    value=st.text("aé\n", max_size=5)
+    | st.recursive(
+        st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False)),
         lambda inner: st.one_of(st.lists(inner, max_size=3), st.lists(inner, max_size=3).map(tuple)),
         max_leaves=5,
     ),
@@ -206,6 +203,14 @@ def test_arguments_and_results_keep_dtype_shape_and_order(learner):
 def test_what_goes_there_comes_back(same, value, array):
     assert same(value) == value
     assert np.array_equal(same((array,))[0], array, equal_nan=True)
+
+
+def test_text_in_a_list_stays_there(learner):
+    graded = learner(helper="def texts():\n    return ['a', 1.0]")
+    text, number = graded.texts()
+    assert isinstance(text, Handle)
+    assert type(text).__name__ == "str"
+    assert number == 1.0
 
 
 @pytest.fixture(scope="module")

@@ -175,7 +175,8 @@ def _result(batch: Batch, name: str, lesson: Lesson, level: str) -> LessonResult
         for stub in lesson.stubs.values()
     )
     flags = _grouped((e.name, f"could not be graded ({e.message})") for e in exercises if e.status == NOT_GRADED)
-    return LessonResult(lesson.key, lesson.title, exercises, isolation=level, flags=tuple(flags))
+    notes = tuple(f"cell {cell}: {why}" for cell, why in batch.left_out.get((name, lesson.key), {}).items())
+    return LessonResult(lesson.key, lesson.title, exercises, notes=notes, isolation=level, flags=tuple(flags))
 
 
 def exercise(stub: Stub, verdict: Verdict, notebook: Notebook | None, errors: Mapping[str, str]) -> Exercise:

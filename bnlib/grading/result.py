@@ -184,6 +184,7 @@ class LessonResult(Record):
         title: What it is called.
         exercises: In the order of the notebook.
         reason: Why there was nothing to grade, or "".
+        notes: What the student should know about the notebook as a whole.
         nbval: What nbval saw; None where it did not run.
         isolation: What the answers were confined with, in words.
         flags: What a person should look at; nbval has flags of its own.
@@ -199,6 +200,7 @@ class LessonResult(Record):
     title: str
     exercises: tuple[Exercise, ...]
     reason: str = ""
+    notes: tuple[str, ...] = ()
     nbval: NbvalResult | None = None
     isolation: str = ""
     flags: tuple[str, ...] = ()

@@ -95,6 +95,7 @@ class Batch:
         replays: By subject and lesson: for each exercise, whether its own check passes.
         errors: By subject and lesson: for each cell in which something failed, its id and the first error.
         judged: Told the name of a subject as soon as all is known of it.
+        left_out: By subject and lesson: for each cell that was not run at all, its id and why.
     """
 
     course: Course
@@ -108,6 +109,7 @@ class Batch:
     verdicts: dict[str, dict[str, Verdict]] = field(default_factory=dict)
     errors: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     judged: Callable[[str], None] = lambda name: None
+    left_out: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     _references: dict[str, Reference] = field(default_factory=dict)
     _known: dict[Hashable, Any] = field(default_factory=dict)
     _visible: dict[str, Any] = field(default_factory=dict)
@@ -142,6 +144,7 @@ class Batch:
             self._learner = self.server.learner(notebooks, lesson)
             self._current = (name, lesson.key)
             self.errors[self._current] = dict(self._learner.errors)
+            self.left_out[self._current] = dict(self._learner.left_out)
         return self._learner
 
     def close(self) -> None:

@@ -33,9 +33,9 @@ def feedback_data(result: Result) -> dict[str, Any]:
             known["nbval"] = {
                 name: each for name, each in known["nbval"].items() if name not in ("flags", "key", "fault")
             }
-        lessons[key] = {name: known[name] for name in ("title", "score", "max", "reason", "nbval", "isolation")} | {
-            "exercises": exercises
-        }
+        lessons[key] = {
+            name: known[name] for name in ("title", "score", "max", "reason", "notes", "nbval", "isolation")
+        } | {"exercises": exercises}
     return {name: shown[name] for name in ("student", "score", "max", "reasons", "notes", "files")} | {
         "lessons": lessons
     }
