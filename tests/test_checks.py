@@ -355,6 +355,21 @@ def test_of_a_single_number_no_shape_is_spoken():
     assert (first.name, first.ok) == ("runs, and returns a number", True)
 
 
+def test_what_a_choice_should_be_is_never_said():
+    stub = lesson_of("normalization").stubs["first_slip"]
+    checks, unnamed = checks_of(stub), 0
+    for case in visible(stub, 40):
+        for guess in {*range(9), -1, 0.5} - {case.slip}:
+            learner = SimpleNamespace(first_slip=lambda lines, args, guess=guess: guess)
+            found = examine(checks, learner, [case], checks.truth)
+            assert "slip =" not in found.message
+            if found.names == ("unnamed",):
+                unnamed += 1
+                sizes = {str(guess), str(len(case.lines)), str(len(case.args))}
+                assert set(re.findall(r"-?\d+\.?\d*", found.message)) <= sizes, found.message
+    assert unnamed > 50
+
+
 def test_a_backward_without_a_cache_waits_for_its_forward():
     stub = lesson_of("normalization").stubs["batchnorm_backward"]
 

@@ -889,7 +889,7 @@ first_slip = Checks(
     draw=_draw_ladder,
     truth=lambda case: case.slip,
     against="the line where the slip was put",
-    scalar=True,
+    choice=True,
     hints=(
         "You need no algebra. Call two neighbouring lines with the same arguments: do they give the same numbers?",
         "Go through the lines in order, keep the value of the line before, and return the number of the first line whose "

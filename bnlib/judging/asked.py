@@ -57,7 +57,7 @@ class Checks:
             then about those that follow from them; each is judged by itself.
         walk: The outputs are stations of one walk, each computed from those before: the table goes on behind the first
             wrong one, says how large each difference is, and outputs may still be None.
-        scalar: The one output is a single number: of its shape nothing is said.
+        choice: The one output is a number that says which: of its shape nothing is said, nor ever what it should be.
     """
 
     stub: Stub
@@ -75,7 +75,7 @@ class Checks:
     tolerance: float = TOLERANCE
     follows: Callable[[Case, Mapping[str, Array]], tuple[Case, dict[str, Array]]] | None = None
     walk: bool = False
-    scalar: bool = False
+    choice: bool = False
 
     @property
     def outputs(self) -> tuple[str, ...]:

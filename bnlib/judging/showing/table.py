@@ -26,7 +26,7 @@ class Table:
             else "all methods run, and return what they should in the right shape"
             if checks.stub.methods
             else f"runs, and returns a {shown}"
-            if checks.scalar
+            if checks.choice
             else f"runs, and returns {shown} in the right shape",
             "leaves its input unchanged",
             *(f"{name} agrees with {checks.against}" for name in checks.outputs),
