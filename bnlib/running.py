@@ -159,7 +159,8 @@ def describe_error(error: BaseException) -> str:
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not _is_library(frame.filename):
             line = f", `{frame.line}`" if frame.line else ""
-            return f"{said} (line {frame.lineno} of the cell{line})"
+            where = "" if frame.name.startswith("<") else f"in {frame.name}, "  # it may be another exercise's cell
+            return f"{said} ({where}line {frame.lineno} of the cell{line})"
     return said
 
 

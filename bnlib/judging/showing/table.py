@@ -92,6 +92,16 @@ def stations_of(
     return found
 
 
+def grounded(report: Report, stub: Stub, earlier: Stub) -> Report:
+    """The report on an exercise that builds on one that is not right yet: it may be right, and nobody can tell."""
+    how = "works on its cache" if stub.cache_of == earlier.name else "calls it"
+    said = f"{earlier.name} is not right yet, and {stub.name} {how}: check({earlier.id}) comes first. As it is: "
+    first = next(index for index, row in enumerate(report.rows) if row.ok is False)
+    rows = list(report.rows)
+    rows[first] = replace(rows[first], message=f"{said}{rows[first].message}")
+    return replace(report, rows=tuple(rows))
+
+
 WAITS = "it needs another exercise first"
 """How the message of an exercise begins that calls one that is still empty."""
 
