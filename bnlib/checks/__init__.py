@@ -22,7 +22,7 @@ from bnlib.judging.diagnosing.steps import Step, Steps, numbers
 from bnlib.judging.diagnosing.terms import Term
 from bnlib.judging.examining import examine, ordinary_cases
 from bnlib.judging.showing.report import Report, show
-from bnlib.judging.showing.table import grounded
+from bnlib.judging.showing.table import report_behind
 from bnlib.judging.source import Source
 from bnlib.stubs import NotFilledError, Quiz, Stub
 
@@ -108,7 +108,7 @@ def report_on(stub: Stub, cases: int = 3) -> Report:
     if report.ok or report.undone:
         return report
     wrong = next((earlier for earlier in _needed(stub) if earlier.answer and not _examined(earlier, cases).ok), None)
-    return grounded(report, stub, wrong) if wrong else report
+    return report_behind(report, stub, wrong) if wrong else report
 
 
 def _examined(stub: Stub, cases: int) -> Report:

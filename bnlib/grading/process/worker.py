@@ -29,6 +29,7 @@ from bnlib.grading.process.remote import (
     Ended,
     Interrupted,
     LearnerError,
+    Lender,
     NeedsAnother,
     Session,
     Unfilled,
@@ -68,14 +69,15 @@ class Server(ForkServer):
         super().__init__(command, _environment())
         _ = self.level  # it is ready, or it is said here why it is not
 
-    def learner(self, notebooks: Sequence[Notebook], lesson: Lesson) -> Learner:
+    def learner(self, notebooks: Sequence[Notebook], lesson: Lesson, lender: Lender | None = None) -> Learner:
         """Run the cells of a student's notebook of ``lesson``; its exercises can then be called.
 
         Args:
             notebooks: All notebooks of the student, for ``load``; one of them is of ``lesson``.
             lesson: The lesson whose exercises will be called.
+            lender: Answers in the place of some of them.
         """
-        return Learner(self, notebooks, lesson)
+        return Learner(self, notebooks, lesson, lender)
 
 
 class Learner:
@@ -89,7 +91,10 @@ class Learner:
         left_out: The same for cells that are too long to be run.
     """
 
-    def __init__(self, server: Server, notebooks: Sequence[Notebook], lesson: Lesson) -> None:
+    def __init__(
+        self, server: Server, notebooks: Sequence[Notebook], lesson: Lesson, lender: Lender | None = None
+    ) -> None:
+        self._lender = lender
         self._server = server
         self._lesson = lesson
         self._notebooks, self.left_out = _fitting(notebooks, lesson)
@@ -173,7 +178,7 @@ class Learner:
             return
         for _ in range(MAX_RUNS):
             self._sessions += 1
-            session = Session(self._server, self._server.limits, self._sessions)
+            session = Session(self._server, self._server.limits, self._sessions, self._lender)
             try:
                 errors = session.run(self._lesson, self._notebooks, self._skip, self._noted)
             except Ended as end:

@@ -8,6 +8,7 @@ from bnlib.grading.result import NOT_GRADED, RIGHT, Exercise, LessonResult, Resu
 
 _STATUS = {
     "right": "✓ right",
+    "carried": "✓ right by itself",
     "wrong": "✗ not right",
     "empty": "✗ empty",
     "missing": "✗ missing",

@@ -92,13 +92,19 @@ def stations_of(
     return found
 
 
-def grounded(report: Report, stub: Stub, earlier: Stub) -> Report:
-    """The report on an exercise that builds on one that is not right yet: it may be right, and nobody can tell."""
+def behind(stub: Stub, earlier: Stub, message: str) -> str:
+    """A message on an exercise that builds on one that is not right yet: it may be right itself, and nobody can tell."""
     how = "works on its cache" if stub.cache_of == earlier.name else "calls it"
-    said = f"{earlier.name} is not right yet, and {stub.name} {how}: check({earlier.id}) comes first. As it is: "
+    return (
+        f"{earlier.name} is not right yet, and {stub.name} {how}: check({earlier.id}) comes first. As it is: {message}"
+    )
+
+
+def report_behind(report: Report, stub: Stub, earlier: Stub) -> Report:
+    """A report with such a message."""
     first = next(index for index, row in enumerate(report.rows) if row.ok is False)
     rows = list(report.rows)
-    rows[first] = replace(rows[first], message=f"{said}{rows[first].message}")
+    rows[first] = replace(rows[first], message=behind(stub, earlier, rows[first].message))
     return replace(report, rows=tuple(rows))
 
 
