@@ -221,10 +221,13 @@ class Lent:
         Raises:
             ValueError: The grader does not lend it; the message says why.
         """
-        bound = self._signature.bind(*args, **kwargs)
+        bound, asked = self._signature.bind(*args, **kwargs), self._stub.parameters
+        own = list(self._signature.parameters)[len(asked) :]
+        if any(name in bound.arguments for name in own):
+            raise ValueError(f"{self._stub.name} takes {', '.join(asked)} alone")
         bound.apply_defaults()
         values = [np.asarray(value) if isinstance(value, (list, tuple)) else value for value in bound.args]
-        given = dict(zip(self._stub.parameters, values, strict=True))
+        given = dict(zip(asked, values))  # noqa: B905 - a learner's own arguments are at their defaults
         protocol.send(self._sock, {"ask": self._stub.name, "given": given})
         reply = protocol.receive(self._sock, trusted=True)
         if "refused" in reply:
