@@ -6,6 +6,8 @@ compared with every value that a hidden test or a visible check expects.
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import re
 import socket
 from collections import defaultdict
@@ -52,7 +54,7 @@ class Trace:
 
     def __init__(self, monkeypatch):
         self.sessions, self.sent, self.bytes = {}, defaultdict(dict), {"message": 0, "socket": 0}
-        self.lent = 0
+        self.lent, self.known = 0, {}
         self.expected = {}
         send, start, truth = protocol.send, remote.Session.__init__, Judge.truth
         sendall, sendmsg = socket.socket.sendall, socket.socket.sendmsg
@@ -74,7 +76,10 @@ class Trace:
 
         def knowing(judge, case):
             values = truth(judge, case)
-            self.expect(judge.stub, case, values)
+            if id(values) not in self.known:  # the judge keeps what it has computed
+                self.known[id(values)] = values
+                self.expect(judge.stub, case, values)
+                self.expect_others(judge, case)
             return values
 
         def counting(sock, data, *rest):
@@ -90,6 +95,17 @@ class Trace:
         monkeypatch.setattr(Judge, "truth", knowing)
         monkeypatch.setattr(socket.socket, "sendall", counting)
         monkeypatch.setattr(socket.socket, "sendmsg", small, raising=False)
+
+    def expect_others(self, judge, case):
+        """What the lesson's other exercises are to compute from the same input: a forward pass of what its way back is given."""
+        for stub in judge.stub.lesson.stubs.values():
+            if stub is not judge.stub and not stub.methods and all(name in case for name in stub.parameters):
+                with contextlib.suppress(ValueError):  # one feature where a batch is asked
+                    given = copy.deepcopy(case)
+                    value = getattr(judge.reference, stub.name)(*(given[name] for name in stub.parameters))
+                    values = value if len(stub.returns) > 1 else (value,)
+                    pairs = zip(stub.returns, values, strict=True)
+                    self.expect(stub, case, tuple(each for name, each in pairs if not name.startswith("cache")))
 
     def expect(self, stub, case, values):
         """Note expected outputs; those that are an input of the very same case, or one number many times, tell nothing."""
