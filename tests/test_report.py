@@ -15,9 +15,10 @@ import pytest
 
 from bnlib.grading.course import Course
 from bnlib.grading.grade import gradebook
+from bnlib.grading.reports.gradescope import results
 from bnlib.grading.reports.report import class_page, feedback_data, feedback_page
 from bnlib.grading.reports.words import reason
-from bnlib.grading.result import CellResult, Exercise, LessonResult, NbvalResult, Result
+from bnlib.grading.result import CellResult, Exercise, LessonResult, NbvalResult, Result, Seen
 from bnlib.stubs import translation
 
 if sys.version_info >= (3, 11):
@@ -225,3 +226,36 @@ def test_names_do_not_steer_a_terminal_or_a_spreadsheet():
     for text in (told, feedback_page(given), class_page([given], [translation.lesson], [name])):
         assert not set(text) & set("\x1b\x07\u202e")
     assert "'\uff1d1+1" in told
+
+
+def test_every_failing_output_is_shown_and_not_the_first_alone():
+    rows = (
+        Seen("runs", True),
+        Seen("dx agrees", False, "dx lacks a term."),
+        Seen("dgamma agrees", False, EVIL, "largest difference 0.5"),
+        Seen("dbeta agrees", True),
+        Seen("the same again", None),
+    )
+    exercises = wrong("dx lacks a term.", rows=rows)
+    text = Page(feedback_page(result(exercises=exercises))).text
+    assert text.count("dx lacks a term.") == 1
+    assert f"dgamma agrees: wrong (largest difference 0.5). {EVIL}" in text
+    assert "dbeta agrees" not in text
+    assert (
+        feedback_data(result(exercises=exercises))["lessons"]["02_translation"]["exercises"][0]["rows"][2]["ok"]
+        is False
+    )
+
+
+def test_what_is_right_by_itself_has_its_points_and_counts_no_mistake():
+    names = list(translation.lesson.stubs)
+    carried = an_exercise(names[2], "carried", "Right by itself; mend center_jacobian first", causes=(names[1],))
+    exercises = [*wrong(mistakes=("a-mistake",))[:2], carried, an_exercise(names[3])]
+    one = result(exercises=exercises)
+    assert one.score == one.max - exercises[0].points
+    page = Page(feedback_page(one)).text
+    assert "✓ right by itself" in page
+    assert "mend center_jacobian first" in page
+    told = results(one)["tests"][2]
+    assert (told["status"], told["score"]) == ("passed", carried.points)
+    assert "mend center_jacobian first" in told["output"]

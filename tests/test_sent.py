@@ -132,14 +132,14 @@ class Trace:
 
 
 @pytest.mark.parametrize("lesson", lessons(), ids=lambda lesson: lesson.key)
-def test_no_expected_value_is_sent(lesson, server, monkeypatch):
+def test_no_expected_value_is_sent(lesson, patient, monkeypatch):
     trace = Trace(monkeypatch)
     solution = read(ROOT / "solutions" / f"{lesson.key}.ipynb")
     subjects = {"right": Subject("right", (solution,))}
     for name, forms in answers(lesson).WRONG.items():
         _, text = next(iter(forms.values()))
         subjects[name] = Subject(name, (with_answer(solution, text),))
-    batch = Batch(Course(), server, subjects, replay=True, carry=True)
+    batch = Batch(Course(), patient, subjects, replay=True, carry=True)
     plugin.run(batch, [lesson])
     for exercise, (cases, truths) in batch._visible.items():
         for case, values in zip(cases, truths, strict=True):

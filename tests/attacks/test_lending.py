@@ -38,7 +38,7 @@ WRONG_DVAR = "@fill(normalization.dvar_dx)\ndef dvar_dx(x):\n    return 3 * x\n"
 RIGHT_DINV = "    return -0.5 * (x.var() + eps) ** -1.5 * dvar_dx(x)\n"
 
 
-def judged(server, helper="", **answers):
+def judged(patient, helper="", **answers):
     """Verdicts on lesson 03 by exercise, and what nobody of the learner's side may be told."""
     solution = read(Course().solution(normalization.lesson))
     cells = [
@@ -47,7 +47,7 @@ def judged(server, helper="", **answers):
     book = Notebook(
         solution.path, solution.lesson, (cells[0], Cell("own", None, False, textwrap.dedent(helper)), *cells[1:])
     )
-    batch = Batch(Course(), server, {"one": Subject("one", (book,))}, carry=True)
+    batch = Batch(Course(), patient, {"one": Subject("one", (book,))}, carry=True)
     plugin.run(batch, [normalization.lesson])
     return {key.split(".")[1]: verdict for key, verdict in batch.verdicts["one"].items()}
 
@@ -56,8 +56,8 @@ def dinv(body, indent="    "):
     return "@fill(normalization.dinvstd_dx)\ndef dinvstd_dx(x, eps):\n" + textwrap.indent(textwrap.dedent(body), indent)
 
 
-def test_what_is_lent_earns_what_builds_on_it_alone(server):
-    verdicts = judged(server, dvar_dx=WRONG_DVAR)
+def test_what_is_lent_earns_what_builds_on_it_alone(patient):
+    verdicts = judged(patient, dvar_dx=WRONG_DVAR)
     assert not verdicts["dvar_dx"].right
     assert not verdicts["dvar_dx"].carried
     assert verdicts["dinvstd_dx"].carried
@@ -93,10 +93,10 @@ def dvar_dx(x):
 """
 
 
-def test_what_is_stored_is_gone(server):
+def test_what_is_stored_is_gone(patient):
     """Twice, as the next submission would: what the second judgement knew is in nobody's memory and on no disk."""
     for _ in range(2):
-        verdicts = judged(server, STORE, dvar_dx=TAKE, dinvstd_dx=dinv(KEEP))
+        verdicts = judged(patient, STORE, dvar_dx=TAKE, dinvstd_dx=dinv(KEEP))
         assert not verdicts["dvar_dx"].right
         assert not verdicts["dvar_dx"].carried
         assert verdicts["dinvstd_dx"].carried
@@ -123,18 +123,18 @@ BORROWERS = {
 
 
 @pytest.mark.parametrize("answers", BORROWERS.values(), ids=BORROWERS)
-def test_nothing_else_is_lent(server, answers):
-    verdicts = judged(server, ASK, **answers)
+def test_nothing_else_is_lent(patient, answers):
+    verdicts = judged(patient, ASK, **answers)
     for name in answers:
         assert not verdicts[name].right
         assert not verdicts[name].carried
         assert not verdicts[name].fault
 
 
-def test_the_same_question_is_answered_where_it_may_be_asked(server):
+def test_the_same_question_is_answered_where_it_may_be_asked(patient):
     """The attacks above ask rightly: it is the grader that says no."""
     body = "return -0.5 * (x.var() + eps) ** -1.5 * ask('dvar_dx', x=x)['value']"
-    assert judged(server, ASK, dvar_dx=WRONG_DVAR, dinvstd_dx=dinv(body))["dinvstd_dx"].carried
+    assert judged(patient, ASK, dvar_dx=WRONG_DVAR, dinvstd_dx=dinv(body))["dinvstd_dx"].carried
 
 
 LOUD = {
@@ -150,7 +150,7 @@ LOUD = {
 
 
 @pytest.mark.parametrize("body", LOUD.values(), ids=LOUD)
-def test_nothing_that_is_lent_is_told(server, body):
+def test_nothing_that_is_lent_is_told(patient, body):
     """Feedback repeats no text, type, shape or figure of what the code says while it knows lent values."""
     lent = []
     said = Lender.__call__
@@ -162,7 +162,7 @@ def test_nothing_that_is_lent_is_told(server, body):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Lender, "__call__", listening)
-        verdict = judged(server, "n = []", dvar_dx=WRONG_DVAR, dinvstd_dx=dinv(body))["dinvstd_dx"]
+        verdict = judged(patient, "n = []", dvar_dx=WRONG_DVAR, dinvstd_dx=dinv(body))["dinvstd_dx"]
     assert lent
     assert not verdict.carried
     told = " ".join([verdict.message, *verdict.mistakes, *(f"{row.message} {row.detail}" for row in verdict.rows)])

@@ -18,7 +18,7 @@ from typing import Any
 
 from bnlib.grading.course import Course
 from bnlib.grading.reports import words
-from bnlib.grading.result import NOT_GRADED, RIGHT, Result
+from bnlib.grading.result import CARRIED, NOT_GRADED, RIGHT, Result
 from bnlib.grading.rules import NAME, RulesError, secret_seed
 from bnlib.stubs import Lesson, lesson_of, lessons
 
@@ -160,7 +160,7 @@ def results(result: Result, visibility: str = "visible") -> dict[str, Any]:
                     "number": f"{key[:2]}.{number}",
                     "score": each.score,
                     "max_score": each.points,
-                    "status": "passed" if right else "failed",
+                    "status": "passed" if right or each.status == CARRIED else "failed",
                     "output": "\n".join([said, *each.remarks, *filter(None, [words.by_hand(each)])]),
                     "output_format": "text",
                     "visibility": visibility,

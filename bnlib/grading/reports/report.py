@@ -9,7 +9,7 @@ from typing import Any
 
 from bnlib.grading.reports import charts, words
 from bnlib.grading.reports.pages import render
-from bnlib.grading.result import RIGHT, Result
+from bnlib.grading.result import CARRIED, RIGHT, Result
 from bnlib.stubs import Lesson
 
 
@@ -25,7 +25,7 @@ def feedback_data(result: Result) -> dict[str, Any]:
     for key, lesson in result.lessons.items():
         known = shown["lessons"][key]
         exercises = [
-            {name: data[name] for name in ("name", "points", "score", "status", "remarks")}
+            {name: data[name] for name in ("name", "points", "score", "status", "causes", "rows", "remarks")}
             | {"message": words.message(each)}
             for each, data in zip(lesson.exercises, known["exercises"], strict=True)
         ]
@@ -91,7 +91,7 @@ def _exercises(results: Sequence[Result], lessons: Sequence[Lesson]) -> list[dic
         handed = [result for result in results if _handed_in(result, lesson)]
         for index, (name, stub) in enumerate(lesson.stubs.items() if handed else ()):
             each = [result.lessons[lesson.key].exercises[index] for result in handed]
-            right = [float(e.status == RIGHT) for e in each]
+            right = [float(e.status in (RIGHT, CARRIED)) for e in each]
             rest = [result.score - e.score for result, e in zip(handed, each, strict=True)]
             rows.append(
                 {
@@ -100,7 +100,7 @@ def _exercises(results: Sequence[Result], lessons: Sequence[Lesson]) -> list[dic
                     "share": statistics.fmean(right),
                     "right": int(sum(right)),
                     "students": len(handed),
-                    "tried": sum(e.status in (RIGHT, "wrong") for e in each),
+                    "tried": sum(e.status in (RIGHT, CARRIED, "wrong") for e in each),
                     "telling": _discrimination(right, rest),
                 }
             )
