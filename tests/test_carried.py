@@ -8,6 +8,7 @@ import pytest
 from answering import ROOT
 
 from bnlib.grading.batch import Settings, Work, grade_batch
+from bnlib.grading.grade import grade
 from bnlib.notebooks import parse
 from bnlib.stubs import lesson_of
 
@@ -79,6 +80,20 @@ def test_strict_charges_for_consequences_and_names_the_cause():
     assert exercises["xhat_jacobian"].status == "wrong"
     assert exercises["xhat_jacobian"].causes == ("dvar_dx",)
     assert exercises["xhat_jacobian"].mistakes == ()
+
+
+def test_a_change_of_strictness_is_graded_again(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "one.ipynb").write_bytes(
+        handed_in(lesson_of("translation"), center_jacobian="def center_jacobian(N):\n    return np.eye(N)")
+    )
+    scores = []
+    for strict in (False, True):
+        settings = Settings(nbval=False, call_seconds=60, strict=strict)
+        grade(tmp_path / "in", tmp_path / "out", settings=settings, force=True)
+        (path,) = (tmp_path / "out" / "results").glob("*.json")
+        scores.append(json.loads(path.read_text("utf-8"))["score"])
+    assert scores == [7, 4]
 
 
 def test_running_averages_cost_their_own_point():
