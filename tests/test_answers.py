@@ -22,7 +22,7 @@ from bnlib.grading.course import Course
 from bnlib.grading.grade import grade
 from bnlib.judging.examining import examine
 from bnlib.notebooks import parse
-from bnlib.stubs import lesson_of, lessons
+from bnlib.stubs import lessons
 
 EXERCISES = {exercise.stub.id: exercise for exercise in exercises()}
 PAIRS, PAIRS_NAMED = 12, 0.8

@@ -6,8 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from answering import filling
-from answering import visible as visible_report
+from answering import running
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -415,9 +414,8 @@ def test_a_backward_without_a_cache_waits_for_its_forward():
     ],
 )
 def test_what_builds_on_a_wrong_exercise_is_not_blamed(key, name, text, words):
-    with filling() as fill:
-        fill(lesson_of(key), text)
-        report = visible_report(lesson_of(key).stubs[name])
+    with running(lesson_of(key), text):
+        report = report_on(lesson_of(key).stubs[name])
         assert report.ok == (not words)
         assert words in report.message
         assert len(report.message) < 1000
@@ -429,18 +427,16 @@ def test_what_a_forward_does_to_its_input_is_not_its_backwards_fault():
         "    result = right(x, gamma, beta, running_mean, *rest)\n    running_mean += 1\n    return result"
     )
     lesson = lesson_of("layer")
-    with filling() as fill:
-        fill(lesson, text)
-        assert visible_report(lesson.stubs["batchnorm_train_forward"]).names == ("input-changed",)
-        assert visible_report(lesson.stubs["batchnorm_train_backward"]).ok
+    with running(lesson, text):
+        assert report_on(lesson.stubs["batchnorm_train_forward"]).names == ("input-changed",)
+        assert report_on(lesson.stubs["batchnorm_train_backward"]).ok
 
 
 @pytest.mark.parametrize("body", ["raise ValueError('no')", "return x", "return 1, 2, 3"])
 def test_a_backward_waits_for_a_forward_that_does_not_run(body):
     lesson = lesson_of("gates")
-    with filling() as fill:
-        fill(lesson, f"def gates_forward(x, gamma, beta, eps):\n    {body}")
-        report = visible_report(lesson.stubs["gates_backward"])
+    with running(lesson, f"def gates_forward(x, gamma, beta, eps):\n    {body}"):
+        report = report_on(lesson.stubs["gates_backward"])
         assert report.undone == "waits"
         assert "check(gates.gates_forward) comes first" in report.message
 

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from answering import ROOT, answers
+from answering import ROOT
+from answers import collection
 
 from bnlib.grading.course import Course
 from bnlib.grading.hidden import plugin
@@ -136,8 +137,8 @@ def test_no_expected_value_is_sent(lesson, patient, monkeypatch):
     trace = Trace(monkeypatch)
     solution = read(ROOT / "solutions" / f"{lesson.key}.ipynb")
     subjects = {"right": Subject("right", (solution,))}
-    for name, forms in answers(lesson).WRONG.items():
-        _, text = next(iter(forms.values()))
+    for name, answer in collection(lesson).items():
+        text = next(iter(answer.wrong())).text
         subjects[name] = Subject(name, (with_answer(solution, text),))
     batch = Batch(Course(), patient, subjects, replay=True, carry=True)
     plugin.run(batch, [lesson])
