@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -250,6 +251,23 @@ def test_a_session_that_is_killed_is_tried_again_and_then_not_graded(server, mon
         name: "not graded" if name == "center" else "right" for name in RIGHT
     }
     assert "ended twice by SIGKILL" in found["center"].message
+
+
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGSEGV", "SIGABRT"])
+def test_cells_that_end_their_process_by_a_signal_cost_and_earn_nobody_a_point(server, name):
+    """Whose doing it was is not known: what is right all the same is right, and of the rest nothing is said."""
+    bodies = {exercise: each[0] for exercise, each in RIGHT.items() if exercise != "center_jacobian"}
+    answers = notebook(bodies | {"center": "return h"})
+    end = Cell("mine", None, False, f"import signal\nsignal.raise_signal(signal.{name})")
+    answers = replace(answers, cells=(*answers.cells, end))
+    batch = judged(server, {"a": answers}, carry=True)
+    found = {
+        stub.name: exercise(stub, batch.verdict("a", stub), answers, {}) for stub in translation.lesson.stubs.values()
+    }
+    expected = dict.fromkeys(found, "right") | {"center": "not graded", "center_jacobian": "missing"}
+    assert {name: each.status for name, each in found.items()} == expected
+    assert f"ended twice by {name}" in found["center"].message
+    assert found["center"].score == 0
 
 
 @pytest.mark.parametrize(

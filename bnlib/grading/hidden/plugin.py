@@ -205,8 +205,22 @@ class Batch:
                 self.replays[current] = self._replay(learner, lesson_of(current[1]))
             with contextlib.suppress(Exception):
                 learner.close()
+            if learner.doubt and current:
+                self._doubt(current[0], lesson_of(current[1]), learner.doubt)
             if self.carry and current:
                 self._carry(current[0], lesson_of(current[1]))
+
+    def _doubt(self, name: str, lesson: Lesson, why: str) -> None:
+        """Nothing is held against a subject whose process may have been ended by others."""
+        for exercise, stub in lesson.stubs.items():
+            verdict = self.verdict(name, stub)
+            if not (verdict.right or self._untouched(name, lesson, exercise)):
+                verdict.fault = verdict.fault or why
+
+    def _untouched(self, name: str, lesson: Lesson, exercise: str) -> bool:
+        """True when there is no answer, or the one that was handed out."""
+        notebook = self.subjects[name].notebook(lesson)
+        return all(as_handed_out(cell) for cell in (notebook.cells if notebook else ()) if cell.exercise == exercise)
 
     def _carry(self, name: str, lesson: Lesson) -> None:
         """Find out which exercises of a subject are wrong by themselves, and which suffer from others' mistakes."""
@@ -221,10 +235,7 @@ class Batch:
 
         for exercise, stub in lesson.stubs.items():
             verdict = verdicts[exercise]
-            cells = [
-                cell for book in notebooks if book.lesson is lesson for cell in book.cells if cell.exercise == exercise
-            ]
-            if verdict.right or verdict.fault or all(as_handed_out(cell) for cell in cells):
+            if verdict.right or verdict.fault or self._untouched(name, lesson, exercise):
                 continue
             if wrong & set(stub.builds_on):
                 lender = Lender(stub, wrong, self._reference(lesson))
@@ -247,6 +258,7 @@ class Batch:
                     verdict.remarks = tuple(dict.fromkeys(verdict.remarks + judge.remarks))
         except WrongAnswer as wrong:
             verdict.says(wrong.report)
+            verdict.fault = learner.doubt
         except (Exception, Interrupted) as error:
             verdict.fault = f"{stub.name}, judged again: {type(error).__name__}: {error}"
         return verdict

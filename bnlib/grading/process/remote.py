@@ -65,26 +65,19 @@ class Ended(Exception):  # noqa: N818 - a state, not a mistake of ours
     Attributes:
         error: Why, in words for the learner.
         doubt: What ended it, where that may not have been the learner's code; else "".
-        fault: True where a fault in a program is the most likely reason all the same.
     """
 
-    def __init__(self, error: LearnerError, doubt: str = "", fault: bool = False) -> None:
+    def __init__(self, error: LearnerError, doubt: str = "") -> None:
         self.error = error
         self.doubt = doubt
-        self.fault = fault
 
 
 class Interrupted(BaseException):  # noqa: N818 - like KeyboardInterrupt
-    """A process with a learner's code was ended, and not by that code: nothing can be said of it.
+    """A process with a learner's code was ended, and perhaps not by that code: nothing can be said of it.
 
     No ``except Exception`` may take it for the learner's mistake. :func:`twice` tries again.
     """
 
-
-FAULTS = (
-    signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGTRAP, signal.SIGSYS,
-)  # fmt: skip
-"""Signals that a program's own faults raise."""
 
 GRACE = 2.0
 """Seconds to wait for the end of a process that closed its connection, to learn how it ended."""
@@ -238,9 +231,7 @@ class Session:
                 return Ended(LearnerError("Timeout", f"Timeout: {doing} used all its processor time"))
             name = signal.Signals(number).name
             error = LearnerError("Crash", f"Crash: {doing} ended Python ({name})")
-            return Ended(
-                error, f"{name}, which none of its limits sends: out of memory, or ended by somebody", number in FAULTS
-            )
+            return Ended(error, f"{name}, which none of its limits sends")
         code = os.waitstatus_to_exitcode(status)
         if code == FAILED:
             return Ended(LearnerError("Crash", f"Crash: {doing} broke the way to the grader"))

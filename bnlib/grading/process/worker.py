@@ -87,6 +87,7 @@ class Learner:
     Attributes:
         errors: For each cell in which something failed, its id and the first error in words.
         left_out: The same for cells that are too long to be run.
+        doubt: Why what is not right may not be the learner's doing, or "": a statement was left out that ended its process twice.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class Learner:
         self._spent: dict[str, float] = {}
         self._skip: list[tuple[int, ...]] = []
         self._doubted: set[str] = set()
+        self.doubt = ""
         self._session: Session | None = None
         self._sessions = 0
         self._hopeless: LearnerError | None = None
@@ -129,7 +131,7 @@ class Learner:
 
         Raises:
             LearnerError: It raised, or did not return.
-            Interrupted: Its process was ended, and not by the learner's code: see :func:`~.remote.twice`.
+            Interrupted: Its process was ended, and perhaps not by the learner's code: see :func:`~.remote.twice`.
         """
         exercise = name.split(".")[0]
         if exercise in self._lost:
@@ -150,6 +152,8 @@ class Learner:
             if self._once_more(end, exercise):
                 self._spent.pop(exercise, None)
                 raise Interrupted(str(end.error)) from None
+            if end.doubt:
+                raise Interrupted(_ended_twice(exercise, end)) from None
             self._lost[exercise] = end.error
             raise end.error from None
         except (LearnerError, TypeError, protocol.TooLargeError):
@@ -184,10 +188,13 @@ class Learner:
                 session.end()
                 if self._once_more(end, "the cells"):
                     continue
-                if not self._note(position, end.error):
-                    self._hopeless = end.error
-                    return
-                continue
+                self.doubt = self.doubt or _ended_twice("the cells", end)
+                if self._note(position, end.error):
+                    continue
+                if self.doubt:
+                    raise Interrupted(self.doubt) from None
+                self._hopeless = end.error
+                return
             except BaseException:
                 session.end()
                 raise
@@ -197,14 +204,8 @@ class Learner:
         self._hopeless = LearnerError("Timeout", "Timeout: the notebook's cells did not come to an end")
 
     def _once_more(self, end: Ended, where: str) -> bool:
-        """True the first time that a process ended there by what may not have been the learner's doing.
-
-        Raises:
-            Interrupted: The second time, unless a fault in a program does that too.
-        """
+        """True the first time that a process ended there by what may not have been the learner's doing."""
         again = bool(end.doubt) and where not in self._doubted
-        if end.doubt and not again and not end.fault:
-            raise Interrupted(f"the process of {where} was ended twice by {end.doubt}")
         if again:
             self._doubted.add(where)
         return again
@@ -222,6 +223,11 @@ class Learner:
             self._noted.setdefault(cells[index].id, str(error))
             self.errors = dict(self._noted)
         return True
+
+
+def _ended_twice(where: str, end: Ended) -> str:
+    """What to say of a process that ended again; "" where there is no doubt whose doing it was."""
+    return end.doubt and f"the process of {where} was ended twice by {end.doubt}"
 
 
 def _fitting(notebooks: Sequence[Notebook], lesson: Lesson) -> tuple[list[Notebook], dict[str, str]]:
