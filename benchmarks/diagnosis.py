@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
-import copy
 import importlib.util
 import io
 import random
@@ -107,7 +106,7 @@ class Bench:
         answer, taken = learner(self.stub.lesson, text), []
         while not taken or (len(taken) < AGAIN and 1e3 * min(taken) > MILLISECONDS):
             with contextlib.redirect_stdout(io.StringIO()), _timed() as seconds:
-                report = examine(self.checks, answer, copy.deepcopy(cases or self.cases), self.truth)
+                report = examine(self.checks, answer, cases or self.cases, self.truth)
             taken.append(sum(seconds))
         if min(taken):
             self.seconds.append((min(taken), label))

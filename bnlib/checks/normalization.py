@@ -26,6 +26,7 @@ from bnlib.checks import (
     remembered,
     variants,
 )
+from bnlib.judging.mistakes.known import Known
 from bnlib.numerics import jacobian_complex, vjp_complex
 from bnlib.stubs import NotFilledError, normalization
 
@@ -1003,12 +1004,32 @@ _OUT_KNOBS = (
     ),
 )
 
+# One derivation for the layer's three exercises: each looks at its own lines of it.
+_GIVEN = "x: N D, gamma: D, beta: D, eps, dout: N D"
+_FORWARD = """
+mu      = mean(x)                     # eq. 3.1
+var     = variance(x)                 # eq. 3.2
+_xc     = x - mu                      # eq. 3.19
+_std    = sqrt(var + eps)             # eq. 3.19
+inv_std = 1 / _std                    # eq. 3.19
+x_hat   = _xc * inv_std               # eq. 3.19
+out     = gamma * x_hat + beta        # eq. 3.19
+dgamma  = sum(dout * x_hat)           # eq. 3.25
+dbeta   = sum(dout)                   # eq. 3.24
+"""
+_DX = "dx = gamma * inv_std * (dout - mean(dout) - x_hat * mean(dout * x_hat))    # eq. 3.23"
+_COMPOSED = """
+_g      = gamma * dout                                     # eq. 3.30
+dxc     = inv_std * (_g - x_hat * mean(_g * x_hat))        # eq. 3.30
+dx      = dxc - mean(dxc)                                  # eq. 3.30
+"""
+
 batchnorm_forward = Checks(
     normalization.batchnorm_forward,
     draw=_layer,
     truth=lambda case: _normalized(case.x, case.gamma, case.beta, case.eps),
     against="eq. 3.19, entry by entry",
-    steps=Steps((*_WHOLE, _steps.scaled("out", "eq. 3.19"))),
+    known=Known(_GIVEN, _FORWARD, terms={"out": ("scaled part", "shift")}),
     hints=(
         "You have mu and var from batch_statistics. What remains of eq. 3.19 is arithmetic on arrays of shape (N, D) and (D,).",
         "x - mu; divided by the root of var + eps, that is x_hat; then gamma and beta, row by row. Return out and a tuple of what "
@@ -1016,14 +1037,6 @@ batchnorm_forward = Checks(
         "For feature 0 alone: out[:, 0] = gamma[0] * (x[:, 0] - mu[0]) / np.sqrt(var[0] + eps) + beta[0].",
     ),
     idea="Four lines, one for each named quantity: mu and var, inv_std, x_hat, out. The names are also what the cache should hold.",
-    terms={
-        "out": (
-            Term("scaled part", "the product in eq. 3.19", lambda case: _out(case, beta=0.0)),
-            Term("shift", "the last term of eq. 3.19", lambda case: np.broadcast_to(case.beta, case.x.shape)),
-        )
-    },
-    factors=_spread,
-    slips=variants("out", _out, _OUT_KNOBS, _out_parts),
 )
 
 
@@ -1139,13 +1152,19 @@ _LAYER_PROPERTIES = (
     ),
 )
 
+_PATHS = (
+    "direct path",
+    "path through the mean",
+    "path through the variance | the third term of eq. 3.23, which comes from eq. 3.20",
+)
+
 batchnorm_backward = Checks(
     normalization.batchnorm_backward,
     draw=_layer_gradient,
     truth=_layer_gradients,
     against="the numerical derivative of eq. 3.19",
     call=lambda learner, case: learner.batchnorm_backward(case.dout, _cache(learner, case)),
-    steps=Steps((*_WHOLE, *_steps.parameters("eq. 3.25", "eq. 3.24"), _steps.three_terms("eq. 3.23"))),
+    known=Known(_GIVEN, _FORWARD + _DX, _FORWARD + _COMPOSED, terms={"dx": _PATHS}),
     hints=(
         "Three results, three equations: 3.23 for dx, 3.24 for dbeta, 3.25 for dgamma. Two of them are sums over the batch, and "
         "eq. 3.26 shows that dx contains the same two sums.",
@@ -1154,9 +1173,6 @@ batchnorm_backward = Checks(
         "For one feature you have it: normalize_backward. A loop over the features is a right answer too.",
     ),
     idea="Compute dbeta and dgamma first; dx is then dout with a multiple of each of them taken away, times gamma and inv_std.",
-    terms={"dx": _dx_terms("eq. 3.23", "the third term of eq. 3.23, which comes from eq. 3.20"), **_parameter_terms()},
-    factors=_spread,
-    slips=(*_dx_slips("eq. 3.23", "eq. 3.20", "Eq. 3.22", "eq. 3.19"), *_PARAMETER_SLIPS),
     properties=_LAYER_PROPERTIES,
 )
 

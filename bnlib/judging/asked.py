@@ -12,6 +12,7 @@ from bnlib.judging.case import Case
 from bnlib.judging.diagnosing.slips import Slip
 from bnlib.judging.diagnosing.steps import Steps
 from bnlib.judging.diagnosing.terms import Factors, Term
+from bnlib.judging.mistakes.known import Known
 from bnlib.numerics import Array
 from bnlib.stubs import Quiz, Stub
 
@@ -48,7 +49,8 @@ class Checks:
         call: How to run the learner's functions on a case; the default calls the exercise with its arguments. It gets a
             namespace with the lesson's exercises (``learner.center``), which may run in another process.
         terms: For each output, the terms a right result is the sum of.
-        slips: Named mistakes.
+        known: The derivation of the outputs: terms and mistakes follow from it.
+        slips: Named mistakes that are no edit of a line.
         factors: Quantities a term may be multiplied by in error.
         steps: The computation, step by step, one thing of which may be exchanged for another.
         properties: Rows of their own.
@@ -68,6 +70,7 @@ class Checks:
     idea: str
     call: Callable[[Any, Case], Any] | None = None
     terms: Mapping[str, tuple[Term, ...]] = field(default_factory=dict)
+    known: Known | None = None
     slips: tuple[Slip, ...] = ()
     factors: Factors | None = None
     steps: Steps | None = None
@@ -81,6 +84,14 @@ class Checks:
     def outputs(self) -> tuple[str, ...]:
         """Names of the returned values that are compared: all but caches."""
         return tuple(name for name in self.stub.returns if not name.startswith("cache"))
+
+    def terms_of(self, output: str) -> tuple[Term, ...]:
+        """The terms of an output: those listed, else those of its derivation."""
+        return self.terms.get(output) or (self.known.terms(output) if self.known else ())
+
+    def factors_of(self) -> Factors | None:
+        """What a term may be multiplied by in error: what is listed, else what the derivation multiplies by."""
+        return self.factors or (self.known.factors if self.known else None)
 
     def run(self, learner: Any, case: Case) -> Any:
         """Call the learner's functions on a case."""

@@ -50,7 +50,8 @@ def wrong_outputs(
         if any(item.got.shape != item.expected.shape for item in wrong):
             shape = shape_finding(name, wrong[0].got.shape, wrong[0].expected.shape)
             shaped = [Evidence(item.case, item.got, np.zeros_like(item.got)) for item in wrong]
-            why = diagnose(name, shaped, (), checks.slips) or Finding((), "")
+            ways = checks.known.of(name) if checks.known else ()
+            why = diagnose(name, shaped, (), checks.slips, ways=ways, thorough=False) or Finding((), "")
             found[name] = Finding((*shape.names, *why.names), f"{shape.message} {why.message}".rstrip())
         elif name in moved:
             found[name] = _in_each_others_place(moved)
@@ -75,8 +76,10 @@ def wrong_outputs(
 def _diagnose(
     checks: Checks, name: str, evidence: Sequence[Evidence], thorough: bool = True, known: Set[str] = frozenset()
 ) -> Finding | None:
-    terms = checks.terms.get(name, ())
-    return diagnose(name, evidence, terms, checks.slips, checks.factors, thorough, checks.steps, known)
+    ways = checks.known.of(name) if checks.known else ()
+    return diagnose(
+        name, evidence, checks.terms_of(name), checks.slips, checks.factors_of(), thorough, checks.steps, known, ways
+    )
 
 
 def _exchanged(

@@ -254,7 +254,7 @@ class _Reader:
                 raise FormulaError(
                     f"say over which letter: {kind}(... for {lower[-1]} in {self._size(lower[-1], body)})"
                 )
-            over = tuple((size, size) for size in (given or self.names.sizes[:1]))
+            over = tuple((size, size) for size in given or ([] if self.pattern else self.names.sizes[:1]))
             return Node("reduce", (body,), (kind, over, ()))
         pairs: list[tuple[str, str]] = []
         unequal: list[tuple[str, str]] = []

@@ -57,7 +57,7 @@ class Values:
         node = self.names.without_d(node)
         order = [letter for letter in letters_of(node) if letter in node.free] if letters is None else list(letters)
         every = dict.fromkeys((*order, *letters_of(node)))
-        counted = {letter: self._length(sizes.get(letter.rstrip("'"), letter)) for letter in every}
+        counted = {letter: self.length(sizes.get(letter.rstrip("'"), letter)) for letter in every}
         return self.context(counted).of(node, order)
 
     def context(self, lengths: Mapping[str, int]) -> Context:
@@ -74,13 +74,18 @@ class Values:
         if name not in self._of_names:
             definition = self.names.definition(name)
             if definition is None:
-                return np.asarray(self._length(name), dtype=np.float64)
+                return np.asarray(self.length(name), dtype=np.float64)
             self._of_names[name] = self.of(
                 definition.tree, definition.letters, dict(zip(definition.letters, definition.sizes, strict=True))
             )
         return self._of_names[name]
 
-    def _length(self, size: str) -> int:
+    def length(self, size: str) -> int:
+        """How many a size is.
+
+        Raises:
+            FormulaError: It is none.
+        """
         if size not in self.lengths:
             raise FormulaError(f"{size} is no size here: it is {' or '.join(self.lengths)}")
         return self.lengths[size]
@@ -92,7 +97,7 @@ class Values:
             each.free | {letter for letter, _ in each.data[1]} if each.op == "reduce" else each.free
             for each in walk(node)
         ]
-        return sum(prod(self._length(sizes.get(letter.rstrip("'"), letter)) for letter in free) for free in inside)
+        return sum(prod(self.length(sizes.get(letter.rstrip("'"), letter)) for letter in free) for free in inside)
 
 
 class Context:

@@ -58,7 +58,11 @@ class Evidence:
         value = value_of(compute, self.case)
         if value is None or value.shape != self.got.shape:
             return False
-        return bool(np.abs(value - self.got).max(initial=0.0) <= self._limit)  # nan and inf are not
+        return bool(self.near(value[None])[0])
+
+    def near(self, values: Array) -> Any:
+        """Which of several results, one below the other, are what came back; nan and inf are not."""
+        return np.abs(values - self.got).reshape(len(values), -1).max(axis=1, initial=0.0) <= self._limit
 
 
 def value_of(compute: Callable[[Case], Any], case: Case) -> Array | None:

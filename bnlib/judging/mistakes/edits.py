@@ -1,0 +1,227 @@
+"""All the ways in which one thing may go wrong in the lines of a derivation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from bnlib.judging.mistakes.rules import FIXED, Named
+from bnlib.language.derivation import Derivation
+from bnlib.language.rewriting import Path, apart, match, places, put
+from bnlib.language.tree import Node, div, mul, num, ref
+from bnlib.language.writing import plain
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One mistake: what stands in the place of what.
+
+    Attributes:
+        name: The same for the same mistake everywhere.
+        words: What to say, a whole sentence.
+        changes: From a line and the place in it to what stands there instead.
+        often: Whether it is tried together with another.
+    """
+
+    name: str
+    words: str
+    changes: tuple[tuple[str, Path, Node], ...]
+    often: bool
+
+    def instead(self, derivation: Derivation, other: Edit | None = None) -> dict[str, Node] | None:
+        """The lines as this edit leaves them, and another as well; None when the two touch."""
+        changes = self.changes + (other.changes if other else ())
+        if other and any(a == b and not apart(p, q) for a, p, _ in self.changes for b, q, _ in other.changes):
+            return None
+        lines: dict[str, dict[Path, Node]] = {}
+        for line, path, node in changes:
+            lines.setdefault(line, {})[path] = node
+        return {line: put(derivation.lines[line].tree, edits) for line, edits in lines.items()}
+
+
+class Edits:
+    """The edits of one derivation that can be seen in one of its lines.
+
+    Args:
+        derivation: The lines.
+        output: The line that is seen.
+        rules: What people write in the place of what.
+        words: Words of one's own for a name, or for ``name@line``.
+    """
+
+    def __init__(self, derivation: Derivation, output: str, rules: Sequence[Named], words: Mapping[str, str]) -> None:
+        self.derivation, self.output, self.rules, self.words = derivation, output, rules, words
+        self.lines = [name for name in derivation.lines if derivation.uses(output, name)]
+
+    def __iter__(self) -> Iterator[Edit]:
+        found = [*self._whole(), *(edit for line in reversed(self.lines) for edit in self._in(line))]
+        yield from found
+        yield from self._everywhere(found)
+        yield from self._anew([edit for edit in found if edit.often])
+
+    def _in(self, line: str) -> Iterator[Edit]:
+        """The edits of one line: each rule at each place, other axes, other quantities."""
+        here: dict[tuple[str, str], list[Edit]] = {}
+        for path, node in places(self.derivation.lines[line].tree):
+            for name, made, words, often in self._of(line, node):
+                edit = self._edit(name, line, words, ((line, path, made),), often)
+                here.setdefault((name, words if name.endswith("-for-exchange") else ""), []).append(edit)
+                yield edit
+        for edits in here.values():  # the same thing at every place of the line is one mistake
+            several = [edit for edit in edits if edit.changes[0][1] != edits[0].changes[0][1]]
+            if several and edits[0].name not in ("factor-missing", "factor-twice", "sign", "term-missing"):
+                chosen: list[Edit] = []
+                for edit in edits:
+                    if all(apart(edit.changes[0][1], one.changes[0][1]) for one in chosen):
+                        chosen.append(edit)
+                if len(chosen) > 1:
+                    yield Edit(
+                        edits[0].name, edits[0].words, tuple(c for e in chosen for c in e.changes), edits[0].often
+                    )
+
+    def _whole(self) -> Iterator[Edit]:
+        """The output as a whole with a factor too many: one that the derivation knows, or the number of examples."""
+        tree = self.derivation.lines[self.output].tree
+        sizes = [ref(size) for size in self.derivation.names.sizes[:1]]
+        for factor in (*multipliers(self.derivation), *sizes):
+            what, slug = self._shown(factor), _slug(factor.data[0])
+            for name, made, words in (
+                (f"{slug}-too-many", mul(tree, factor), f"there is a factor {what} too many"),
+                (f"over-{slug}", div(tree, factor), f"there is a division by {what} too many"),
+            ):
+                yield self._edit(name, self.output, words, ((self.output, (), made),), True)
+
+    def _of(self, line: str, node: Node) -> Iterator[tuple[str, Node, str, bool]]:
+        names = self.derivation.names
+        for rule in self.rules:
+            for made in rule.rule.at(node, names):
+                bound = next(match(rule.rule.pattern, node, {}))
+                shown = {key: self._shown(value) for key, value in bound.items() if isinstance(value, Node)}
+                yield self._slug(rule.name, shown), made, rule.words.format_map(shown), rule.often
+        if node.op == "reduce" and all(letter == size for letter, size in node.data[1]):
+            yield from self._axes(node)
+        if node.op == "ref":
+            yield from self._instead_of(line, node)
+
+    def _slug(self, name: str, shown: Mapping[str, str]) -> str:
+        what = shown.get("B", "")
+        if name in ("factor-missing", "term-missing", "factor-twice") and what.isidentifier():
+            return f"{what.replace('_', '-')}-{'twice' if name == 'factor-twice' else 'missing'}"
+        return name
+
+    def _axes(self, node: Node) -> Iterator[tuple[str, Node, str, bool]]:
+        kind, over, unequal = node.data
+        now = {size for _, size in over}
+        every = [
+            size for size in self.derivation.names.sizes if any(size == letter for letter in node.args[0].free | now)
+        ]
+        for size in every:
+            if now != {size}:
+                other = Node("reduce", node.args, (kind, ((size, size),), unequal))
+                yield (
+                    "wrong-axis",
+                    other,
+                    f"a {kind} runs over another axis than it should: one value for each what is wanted?",
+                    True,
+                )
+        if set(every) != now:
+            whole = Node("reduce", node.args, (kind, tuple((size, size) for size in every), unequal))
+            yield "no-axis", whole, f"a {kind} runs over the whole array: name the axis", True
+
+    def _instead_of(self, line: str, node: Node) -> Iterator[tuple[str, Node, str, bool]]:
+        """Another quantity of the same sizes, or of one value a feature where there is one for each example."""
+        names, name = self.derivation.names, node.data[0]
+        sizes = names.sizes_of(name)
+        before = [each for each in self.derivation.lines if each != line]
+        before = before[: list(self.derivation.lines).index(line)]
+        for other in (*names.given, *before):
+            wanted = names.sizes_of(other)
+            if other != name and not other.startswith("_") and (wanted == sizes or (wanted and wanted == sizes[1:])):
+                letters = node.data[1][len(sizes) - len(wanted) :]
+                words = f"{other} stands where {self._shown(node)} belongs"
+                yield f"{_slug(other)}-for-{_slug(name)}", ref(other, letters), words, False
+        if name == "eps":
+            for value in FIXED:
+                yield "eps-fixed", num(value), f"eps is {value:g} whatever was given: use the one that was passed", True
+
+    def _everywhere(self, found: Sequence[Edit]) -> Iterator[Edit]:
+        """The same mistake in every line where it can be made."""
+        by_name: dict[tuple[str, str], dict[str, Edit]] = {}
+        for edit in found:
+            line, _, _ = edit.changes[0]
+            key = (edit.name, edit.words if edit.name == "eps-fixed" else "")
+            by_name.setdefault(key, {})[line] = edit  # the last one of a line is made at all its places
+        for (name, _), lines in by_name.items():
+            edits = list(lines.values())
+            if len(edits) > 1 and edits[0].often:
+                yield Edit(name, edits[0].words, tuple(change for edit in edits for change in edit.changes), True)
+
+    def _anew(self, often: Sequence[Edit]) -> Iterator[Edit]:
+        """A quantity that is made anew for one line alone, with a mistake in it."""
+        derivation = self.derivation
+        for line in reversed(self.lines):
+            tree = derivation.lines[line].tree
+            spots = [
+                (path, node) for path, node in places(tree) if node.op == "ref" and node.data[0] in derivation.lines
+            ]
+            if len(self.lines) < 2 or not spots:
+                continue
+            for edit in often:
+                source = edit.changes[0][0]
+                if source == line or len({each for each, _, _ in edit.changes}) > 1:
+                    continue
+                instead = edit.instead(derivation)
+                made = {
+                    path: derivation.opened(node, instead)
+                    for path, node in spots
+                    if derivation.uses(node.data[0], source)
+                }
+                used_by = [each for each in self.lines if each != source and derivation.uses(each, source)]
+                if len(used_by) < 2 or not made:
+                    continue
+                words = f"Where it is made for {self._name(line)}: {edit.words}"
+                for path, node in made.items() if len(made) > 1 else ():
+                    yield Edit(edit.name, words, ((line, path, node),), False)
+                yield Edit(edit.name, words, tuple((line, path, node) for path, node in made.items()), False)
+
+    def _edit(self, name: str, line: str, words: str, changes: tuple[tuple[str, Path, Node], ...], often: bool) -> Edit:
+        own = self.words.get(f"{name}@{line}") or self.words.get(name)
+        said = f"In {self._name(line)}, {words}"
+        return Edit(name, own or (said if said.endswith("?") else f"{said}."), changes, often)
+
+    def _name(self, line: str) -> str:
+        """How a line is called: its name where learners know it, and its equation."""
+        where = self.where(line)
+        if line.startswith("_"):
+            return where or self.output
+        return f"{line} ({where})" if where else line
+
+    def where(self, line: str) -> str:
+        """The equation of a line, or of the first that uses it."""
+        lines = self.derivation.lines
+        users = [line, *(each for each in lines if each != line and self.derivation.uses(each, line))]
+        return next((lines[each].where for each in users if lines[each].where), "")
+
+    def _shown(self, node: Node) -> str:
+        """A formula in the names that learners know."""
+        hidden = {name for name in self.derivation.lines if name.startswith("_")}
+
+        def open_(node: Node) -> Node:
+            if node.op == "ref" and node.data[0] in hidden:
+                return open_(self.derivation.lines[node.data[0]].tree)
+            return Node(node.op, tuple(open_(arg) for arg in node.args), node.data) if node.args else node
+
+        return plain(open_(node))
+
+
+def _slug(name: str) -> str:
+    return name.strip("_").replace("_", "-")
+
+
+def multipliers(derivation: Derivation) -> list[Node]:
+    """The quantities with one value a feature by which the lines multiply or divide."""
+    names = derivation.names
+    nodes = [node for line in derivation.lines.values() for _, node in places(line.tree) if node.op in ("mul", "div")]
+    factors = dict.fromkeys(arg for node in nodes for arg in node.args if arg.op == "ref")
+    batch = set(names.sizes[:1])
+    return [f for f in factors if f.data[0] not in names.sizes and not batch & set(names.sizes_of(f.data[0]))]
