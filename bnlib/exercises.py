@@ -35,7 +35,12 @@ def need_exercise(given: object, command: str) -> None:
         for stub in lesson.stubs.values():
             if given is not None and stub.answer is given:
                 raise ArgumentError(f"{command} needs the exercise: {command}({stub.id})")
-    raise ArgumentError(f"{command} needs the exercise, for example {command}(translation.center)")
+    named = [
+        stub.id for lesson in lessons() for stub in lesson.stubs.values() if stub.name == getattr(given, "__name__", "")
+    ]
+    if named:
+        raise ArgumentError(f"{command} needs the exercise, not the function: {command}({named[0]})")
+    raise ArgumentError(f"{command} needs the exercise in brackets, as in the line @fill(...) of its answer cell")
 
 
 def fill(stub: Stub) -> Callable[[F], F]:

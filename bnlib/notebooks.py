@@ -52,11 +52,6 @@ class Notebook:
     lesson: Lesson
     cells: tuple[Cell, ...]
 
-    @property
-    def answered(self) -> tuple[str, ...]:
-        """Names of the exercises that have an answer cell, in order; one that has two is listed once."""
-        return tuple(dict.fromkeys(cell.exercise for cell in self.cells if cell.exercise))
-
 
 def read(path: Path) -> Notebook:
     """Read the code cells of a notebook and find out which of them answer which exercise.

@@ -141,7 +141,9 @@ def center(h):
 def test_what_is_no_exercise_gets_one_line(command, wrong):
     with pytest.raises(TypeError) as caught:
         command(wrong)
-    said = f"{command.__name__} needs the exercise, for example {command.__name__}(translation.center)"
+    said = f"{command.__name__} needs the exercise in brackets, as in the line @fill(...) of its answer cell"
+    if wrong is center:
+        said = f"{command.__name__} needs the exercise, not the function: {command.__name__}(translation.center)"
     assert str(caught.value) == said
     assert caught.value._render_traceback_() == [said]
 

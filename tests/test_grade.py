@@ -21,10 +21,12 @@ import psutil
 import pytest
 
 from bnlib.cli import main
-from bnlib.grading import grade as module
+from bnlib.grading import files, pool
 from bnlib.grading.batch import Settings, grade_batch
+from bnlib.grading.book import GradeError
 from bnlib.grading.course import Course
-from bnlib.grading.grade import GradeError, grade, write
+from bnlib.grading.files import write
+from bnlib.grading.grade import grade
 from bnlib.grading.result import LessonResult
 from bnlib.notebooks import parse
 from bnlib.stubs import translation
@@ -87,7 +89,15 @@ def scores(out):
     return {row["student"]: row["total"] for row in gradebook(out)}
 
 
-SCORES = {"right": "9", "wrong": "6", "raises": "8", "broken": "0", "'=formula": "8"}
+POINTS = {stub.name: stub.points for stub in translation.lesson.stubs.values()}
+ALL = translation.lesson.points
+SCORES = {
+    "right": str(ALL),
+    "wrong": str(ALL - POINTS["center_backward"]),
+    "raises": str(ALL - POINTS["center"]),
+    "broken": "0",
+    "'=formula": str(ALL - POINTS["center"]),
+}
 
 
 def test_results_feedback_and_gradebook(folder, tmp_path):
@@ -100,6 +110,7 @@ def test_results_feedback_and_gradebook(folder, tmp_path):
         "student",
         "02_translation score",
         "02_translation max",
+        *(stub.id for stub in translation.lesson.stubs.values()),
         "total",
         "max",
         "late",
@@ -134,7 +145,7 @@ def test_late_and_refused_files_are_in_the_gradebook(folder, tmp_path, monkeypat
     summary = grade(folder, out, settings=FAST, executor=Here(), due=datetime.fromtimestamp(1e9, timezone.utc))
     rows = {row["student"]: row for row in gradebook(out)}
     assert rows["right"]["late"] == ""
-    assert (rows["wrong"]["late"], rows["wrong"]["total"]) == ("1 h", "6")
+    assert (rows["wrong"]["late"], rows["wrong"]["total"]) == ("1 h", SCORES["wrong"])
     assert summary.ungraded == ("raises",)
     assert "raises.ipynb: cannot be read" in rows["raises"]["flags"]
     assert "wrong.ipynb: late by 1 h" in (out / "feedback" / "wrong.html").read_text()
@@ -182,7 +193,7 @@ def test_only_what_changed_is_graded_again(folder, tmp_path):
     here = Here()
     grade(folder, out, settings=FAST, executor=here, force=True)
     assert sorted(sum(here.batches, [])) == ["new", "wrong"]
-    assert scores(out) == {**SCORES, "wrong": "9", "new": "9"}
+    assert scores(out) == {**SCORES, "wrong": str(ALL), "new": str(ALL)}
     for more in ({"settings": Settings(nbval=False, call_seconds=1, seed=3)}, {"settings": FAST, "fresh": True}):
         here = Here()
         grade(folder, out, executor=here, force=True, **more)
@@ -204,7 +215,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     def fail(*args):
         raise OSError("disk full")
 
-    monkeypatch.setattr(module.os, "replace", fail)
+    monkeypatch.setattr(files.os, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
         write(path, "new")
     assert path.read_text() == "old"
@@ -237,7 +248,7 @@ def test_a_batch_needs_and_returns_plain_data(folder):
     result = grade_batch(FAST, [work])
     lesson = result["w"]["02_translation"]
     assert LessonResult.from_json(json.loads(json.dumps(lesson.to_json()))) == lesson
-    assert lesson.score == 6
+    assert str(lesson.score) == SCORES["wrong"]
     assert "isolated" in lesson.isolation
 
 
@@ -284,7 +295,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_gradebook(folder, tmp_path)
 
 def test_a_grader_process_that_dies_costs_only_what_killed_it(folder, tmp_path, monkeypatch):
     """The pool breaks when a process of it ends; a new one takes over."""
-    monkeypatch.setattr(module, "grade_batch", _deadly)
+    monkeypatch.setattr(pool, "grade_batch", _deadly)
     summary = grade(folder, tmp_path / "out", settings=FAST, jobs=2)
     assert summary.ungraded == ("wrong",)
     assert scores(tmp_path / "out") == {**SCORES, "wrong": "0"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import textwrap
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from bnlib.grading.hidden.judge import Judge
 from bnlib.grading.hidden.plugin import Batch, Subject, Verdict
 from bnlib.grading.hidden.reference import reference
 from bnlib.grading.isolation.sandbox import Limits
-from bnlib.grading.process.worker import Server
+from bnlib.grading.process.worker import Learner, Server
 from bnlib.judging.showing.table import WAITS
 from bnlib.notebooks import Cell, Notebook, read
 from bnlib.stubs import lesson_of, lessons, translation
@@ -224,6 +226,30 @@ def test_a_fault_of_ours_is_not_a_wrong_answer(server, tmp_path):
     assert "ZeroDivisionError" in verdict.fault
     result = exercise(translation.center, verdict, answers, {})
     assert (result.status, result.score) == ("not graded", 0)
+
+
+def test_a_session_that_is_killed_is_tried_again_and_then_not_graded(server, monkeypatch):
+    """A signal from outside costs nobody a point: the first is repaired, the second is the grader's fault."""
+    kill = "import signal\nsignal.raise_signal(signal.SIGKILL)"
+    answers = notebook({name: bodies[0] for name, bodies in RIGHT.items()} | {"center": kill})
+    call, struck = Learner._call, []
+
+    def killed_once(learner, name, *args, **kwargs):
+        if name == "center_backward" and not struck:
+            struck.append(os.kill(learner._session._child.pid, signal.SIGKILL))
+        return call(learner, name, *args, **kwargs)
+
+    monkeypatch.setattr(Learner, "_call", killed_once)
+    batch = Batch(Course(), server, {"a": Subject("a", (answers,))}, replay=True)
+    plugin.run(batch, [translation.lesson])
+    assert struck
+    found = {
+        stub.name: exercise(stub, batch.verdict("a", stub), answers, {}) for stub in translation.lesson.stubs.values()
+    }
+    assert {name: each.status for name, each in found.items()} == {
+        name: "not graded" if name == "center" else "right" for name in RIGHT
+    }
+    assert "ended twice by SIGKILL" in found["center"].message
 
 
 @pytest.mark.parametrize(

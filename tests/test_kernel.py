@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bnlib.grading.batch import disagreements
 from bnlib.grading.course import Course, CourseError
 from bnlib.grading.grade import grade
 from bnlib.grading.isolation import sandbox
+from bnlib.grading.isolation.forkserver import FAILED, ForkServer
+from bnlib.grading.nbval import provisioner
 from bnlib.grading.nbval import stage as nbval_stage
+from bnlib.grading.nbval.provisioner import Forked
 from bnlib.grading.nbval.stage import Job
 from bnlib.grading.nbval.transplant import transplant
 from bnlib.notebooks import Cell, Notebook, parse, read
@@ -84,6 +91,26 @@ def test_the_reference_answers_pass_in_it(outcome):
 
 def test_it_is_said_what_a_kernel_was_confined_with(outcome):
     assert {one.isolation for one in outcome} == {str(sandbox.isolation())}
+
+
+def test_a_forked_kernel_is_told_from_outside_like_any_process():
+    """As jupyter_client asks it: alive, killed, ended by itself, and gone with its server."""
+    pipes = [os.pipe() for _ in range(3)]  # a kernel reads there what it is to be
+    with ForkServer([sys.executable, "-m", "bnlib.grading.nbval.kernels"], dict(os.environ)) as server:
+        killed, orphan, ended = (Forked(server.fork(provisioner.LIMITS, [read])) for read, _ in pipes)
+        assert killed.poll() is None
+        killed.kill()
+        assert killed.poll() == -signal.SIGKILL
+        os.close(pipes[2][1])  # told nothing: an error of ours
+        while ended.poll() is None:
+            time.sleep(0.01)
+        assert ended.poll() == FAILED
+        assert orphan.poll() is None
+        server.process.kill()
+        assert orphan.poll() == FAILED
+        psutil.wait_procs([psutil.Process(orphan.pid)] if psutil.pid_exists(orphan.pid) else [])
+    for end in (*pipes[0], *pipes[1], pipes[2][0]):
+        os.close(end)
 
 
 def test_a_kernel_that_does_not_start_is_no_fault_of_the_notebook(monkeypatch):

@@ -19,6 +19,7 @@ LESSON = LessonResult(
     nbval=NbvalResult(False, "", "", "isolated", 3, (CellResult("c1", "failed", "NameError"),)),
     flags=("look",),
     key="abc",
+    file=FileResult("anna.ipynb", "02_translation", "00"),
 )
 RESULT = Result(
     "anna",
@@ -26,7 +27,6 @@ RESULT = Result(
     {"02_translation": LESSON},
     notes=("a note",),
     faults=("a fault",),
-    files=(FileResult("anna.ipynb", "02_translation", "00"),),
 )
 
 

@@ -1,14 +1,29 @@
 """Each layer of the sandbox, seen from inside; what a platform lacks is skipped with the reason."""
 
 import faulthandler
+import fcntl
 import os
+import platform
 import signal
+import socket
+import struct
+import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bnlib.grading.isolation import landlock, sandbox, seccomp
+from bnlib.grading.isolation.libc import (
+    PR_SET_DUMPABLE,
+    PR_SET_NO_NEW_PRIVS,
+    PR_SET_PDEATHSIG,
+    PR_SET_SECCOMP,
+    call,
+    prctl,
+)
 from bnlib.grading.isolation.sandbox import Level, Limits
 
 LEVEL = sandbox.isolation()
@@ -56,8 +71,6 @@ def inside(tmp_path):
 
 
 def syscall(*numbers):
-    from bnlib.grading.isolation.libc import call
-
     return lambda: call("syscall", *numbers)
 
 
@@ -67,6 +80,30 @@ def test_a_full_linux_is_isolated():
     assert LEVEL.isolated, LEVEL
     assert str(LEVEL).startswith("isolated: ")
     assert not LEVEL.missing
+
+
+@linux
+@pytest.mark.skipif(not LEVEL.isolated, reason=f"this kernel lacks a layer: {LEVEL}")
+@pytest.mark.parametrize(
+    ("hole", "promise"),
+    [
+        ("fcntl", "processes"),
+        ("ioctl", "processes"),
+        ("socketpair", "network"),
+        ("fork", "processes"),
+        ("socket", "network"),
+    ],
+)
+def test_the_self_test_finds_a_hole_in_the_filter(monkeypatch, hole, promise):
+    """What seccomp is said to refuse is tried out: a promise that it does not keep is taken back."""
+    numbers = {"fcntl": (72, 25), "ioctl": (16, 29), "socketpair": (53, 199), "fork": (56, 220), "socket": (41, 198)}
+    number = numbers[hole][seccomp._ARCHITECTURES[platform.machine()][0]]
+    lets_it_pass = [(0x20, 0, 0, seccomp.NUMBER), (0x15, 0, 1, number), (0x06, 0, 0, seccomp.ENDS["allow"])]
+    code = b"".join(struct.pack("=HBBI", *line) for line in lets_it_pass) + seccomp.program()
+    monkeypatch.setattr(seccomp, "program", lambda allow=(): code)
+    level = sandbox.isolation.__wrapped__()
+    assert not getattr(level, promise)
+    assert not level.isolated
 
 
 def test_what_is_missing_is_said():
@@ -169,20 +206,86 @@ def test_other_processes_are_out_of_reach(inside, action):
     assert inside(action) == "PermissionError"
 
 
+@needs["processes"]
+@pytest.mark.parametrize("command", seccomp.HARMFUL_FCNTL)
+def test_a_file_sends_no_signals_and_is_not_leased(inside, command):
+    """Where Landlock does not hold signals (before Linux 6.12), F_SETOWN, F_SETSIG and O_ASYNC kill who is of the same user."""
+
+    def harm():
+        with open(np.__file__) as file:
+            fcntl.fcntl(file, seccomp.HARMFUL_FCNTL[command], signal.SIGKILL if command == "F_SETSIG" else os.getppid())
+
+    assert inside(harm) == "PermissionError"
+
+
+@needs["processes"]
+@pytest.mark.parametrize("command", seccomp.HARMFUL_IOCTL)
+def test_a_socket_has_no_owner_to_send_signals_to(inside, command):
+    def harm():
+        one, other = socket.socketpair()
+        with one, other:
+            fcntl.ioctl(one, seccomp.HARMFUL_IOCTL[command], struct.pack("=i", os.getppid()))
+
+    assert inside(harm) == "PermissionError"
+
+
+@linux
+def test_a_signal_through_a_file_reaches_nobody(inside):
+    """The attack as a whole, with seccomp alone: data on a socket whose owner is another process of the same user."""
+
+    def apply():
+        prctl(PR_SET_NO_NEW_PRIVS, 1)
+        seccomp.apply()
+
+    def kill(victim):
+        one, other = socket.socketpair()
+        for command in (8, 10, 15):
+            with suppress(OSError):
+                data = struct.pack("=ii", 1, victim) if command == 15 else {8: victim, 10: signal.SIGKILL}[command]
+                fcntl.fcntl(one, command, data)
+        fcntl.fcntl(one, fcntl.F_SETFL, fcntl.fcntl(one, fcntl.F_GETFL) | os.O_ASYNC)
+        other.send(b"x")
+        return "tried"
+
+    for filtered, dies in ((None, True), (apply, False)):
+        if not seccomp.available():
+            pytest.skip("no seccomp on this system or machine")
+        victim = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        assert inside(lambda victim=victim: kill(victim.pid), apply=filtered or (lambda: None)) == "tried"
+        if dies:
+            assert victim.wait(10) == -signal.SIGKILL
+        victim.communicate(b"\n", timeout=10)
+        assert victim.returncode == (-signal.SIGKILL if dies else 0)
+
+
+@needs["network"]
+@pytest.mark.parametrize("kind", ["SOCK_DGRAM", "SOCK_RAW", "SOCK_SEQPACKET"])
+def test_there_are_no_datagrams(inside, kind):
+    assert inside(lambda: socket.socketpair(socket.AF_UNIX, getattr(socket, kind))) == "PermissionError"
+
+
+@needs["network"]
+def test_a_pair_of_streams_talks_to_itself_alone(inside, tmp_path):
+    def talk():
+        one, other = socket.socketpair()
+        one.send(b"x")
+        return other.recv(1).decode()
+
+    assert inside(talk) == "x"
+    assert inside(lambda: socket.socketpair()[0].sendto(b"x", str(tmp_path / "socket"))) == "PermissionError"
+    assert inside(lambda: socket.socketpair()[0].sendmsg([b"x"])) == "PermissionError"
+
+
 @needs["network"]
 @pytest.mark.parametrize("family", ["AF_INET", "AF_INET6", "AF_UNIX", "AF_NETLINK", "AF_PACKET"])
 def test_there_are_no_sockets(inside, family):
-    import socket
-
     assert inside(lambda: socket.socket(getattr(socket, family))) == "PermissionError"
 
 
 @pytest.mark.skipif(not seccomp.available(), reason="no seccomp on this system or machine")
 def test_seccomp_alone(inside):
-    from bnlib.grading.isolation.libc import call
-
     def apply():
-        call("prctl", 38, 1, 0, 0, 0)
+        prctl(PR_SET_NO_NEW_PRIVS, 1)
         seccomp.apply()
 
     def threads():
@@ -199,24 +302,27 @@ def test_seccomp_alone(inside):
     assert inside(os.fork, apply=apply) == "PermissionError"
     assert inside(os.abort, apply=apply) == "SIGABRT"
     assert inside(syscall(435, None, 0), apply=apply) == "OSError"  # clone3 says that it does not exist
-    for number, argument in ((1, 0), (4, 1), (22, 0)):  # its own parent-death signal, dumpable, another filter
-        assert inside(lambda n=number, a=argument: call("prctl", n, a, 0, 0, 0), apply=apply) == "PermissionError"
+    for number, argument in ((PR_SET_PDEATHSIG, 0), (PR_SET_DUMPABLE, 1), (PR_SET_SECCOMP, 0)):
+        assert inside(lambda n=number, a=argument: prctl(n, a), apply=apply) == "PermissionError"
 
 
 def test_the_filter_fits_its_jumps():
-    if not seccomp.available():
-        pytest.skip("no seccomp on this system or machine")
-    assert len(seccomp.program()) // 8 < 256
+    from bnlib.grading.isolation.seccomp import Line, assemble, equal
+
+    assert assemble([equal(7, "deny", "over"), equal(8, "deny"), "over"])[2:4] == bytes([2, 1])
+    assert assemble([equal(0, "far", "far"), *[Line(0x20, 0)] * 255, "far"])[2:4] == bytes([255, 255])
+    with pytest.raises(struct.error):  # no jump is cut short
+        assemble([equal(0, "far", "far"), *[Line(0x20, 0)] * 256, "far"])
+    if seccomp.available():
+        assert seccomp.program().endswith(assemble([]))
 
 
 @pytest.mark.skipif(not landlock.abi(), reason="this kernel has no Landlock")
 def test_landlock_alone_hides_files(inside):
-    from bnlib.grading.isolation.libc import call
-
     ruleset = landlock.ruleset([Path(sys.prefix)], [Path(__file__).parent], [])
 
     def apply():
-        call("prctl", 38, 1, 0, 0, 0)
+        prctl(PR_SET_NO_NEW_PRIVS, 1)
         landlock.restrict(ruleset)
 
     assert inside(lambda: open(__file__).read(), apply=apply) == "PermissionError"  # noqa: SIM115
@@ -228,21 +334,19 @@ def test_landlock_alone_hides_files(inside):
 
 @linux
 def test_privileges_are_gone(inside):
-    from bnlib.grading.isolation.libc import call
-
     def state():
         import ctypes
         import struct
 
         data = ctypes.create_string_buffer(24)
         call("capget", struct.pack("=Ii", 0x20080522, 0), ctypes.addressof(data))
-        return data.raw == bytes(24) and call("prctl", 39, 0, 0, 0, 0)
+        return data.raw == bytes(24) and prctl(39, 0)
 
     # Asking is no longer allowed through prctl once the filter is there, so that layer is left out here.
     def apply():
         sandbox._unshare(Path("/nonexistent"), Limits())
         sandbox._drop_capabilities()
-        call("prctl", 38, 1, 0, 0, 0)
+        prctl(PR_SET_NO_NEW_PRIVS, 1)
 
     assert inside(state, apply=apply) == "1"
 

@@ -8,12 +8,14 @@ that reads these descriptions is :mod:`bnlib.judging`; the words they are writte
 from __future__ import annotations
 
 import importlib
+from functools import cache
 
 import numpy as np
 
 from bnlib.exercises import need_exercise
 from bnlib.judging.asked import Answer, Checks, Property
 from bnlib.judging.case import Case, remembered
+from bnlib.judging.comparing import negligible
 from bnlib.judging.diagnosing.evidence import same
 from bnlib.judging.diagnosing.slips import Knob, Slip, variants
 from bnlib.judging.diagnosing.steps import Step, Steps, numbers
@@ -25,7 +27,7 @@ from bnlib.stubs import NotFilledError, Quiz, Stub
 
 __all__ = [
     "Answer", "Case", "Checks", "Knob", "Property", "Slip", "Source", "Step", "Steps", "Term",
-    "answer_of", "check", "checks_of", "hint", "numbers", "remembered", "report_on", "same", "variants", "visible",
+    "answer_of", "check", "checks_of", "hint", "negligible", "numbers", "remembered", "report_on", "same", "variants", "visible",
 ]  # fmt: skip
 
 
@@ -39,8 +41,9 @@ def answer_of(quiz: Quiz) -> Answer:
     return getattr(importlib.import_module(f"{__name__}.{quiz.lesson.name}"), quiz.name)
 
 
+@cache
 def visible(stub: Stub, cases: int = 3) -> list[Case]:
-    """The inputs that :func:`check` looks at: the same every time."""
+    """The inputs that :func:`check` looks at: the same every time, and the same objects, which remember what mistakes make of them."""
     checks = checks_of(stub)
     rng = np.random.default_rng(list(stub.id.encode()))
     return [checks.draw(rng) for _ in range(cases)]

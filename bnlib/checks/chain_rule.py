@@ -32,6 +32,12 @@ def given_function(rng, K, M, formulas=CURVES):
     )
 
 
+def rippled(f, x, h):
+    """The same function with a ripple that nudges of h, 2h or h/2 never see: a nudge of another size sees little else."""
+    lines = f.text.replace("return ", "y = ")
+    return Source(f"{lines}    return y + 0.3 * np.sin(4 * np.pi * (x - np.array({x.tolist()})) / {h}).sum()\n")
+
+
 def _size(rng, like):
     """A number of inputs or outputs, as often as not the same as the other one.
 
@@ -48,14 +54,15 @@ def _paths(rng):
 
 
 def _function(rng):
-    """A curve with a small nudge, or a parabola with a large one: there eq. 1.6 is exact, and one side is far off."""
+    """A curve with a small nudge, or a rippled parabola with a large one: there eq. 1.6 is exact, and one side is far off."""
     curved = rng.random() < 0.5
     M = int(rng.integers(3, 7))
     K = _size(rng, M)
     x = rng.uniform(0.4, 1.4, size=M) * rng.choice([-1.0, 1.0], size=M)
     if curved:
         return Case(f=given_function(rng, K, M), x=x, h=float(rng.choice([5e-5, 1e-4, 2e-4])))
-    return Case(f=given_function(rng, K, M, PARABOLAS), x=x, h=float(rng.choice([0.1, 0.25, 0.5])))
+    f, h = given_function(rng, K, M, PARABOLAS), float(rng.choice([0.1, 0.25, 0.5]))
+    return Case(f=rippled(f, x, h), x=x, h=h)
 
 
 def _two_sizes(rng):
@@ -223,7 +230,7 @@ total_derivative = Checks(
 numerical_jacobian = Checks(
     chain_rule.numerical_jacobian,
     draw=_function,
-    truth=lambda case: jacobian_complex(case.f, case.x),
+    truth=lambda case: jacobian_central(case.f, case.x, case.h),
     against="the true Jacobian, as closely as eq. 1.6 can",
     steps=Steps(
         (Step("J", "eq. 1.6", lambda q: (q.f_above - q.f_below) / (q.two * q.h)),),
@@ -245,6 +252,21 @@ numerical_jacobian = Checks(
     "stack the columns side by side.",
     terms={"J": (Term("difference quotient", "eq. 1.6", lambda case: jacobian_central(case.f, case.x, case.h)),)},
     slips=(
+        Slip(
+            "nudge-not-used",
+            "J is the slope that a tiny nudge gives, whatever h is. Nudge by the h that was given: eq. 1.6.",
+            "J",
+            lambda case: jacobian_complex(case.f, case.x),
+        ),
+        *(
+            Slip(
+                f"nudge-of-{nudge:g}",
+                f"J was measured with a nudge of {nudge:g}, whatever h is. Nudge by the h that was given: eq. 1.6.",
+                "J",
+                lambda case, nudge=nudge: jacobian_central(case.f, case.x, nudge),
+            )
+            for nudge in (1e-2, 1e-3, 1e-4, 1e-5)
+        ),
         Slip(
             "one-sided",
             "This is the one-sided difference, f(x + nudge) against f(x). Eq. 1.6 nudges down as well; see eq. 1.7 for the "

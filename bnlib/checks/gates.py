@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnlib.checks import Answer, Case, Checks, Property, Slip, Step, Steps, Term, numbers
+from bnlib.checks import Answer, Case, Checks, Property, Slip, Step, Steps, Term, negligible, numbers
 from bnlib.numerics import vjp_complex
 from bnlib.stubs import NotFilledError, gates
 
@@ -178,8 +178,8 @@ gates_forward = Checks(
     properties=(
         Property(
             "with gamma and beta taken off, every feature has mean zero",
-            lambda case, out: bool(
-                np.all(np.abs(((out["out"] - case.beta) / case.gamma).mean(axis=0)) < 1e-9 * (1 + np.abs(case.x).max()))
+            lambda case, out: negligible(
+                case, (out["out"] - case.beta).mean(axis=0), np.abs(case.gamma) + np.abs(case.beta)
             ),
             "A feature of out, gamma and beta taken off, does not have mean zero.",
         ),
@@ -981,7 +981,7 @@ folded_backward = Checks(
     properties=(
         Property(
             "each feature of dx sums to zero over the batch",
-            lambda case, out: bool(np.all(np.abs(out["dx"].sum(axis=0)) < 1e-9 * np.abs(_h(case)).sum())),
+            lambda case, out: negligible(case, out["dx"].sum(axis=0), np.abs(_h(case)).sum()),
             "Some feature of dx does not sum to zero over the batch.",
         ),
     ),

@@ -22,6 +22,7 @@ from bnlib.checks import (
     Steps,
     Term,
     _steps,
+    negligible,
     numbers,
     remembered,
     variants,
@@ -361,7 +362,7 @@ def _sums_to_zero(name):
     def holds(case, out):
         g = case.gamma * case.dout if "gamma" in case else case.dout
         scale = np.max(np.abs(g * _standardized(case).inv_std))
-        return bool(np.all(np.abs(out[name].sum(axis=0)) < 1e-8 * scale * len(case.x)))
+        return negligible(case, out[name].sum(axis=0), scale * len(case.x))
 
     return holds
 
@@ -495,7 +496,7 @@ dvar_dx = Checks(
     properties=(
         Property(
             "dvar sums to zero",
-            lambda case, out: bool(abs(out["dvar"].sum()) < 1e-9 * np.abs(out["dvar"]).sum()),
+            lambda case, out: negligible(case, out["dvar"].sum(), np.abs(out["dvar"]).sum()),
             "dvar does not sum to zero, though moving all examples together leaves the variance as it is.",
         ),
     ),
@@ -658,7 +659,7 @@ xhat_jacobian = Checks(
     properties=(
         Property(
             "each row of J sums to zero",
-            lambda case, out: bool(np.all(np.abs(out["J"].sum(axis=1)) < 1e-8 * np.max(np.abs(out["J"])))),
+            lambda case, out: negligible(case, out["J"].sum(axis=1), np.max(np.abs(out["J"]))),
             "A row of J does not sum to zero, though moving all inputs together changes no output.",
         ),
     ),
@@ -760,7 +761,7 @@ normalize_jacobian = Checks(
     properties=(
         Property(
             "each row of J sums to zero",
-            lambda case, out: bool(np.all(np.abs(out["J"].sum(axis=1)) < 1e-8 * np.max(np.abs(out["J"])))),
+            lambda case, out: negligible(case, out["J"].sum(axis=1), np.max(np.abs(out["J"]))),
             "A row of J does not sum to zero, though moving all inputs together changes no output.",
         ),
     ),

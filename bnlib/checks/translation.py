@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnlib.checks import Answer, Case, Checks, Knob, Property, Slip, Step, Steps, Term, variants
+from bnlib.checks import Answer, Case, Checks, Knob, Property, Slip, Step, Steps, Term, negligible, variants
 from bnlib.numerics import jacobian_complex, vjp_complex
 from bnlib.stubs import translation
 
@@ -69,7 +69,7 @@ center = Checks(
     properties=(
         Property(
             "every feature of h_hat has mean zero",
-            lambda case, out: bool(np.all(np.abs(out["h_hat"].mean(axis=0)) < 1e-9 * np.abs(case.h).max())),
+            lambda case, out: negligible(case, out["h_hat"].mean(axis=0), np.abs(case.h).max()),
             "Some feature of h_hat does not have mean zero.",
         ),
     ),
@@ -148,7 +148,7 @@ center_jacobian = Checks(
     properties=(
         Property(
             "each row of J sums to zero",
-            lambda case, out: bool(np.all(np.abs(out["J"].sum(axis=1)) < 1e-9)),
+            lambda case, out: negligible(case, out["J"].sum(axis=1), 1.0),
             "A row of J does not sum to zero, though moving all inputs together changes no output.",
         ),
     ),
@@ -253,7 +253,7 @@ center_backward = Checks(
     properties=(
         Property(
             "each feature of dh sums to zero over the batch",
-            lambda case, out: bool(np.all(np.abs(out["dh"].sum(axis=0)) < 1e-9 * np.abs(case.dout).sum())),
+            lambda case, out: negligible(case, out["dh"].sum(axis=0), np.abs(case.dout).sum()),
             "Some feature of dh does not sum to zero over the batch.",
         ),
     ),

@@ -10,6 +10,7 @@ import signal
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bnlib.grading.course import Course
+from bnlib.grading.files import put
 from bnlib.grading.hidden import plugin
 from bnlib.grading.hidden.plugin import Batch, Subject, Verdict
 from bnlib.grading.isolation.sandbox import Limits
@@ -41,21 +43,23 @@ class Settings:
 
     Attributes:
         root: The course's folder.
-        seed: Decides the hidden inputs.
+        seed: Decides the hidden inputs; None: that of the rules, or else a secret one of the course.
         nbval: Whether notebooks are run with nbval.
         call_seconds: How long one call of a learner's function may take; all cells of a notebook, three times as long.
         cell_seconds: How long one cell may take under nbval.
         notebook_seconds: How long one notebook may take under nbval.
         require_isolation: Refuse to run learners' code with less than full isolation.
+        spool: Folder in which a batch leaves what it knows of each student as soon as it knows it; "" for none.
     """
 
     root: str = str(Course().root)
-    seed: int = 0
+    seed: int | None = 0
     nbval: bool = True
     call_seconds: float = 5.0
     cell_seconds: float = 30.0
     notebook_seconds: float = 120.0
     require_isolation: bool = False
+    spool: str = ""
 
     @property
     def course(self) -> Course:
@@ -70,12 +74,14 @@ class Work:
     Attributes:
         name: Unique in the run.
         files: For each lesson handed in, what to call the file and its bytes.
-        wanted: The lessons to grade; the others may be needed by them.
+        wanted: The lessons that the hidden tests are to judge; the others may be needed by them.
+        judged: Lessons that they judged in an earlier run, and nbval has still to see.
     """
 
     name: str
     files: Mapping[str, tuple[str, bytes]]
     wanted: tuple[str, ...]
+    judged: Mapping[str, LessonResult] = field(default_factory=dict)
 
 
 @dataclass
@@ -86,20 +92,17 @@ class _State:
         settings: What the run was told.
         works: What was handed in.
         subjects: Who is judged, by name.
-        judged: The hidden tests' verdicts.
         results: By student and lesson.
     """
 
     settings: Settings
     works: Sequence[Work]
     subjects: dict[str, Subject] = field(default_factory=dict)
-    judged: Batch | None = None
     results: dict[str, dict[str, LessonResult]] = field(default_factory=dict)
 
-    @property
-    def lessons(self) -> list[Lesson]:
-        """The lessons to grade, in order."""
-        return [lesson_of(key) for key in sorted({key for work in self.works for key in work.wanted})]
+    def tell(self, name: str, done: bool) -> None:
+        """Let the runner keep what is known of a student."""
+        put(self.settings.spool, name, self.results[name], done)
 
 
 def grade_batch(settings: Settings, works: Sequence[Work]) -> dict[str, dict[str, LessonResult]]:
@@ -121,20 +124,30 @@ def _read(state: _State) -> None:
     for work in state.works:
         notebooks = [notebook_of(label, content) for label, content in work.files.values()]
         state.subjects[work.name] = Subject(work.name, tuple(sorted(notebooks, key=lambda n: n.lesson.key)))
+        state.results[work.name] = dict(work.judged)
 
 
 def _judge(state: _State) -> None:
     """The hidden tests decide the score of record."""
     settings = state.settings
+    wanted = {work.name: set(work.wanted) for work in state.works}
+    if not any(wanted.values()):
+        return
     with _server(settings) as server:
         if settings.require_isolation and not server.level.isolated:
             raise IsolationError(f"isolation is required, and this machine has less: {server.level}")
-        wanted = {work.name: set(work.wanted) for work in state.works}
-        batch = Batch(settings.course, server, state.subjects, wanted, settings.seed, replay=settings.nbval)
-        plugin.run(batch, state.lessons)
-        level = str(server.level)
-    for work in state.works:
-        state.results[work.name] = {key: _result(batch, work.name, lesson_of(key), level) for key in work.wanted}
+        batch = Batch(settings.course, server, state.subjects, wanted, settings.seed or 0, replay=settings.nbval)
+
+        def judged(name: str) -> None:
+            for key in sorted(wanted[name]):
+                state.results[name][key] = _result(batch, name, lesson_of(key), str(server.level))
+            state.tell(name, done=not settings.nbval)
+
+        batch.judged = judged
+        plugin.run(batch, [lesson_of(key) for key in sorted(set().union(*wanted.values()))])
+        for name in wanted:  # of whom there was no hidden test
+            if wanted[name] - state.results[name].keys():
+                judged(name)
 
 
 _in_pool = False
@@ -193,18 +206,10 @@ def exercise(stub: Stub, verdict: Verdict, notebook: Notebook | None, errors: Ma
         status,
         _begun(message, stub),
         mistakes,
-        _one_each(verdict.remarks),
+        verdict.remarks,
         verdict.passed,
         verdict.total,
     )
-
-
-def _one_each(remarks: Iterable[str]) -> tuple[str, ...]:
-    """The first remark on each output: for every shape of an input there is one."""
-    first: dict[str, str] = {}
-    for remark in remarks:
-        first.setdefault(remark.split(maxsplit=1)[0], remark)
-    return tuple(first.values())
 
 
 def _begun(message: str, stub: Stub) -> str:
@@ -218,12 +223,20 @@ def _second_opinion(state: _State) -> None:
     """Transplanted notebooks run under nbval; where it says something else, a person looks. Scores stay as they are."""
     if not state.settings.nbval:
         return
-    pristine = {lesson.key: parse(state.settings.course.solution(lesson)) for lesson in state.lessons}
-    places = [(work.name, key) for work in state.works for key in work.wanted]
+    places = [(name, key) for name, lessons in state.results.items() for key in sorted(lessons)]
+    keys = {key for _, key in places}
+    pristine = {key: parse(state.settings.course.solution(lesson_of(key))) for key in keys}
     jobs = [_job(state.subjects[name], lesson_of(key), pristine[key]) for name, key in places]
-    outcomes = nbval_stage.run(jobs, state.settings.cell_seconds, state.settings.notebook_seconds)
-    for (name, key), outcome in zip(places, outcomes, strict=True):
+    left = Counter(name for name, _ in places)
+
+    def seen(index: int, outcome: nbval_stage.Outcome) -> None:
+        name, key = places[index]
         state.results[name][key] = _with_nbval(state.results[name][key], outcome)
+        left[name] -= 1
+        if not left[name]:
+            state.tell(name, done=True)
+
+    nbval_stage.run(jobs, state.settings.cell_seconds, state.settings.notebook_seconds, seen)
 
 
 def _job(subject: Subject, lesson: Lesson, pristine: Mapping[str, Any]) -> nbval_stage.Job:
@@ -243,8 +256,9 @@ def _with_nbval(result: LessonResult, outcome: nbval_stage.Outcome) -> LessonRes
         outcome.isolation,
         sum(cell.outcome != "not run" for cell in outcome.cells),
         tuple(cell for cell in outcome.cells if cell.outcome != "passed"),
+        tuple(disagreements(result, outcome)),
     )
-    return replace(result, nbval=nbval, flags=(*result.flags, *disagreements(result, outcome)))
+    return replace(result, nbval=nbval)
 
 
 def disagreements(result: LessonResult, outcome: nbval_stage.Outcome) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from concurrent.futures import Executor
 from datetime import datetime
@@ -20,13 +21,10 @@ def _seconds(text: str) -> float:
 
 def _date(text: str) -> datetime:
     """A date with or without a time and a time zone."""
+    from bnlib.grading.rules import date_of
+
     try:
-        day = datetime.strptime(text.strip(), "%Y-%m-%d")
-        return day.replace(hour=23, minute=59, second=59)  # a day lasts until it ends
-    except ValueError:
-        pass
-    try:
-        return datetime.fromisoformat(text)
+        return date_of(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no date; write it like 2026-11-20 18:00") from None
 
@@ -47,7 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs", type=_positive, default=os.cpu_count() or 1, metavar="N", help="processes (default: cores)"
     )
     parser.add_argument("--dask", metavar="ADDRESS", help="run on this dask.distributed scheduler instead of here")
-    parser.add_argument("--seed", type=int, default=0, help="decides the hidden inputs (default 0)")
+    parser.add_argument(
+        "--seed", type=_seed, help="decides the hidden inputs (default: that of course.toml, or a secret)"
+    )
     parser.add_argument(
         "--no-nbval", action="store_true", help="do not run the notebooks with nbval: faster, same scores"
     )
@@ -71,13 +71,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Grade; 0 when everything was graded, 1 when something could not be, 2 when nothing was begun."""
     from bnlib.grading.batch import IsolationError, Settings
+    from bnlib.grading.book import GradeError
     from bnlib.grading.course import CourseError
-    from bnlib.grading.grade import GradeError, grade
+    from bnlib.grading.grade import grade
+    from bnlib.grading.rules import RulesError
     from bnlib.grading.submissions import FolderError
     from bnlib.judging.showing.report import printable
 
     settings = Settings(
-        seed=abs(arguments.seed),
+        seed=arguments.seed,
         nbval=not arguments.no_nbval,
         call_seconds=arguments.call_seconds,
         cell_seconds=arguments.cell_seconds,
@@ -85,6 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
         require_isolation=arguments.require_isolation,
     )
     bar = Bar()
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: with nothing left behind
     try:
         executor, workers = _cluster(arguments.dask) if arguments.dask else (None, arguments.jobs)
         summary = grade(
@@ -99,17 +102,22 @@ def run(arguments: argparse.Namespace) -> int:
             fresh=arguments.fresh,
             progress=bar,
         )
-    except (FolderError, GradeError, CourseError, IsolationError) as error:
+    except (FolderError, GradeError, CourseError, IsolationError, RulesError) as error:
         bar.end()
-        print(f"bnlib grade: {error}", file=sys.stderr)
+        for line in str(error).splitlines():
+            print(f"bnlib grade: {line}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         bar.end()
         print("bnlib grade: stopped; the same command goes on from here", file=sys.stderr)
         return 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
     bar.end()
     if summary.ignored:
         print(f"not submissions, passed over: {printable(', '.join(summary.ignored))}", file=sys.stderr)
+    for line in summary.said:
+        print(printable(line), file=sys.stderr)
     kept = f", {summary.kept} of them earlier" if summary.kept else ""
     flagged = f"; {summary.flagged} flagged for a person, see class.html" if summary.flagged else ""
     print(f"{summary.students} graded{kept} in {summary.seconds:.1f} s{flagged}: {summary.out / 'gradebook.csv'}")
@@ -129,7 +137,7 @@ def _cluster(address: str) -> tuple[Executor, int]:
     Raises:
         GradeError: dask is not installed, or nobody answers.
     """
-    from bnlib.grading.grade import GradeError
+    from bnlib.grading.book import GradeError
 
     try:
         from distributed import Client
@@ -149,11 +157,11 @@ class Bar:
     def __init__(self) -> None:
         self._shown = False
 
-    def __call__(self, done: int, total: int) -> None:
+    def __call__(self, done: int, total: int, judged: int) -> None:
         """Show how far it is."""
         if sys.stderr.isatty():
             filled = 30 * done // max(1, total)
-            sys.stderr.write(f"\r[{'#' * filled}{'.' * (30 - filled)}] {done} of {total} ")
+            sys.stderr.write(f"\r[{'#' * filled}{'.' * (30 - filled)}] {done} of {total} done, {judged} have a score ")
             sys.stderr.flush()
             self._shown = True
 
@@ -162,6 +170,12 @@ class Bar:
         if self._shown:
             sys.stderr.write("\n")
             self._shown = False
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError("must be a whole number from 0 on")
+    return int(text)
 
 
 def _positive(text: str) -> int:

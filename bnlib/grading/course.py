@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import bnlib
+from bnlib.grading.rules import NAME, Rules, read_rules
 from bnlib.notebooks import NotebookError, read
 from bnlib.stubs import Lesson, lessons
 
@@ -36,6 +37,14 @@ class Course:
     def hidden(self, lesson: Lesson) -> Path:
         """The module of a lesson's hidden tests."""
         return self.root / "tests" / "hidden" / f"test_{lesson.name}.py"
+
+    def rules(self) -> Rules:
+        """What the teacher decided about it.
+
+        Raises:
+            RulesError: ``course.toml`` is wrong.
+        """
+        return read_rules(self.root / NAME)
 
     def require(self, lesson: Lesson) -> None:
         """Make sure that a lesson can be graded.

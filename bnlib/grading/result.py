@@ -75,6 +75,8 @@ class NbvalResult(Record):
         isolation: What its kernel was confined with, in words.
         ran: How many cells were run.
         cells: Those that did not pass.
+        flags: Where it says something else than the hidden tests do.
+        key: Changes with anything that decides what nbval sees; "" where it should not be kept.
     """
 
     passed: bool
@@ -83,6 +85,16 @@ class NbvalResult(Record):
     isolation: str = ""
     ran: int = 0
     cells: tuple[CellResult, ...] = ()
+    flags: tuple[str, ...] = ()
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class ByHand(Record):
+    """What a person decided about an exercise: points, or None to leave those earned, and a comment for the student."""
+
+    points: Points | None = None
+    comment: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,6 +111,7 @@ class Exercise(Record):
         passed: How many hidden tests passed; after the first that does not, the others are not run.
         tests: How many hidden tests there are.
         replayed: Whether the notebook's own check passes on the answers alone; None where that was not tried.
+        by_hand: What a person decided, or None.
     """
 
     computed: ClassVar[tuple[str, ...]] = ("score",)
@@ -112,11 +125,54 @@ class Exercise(Record):
     passed: int = 0
     tests: int = 0
     replayed: bool | None = None
+    by_hand: ByHand | None = None
 
     @property
     def score(self) -> Points:
-        """The points it earned."""
+        """The points it has: those given by hand, else those it earned."""
+        if self.by_hand and self.by_hand.points is not None:
+            return self.by_hand.points
         return self.points if self.status == RIGHT else 0
+
+
+@dataclass(frozen=True)
+class FileResult(Record):
+    """One file that counts.
+
+    Attributes:
+        file: Its name, for people.
+        lesson: The lesson it answers.
+        sha256: What it held.
+        handed: When it was handed in, in ISO 8601: the later of the dates that are known.
+        stated: Its date inside a zip file, where the zip file's own is another; "" elsewhere.
+        earlier: When the first other file of the lesson was handed in, or "".
+        marked_late: Canvas put LATE into its name.
+    """
+
+    file: str
+    lesson: str
+    sha256: str
+    handed: str = ""
+    stated: str = ""
+    earlier: str = ""
+    marked_late: bool = False
+
+
+@dataclass(frozen=True)
+class Marks(Record):
+    """What lateness makes of a lesson.
+
+    Attributes:
+        late: By how many seconds it came after it was due.
+        lost: Percent of its points that this costs.
+        notes: The same in words, for the student too.
+        flags: What a person should look at.
+    """
+
+    late: float = 0.0
+    lost: float = 0.0
+    notes: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -130,9 +186,11 @@ class LessonResult(Record):
         reason: Why there was nothing to grade, or "".
         nbval: What nbval saw; None where it did not run.
         isolation: What the answers were confined with, in words.
-        flags: What a person should look at.
+        flags: What a person should look at; nbval has flags of its own.
         error: Why grading itself failed, or "": no score is meant, and the next run tries again.
-        key: Changes with anything the result depends on; "" where it should not be kept.
+        key: Changes with anything that what the hidden tests say depends on; "" where it should not be kept.
+        file: The file that counts; None where there is none.
+        marks: What lateness makes of it.
     """
 
     computed: ClassVar[tuple[str, ...]] = ("score", "max")
@@ -146,11 +204,13 @@ class LessonResult(Record):
     flags: tuple[str, ...] = ()
     error: str = ""
     key: str = ""
+    file: FileResult | None = None
+    marks: Marks = field(default_factory=Marks)
 
     @property
     def score(self) -> Points:
-        """The points the lesson earned."""
-        return tidy(sum(each.score for each in self.exercises))
+        """The points of its exercises, less what lateness costs."""
+        return tidy(sum(each.score for each in self.exercises) * (1 - self.marks.lost / 100))
 
     @property
     def max(self) -> Points:
@@ -158,20 +218,14 @@ class LessonResult(Record):
         return tidy(sum(each.points for each in self.exercises))
 
     @property
+    def doubts(self) -> tuple[str, ...]:
+        """All flags of the lesson."""
+        return self.flags + (self.nbval.flags if self.nbval else ()) + self.marks.flags
+
+    @property
     def unsure(self) -> bool:
-        """True when a later run should try again."""
-        return bool(
-            self.error or (self.nbval and self.nbval.fault) or any(each.status == NOT_GRADED for each in self.exercises)
-        )
-
-
-@dataclass(frozen=True)
-class FileResult(Record):
-    """One file that counts: its name for people, the lesson it answers, and what it held."""
-
-    file: str
-    lesson: str
-    sha256: str
+        """True when the hidden tests should try again."""
+        return bool(self.error) or any(each.status == NOT_GRADED for each in self.exercises)
 
 
 @dataclass(frozen=True)
@@ -186,11 +240,10 @@ class Result(Record):
         notes: What a person should know: files passed over, files that came late.
         faults: Those of the reasons that are the grader's.
         late: How late the latest notebook came, in words; "" when none did.
-        files: Those that count.
         schema: Form of the JSON.
     """
 
-    computed: ClassVar[tuple[str, ...]] = ("score", "max", "flags")
+    computed: ClassVar[tuple[str, ...]] = ("score", "max", "flags", "files")
 
     student: str
     slug: str
@@ -199,7 +252,6 @@ class Result(Record):
     notes: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
     late: str = ""
-    files: tuple[FileResult, ...] = ()
     schema: int = SCHEMA
 
     @property
@@ -215,12 +267,18 @@ class Result(Record):
     @property
     def flags(self) -> tuple[str, ...]:
         """What a person should look at, in all lessons."""
-        return self.faults + tuple(f"{key} {flag}" for key, lesson in self.lessons.items() for flag in lesson.flags)
+        return self.faults + tuple(f"{key} {flag}" for key, lesson in self.lessons.items() for flag in lesson.doubts)
+
+    @property
+    def files(self) -> tuple[FileResult, ...]:
+        """The files that count."""
+        return tuple(lesson.file for lesson in self.lessons.values() if lesson.file)
 
     @property
     def ungraded(self) -> bool:
         """True when something could not be graded, through no fault of the student."""
-        return bool(self.faults) or any(lesson.unsure for lesson in self.lessons.values())
+        lessons = self.lessons.values()
+        return bool(self.faults) or any(each.unsure or (each.nbval and each.nbval.fault) for each in lessons)
 
 
 def _plain(value: Any) -> Any:

@@ -7,19 +7,18 @@ unpacked onto the disk and nothing is executed; whatever cannot be read becomes 
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 import re
 import stat
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 from bnlib.notebooks import Notebook, NotebookError, read
 from bnlib.stubs import Lesson
@@ -36,8 +35,11 @@ MAX_FILES = 200
 MAX_DEPTH = 6
 """Folders inside each other."""
 
-_EXPORTED = re.compile(r"(.+?)(?:_LATE)?_(\d{3,})_\d{3,}_.+|(.+_\d{3,})_assignsubmission_\w+")
-"""How Canvas (``name_LATE_user_file_as handed in``) and Moodle (``name_number_assignsubmission_file``) call what they pack."""
+_CANVAS = re.compile(r"([^\W_]+)(_LATE)?_(\d{3,})_\d{3,}_.+")
+"""How Canvas calls what it packs: ``name_LATE_user_file_as handed in``; it takes all but letters and digits out of the name."""
+
+_MOODLE = re.compile(r"(.+_\d{3,})_assignsubmission_.+")
+"""How Moodle calls what it packs: ``name_number_assignsubmission_file``, with the file's own name behind that or in a folder."""
 
 _HASHED = re.compile(r"-[0-9a-f]{16}$")
 _ORDINARY = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -63,9 +65,13 @@ class Handed:
         label: Where it was, below the folder, for people.
         path: The file, or the zip file that holds it.
         member: Its name in the zip file, or None.
-        modified: When it was last changed, in seconds since 1970, as far as the file or the zip file says.
+        modified: When it was last changed, in seconds since 1970; of a zip file's date and those in it, which are the
+            student's to write, the later.
         lesson: The lesson it answers.
         digest: sha256 of its content.
+        stated: Its date inside the zip file, or None.
+        earlier: When the first other file of this lesson was handed in, or None; known of files that count.
+        marked_late: Canvas put LATE into its name.
     """
 
     label: str
@@ -74,6 +80,9 @@ class Handed:
     modified: float
     lesson: str
     digest: str
+    stated: float | None = None
+    earlier: float | None = None
+    marked_late: bool = False
 
     def read(self) -> Notebook:
         """The notebook.
@@ -100,9 +109,8 @@ class Submission:
         slug: The student's name as a file name; no two are the same.
         notebooks: The notebook of each lesson that counts, by the lesson's key.
         reasons: What could not be read, and why.
-        notes: What a person should know: files passed over because a newer one counts, files that came late.
+        notes: What a person should know: files passed over because a newer one counts.
         faults: Those of the reasons that are the grader's: files that the system does not let it read.
-        late: By how many seconds the latest notebook that counts came after the date it was due; 0 when none did.
     """
 
     student: str
@@ -111,7 +119,6 @@ class Submission:
     reasons: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
-    late: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -122,12 +129,12 @@ class Folder:
     ignored: tuple[str, ...]
 
 
-def collect(folder: Path, due: float | None = None) -> Folder:
+def collect(folder: Path, roster: Sequence[str] = ()) -> Folder:
     """Look through a folder; its order is the order of the students' names.
 
     Args:
         folder: What was handed in.
-        due: When it was due, in seconds since 1970. What came later is graded like the rest, and noted.
+        roster: Names of all students; who of them handed in nothing is there with that as the reason.
 
     Raises:
         FolderError: No such folder, not a folder, not readable, or no submission in it.
@@ -144,19 +151,23 @@ def collect(folder: Path, due: float | None = None) -> Folder:
     handed: dict[str, list[Handed]] = {}
     ignored = []
     for entry in entries:
-        student = _student(entry)
+        student, marked_late = _student(entry)
         if student is None:
             if not _is_hidden(entry.name):
                 ignored.append(entry.name)
             continue
         submission = found.setdefault(student, Submission(student, ""))
-        handed.setdefault(student, []).extend(_handed(entry, submission))
+        handed.setdefault(student, []).extend(
+            replace(file, marked_late=marked_late) for file in _handed(entry, submission)
+        )
     if not found:
         raise FolderError(f"{folder}: holds no submission (name.ipynb, name.zip, or a folder for each student)")
     for student, submission in found.items():
         _choose(submission, handed[student])
-        if due is not None:
-            _note_late(submission, due, handed[student])
+        if roster and student not in roster:
+            submission.notes.append("is not on the roster")
+    for student in roster:
+        found.setdefault(student, Submission(student, "", reasons=["handed in nothing"]))
     _name_files(list(found.values()))
     return Folder(tuple(found[student] for student in sorted(found)), tuple(ignored))
 
@@ -180,13 +191,20 @@ def notebook_of(label: str, content: bytes) -> Notebook:
         raise NotebookError(f"{name}: needs more memory than there is; clear its outputs and save it again") from None
 
 
-def _student(entry: Path) -> str | None:
-    """Whose submission an entry of the folder is, or None."""
+def _student(entry: Path) -> tuple[str | None, bool]:
+    """Whose submission an entry of the folder is, or None; and whether Canvas marked it late.
+
+    A name is taken apart only where it can be in one way: what a student can write into it never makes it another's.
+    """
     if _is_hidden(entry.name):
-        return None
+        return None, False
     name = entry.stem if entry.suffix.lower() in (".ipynb", ".zip") else entry.name if entry.is_dir() else None
-    exported = _EXPORTED.fullmatch(name or "")
-    return "_".join(part for part in exported.groups() if part) if exported else name
+    if name is None or name.count("_assignsubmission_") > 1:
+        return name, False
+    if moodle := _MOODLE.fullmatch(name):
+        return moodle[1], False
+    canvas = _CANVAS.fullmatch(name) if not entry.is_dir() and "_assignsubmission_" not in name else None
+    return (f"{canvas[1]}_{canvas[3]}", bool(canvas[2])) if canvas else (name, False)
 
 
 def _handed(entry: Path, submission: Submission) -> list[Handed]:
@@ -278,12 +296,13 @@ def _members(archive: zipfile.ZipFile, path: Path, label: str) -> Iterator[_Foun
 def _look(label: str, path: Path, info: zipfile.ZipInfo | None, archive: zipfile.ZipFile | None) -> Handed:
     """Read a notebook once, to learn its lesson and its digest."""
     if info is None or archive is None:
-        content, modified = _file_content(path, label), path.stat().st_mtime
+        content, stated = _file_content(path, label), None
     else:
-        content, modified = _member_content(archive, info, label), _zip_time(info)
+        content, stated = _member_content(archive, info, label), _zip_time(info)
+    modified = max(path.stat().st_mtime, stated or 0.0)
     lesson = notebook_of(label, content).lesson.key
     member = info.filename if info else None
-    return Handed(label, path, member, modified, lesson, hashlib.sha256(content).hexdigest())
+    return Handed(label, path, member, modified, lesson, hashlib.sha256(content).hexdigest(), stated)
 
 
 def _zip_time(info: zipfile.ZipInfo) -> float:
@@ -328,12 +347,16 @@ def _not_too_large(content: bytes, label: str) -> bytes:
 
 
 def _choose(submission: Submission, handed: list[Handed]) -> None:
-    """Of several files of one lesson the newest counts; of equally new ones the last by name."""
-    for file in sorted(
-        handed, key=lambda file: (file.lesson, file.modified, _natural(file.label.removesuffix(".ipynb")))
-    ):
+    """Of several files of one lesson the newest counts; of equally new ones the last by its own date, then by name."""
+
+    def age(file: Handed) -> tuple[Any, ...]:
+        stated = file.modified if file.stated is None else file.stated
+        return file.lesson, file.modified, stated, _natural(file.label.removesuffix(".ipynb"))
+
+    for file in sorted(handed, key=age):
         older = submission.notebooks.get(file.lesson)
-        submission.notebooks[file.lesson] = file
+        first = None if older is None else older.modified if older.earlier is None else older.earlier
+        submission.notebooks[file.lesson] = replace(file, earlier=first)
         if older and older.digest != file.digest:
             submission.notes.append(f"{older.label}: passed over, {file.label} is newer ({file.lesson})")
 
@@ -343,24 +366,6 @@ def _note_reason(submission: Submission, error: Exception) -> None:
     submission.reasons.append(str(error))
     if isinstance(error, ForbiddenError):
         submission.faults.append(str(error))
-
-
-def _note_late(submission: Submission, due: float, handed: Iterable[Handed]) -> None:
-    """Say of the notebooks that count how late they are, and whether an earlier one was not."""
-    in_time = {file.lesson for file in handed if file.modified <= due}
-    for key, file in sorted(submission.notebooks.items()):
-        late = file.modified - due
-        if late > 0:
-            submission.late = max(submission.late, late)
-            earlier = "; an earlier one was in time" if key in in_time else ""
-            submission.notes.append(f"{file.label}: late by {duration(late)}{earlier} ({key})")
-
-
-def duration(seconds: float) -> str:
-    """A span of time in words: ``2 d 3 h 5 min``; every begun minute counts."""
-    minutes = math.ceil(seconds / 60)
-    parts = ((minutes // 1440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "min"))
-    return " ".join(f"{number} {unit}" for number, unit in parts if number)
 
 
 def lesson_note(submission: Submission, lesson: Lesson) -> str:

@@ -13,9 +13,8 @@ from bnlib.judging.asked import Checks
 from bnlib.judging.case import Case
 from bnlib.judging.comparing import agrees
 from bnlib.judging.diagnosing.evidence import Evidence, Finding
-from bnlib.judging.diagnosing.shapes import shape_finding
 from bnlib.judging.diagnosing.slips import diagnose, displaced
-from bnlib.judging.received import by_name
+from bnlib.judging.received import by_name, in_each_others_place, misshapen_output
 from bnlib.numerics import Array
 
 
@@ -48,13 +47,9 @@ def wrong_outputs(
         if not wrong:
             continue
         if any(item.got.shape != item.expected.shape for item in wrong):
-            shape = shape_finding(name, wrong[0].got.shape, wrong[0].expected.shape)
-            shaped = [Evidence(item.case, item.got, np.zeros_like(item.got)) for item in wrong]
-            ways = checks.known.of(name) if checks.known else ()
-            why = diagnose(name, shaped, (), checks.slips, ways=ways, thorough=False) or Finding((), "")
-            found[name] = Finding((*shape.names, *why.names), f"{shape.message} {why.message}".rstrip())
+            found[name] = misshapen_output(checks, wrong[0].case, name, wrong[0].got, expected[0])
         elif name in moved:
-            found[name] = _in_each_others_place(moved)
+            found[name] = in_each_others_place(moved)
         else:
             finding = None
             if name in moved.values():  # the value that belongs here stands elsewhere: what stands here belongs there
@@ -132,15 +127,6 @@ def _moved(results: Sequence[dict[str, Array]], expected: Sequence[dict[str, Arr
         for result, right in zip(results, expected, strict=True)
     ]
     return {here: there for here, there in calls[0] if all((here, there) in call for call in calls)} if calls else {}
-
-
-def _in_each_others_place(moved: Mapping[str, str]) -> Finding:
-    if len(moved) <= 2:
-        a, b = list(dict.fromkeys([*moved, *moved.values()]))[:2]
-        said = f"{a} and {b} are in each other's place"
-    else:
-        said = "The values are right and in another order: " + ", ".join(f"{v} stands at {k}" for k, v in moved.items())
-    return Finding(("swapped",), f"{said}: see the order in the docstring.")
 
 
 def same_for_every_input(

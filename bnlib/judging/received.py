@@ -9,8 +9,10 @@ import numpy as np
 
 from bnlib.judging.asked import Checks
 from bnlib.judging.case import Case
-from bnlib.judging.diagnosing.evidence import Finding
+from bnlib.judging.diagnosing.evidence import Evidence, Finding
 from bnlib.judging.diagnosing.shapes import nonfinite_origin, shape_finding
+from bnlib.judging.diagnosing.slips import diagnose, displaced
+from bnlib.judging.diagnosing.steps import quantities
 from bnlib.numerics import Array, is_exact
 
 
@@ -39,7 +41,7 @@ def settle(
     else:
         value = {stub.returns[0]: value}
     arrays: dict[str, Array] = {}
-    misshapen: list[Finding] = []
+    misshapen: dict[str, Array] = {}
     for name in names:
         if walk and value[name] is None:
             continue
@@ -54,25 +56,82 @@ def settle(
             dtypes[name] = str(array.dtype)
             array = array.astype(np.float64)
         except (ValueError, TypeError):
-            kind = "None" if value[name] is None else f"a {type(value[name]).__name__}"
-            return Finding(("wrong-type",), f"{name} should be an array of real numbers, and is {kind}."), {}
+            return Finding(
+                ("wrong-type",), f"{name} should be an array of real numbers, and is {_kind(value[name])}"
+            ), {}
         wanted = right[name].shape
         if array.shape != wanted and array.shape == (1, *wanted):
-            remarks.append(f"{name} has shape {array.shape} where {wanted} was asked; that is accepted.")
+            remarks.append(f"{name} has a direction of length 1 in front that was not asked for; that is accepted.")
             array = array[0]
         if array.shape != wanted and not walk:
-            misshapen.append(shape_finding(name, array.shape, wanted))
-            if "transposed" in misshapen[-1].names:
-                arrays[name] = array.T
+            misshapen[name] = array
             continue
         if not np.all(np.isfinite(array)) and np.all(np.isfinite(right[name])):
             where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
             return nonfinite_origin(name, array, where, case), {}
         arrays[name] = array
-    if misshapen:
-        names_of_all = dict.fromkeys(name for finding in misshapen for name in finding.names)
-        return Finding(tuple(names_of_all), " ".join(finding.message for finding in misshapen)), arrays
-    return None, arrays
+    if not misshapen:
+        return None, arrays
+    if order := _in_another_order({**arrays, **misshapen}, right):
+        return order, {}
+    findings = [misshapen_output(checks, case, name, array, right) for name, array in misshapen.items()]
+    arrays |= {name: array.T for name, array in misshapen.items() if array.shape == right[name].shape[::-1]}
+    return together(*findings), arrays
+
+
+def _kind(value: Any) -> str:
+    """Words for what came back in the place of real numbers."""
+    if value is None:
+        return "None."
+    try:
+        kind = np.asarray(value).dtype.kind
+    except (ValueError, TypeError):
+        return f"a {type(value).__name__} that numpy makes no array of: do its rows differ in length?"
+    if kind == "c":
+        return "complex: a derivative by a complex step stands in the imaginary part alone."
+    return f"a {type(value).__name__}{' of objects' if kind == 'O' and isinstance(value, np.ndarray) else ''}."
+
+
+def _in_another_order(got: Mapping[str, Array], right: Mapping[str, Array]) -> Finding | None:
+    """The finding when the outputs, by their values or at least by their shapes, are those of another order."""
+    moved = displaced(got, {name: right[name] for name in got})
+    misplaced = {name for name in got if got[name].shape != right[name].shape}
+    if misplaced <= set(moved):
+        return together(Finding(("wrong-shape",), ""), in_each_others_place(moved))
+    if sorted(value.shape for value in got.values()) == sorted(right[name].shape for name in got):
+        shapes = ", ".join(f"{name} has {got[name].shape} for {right[name].shape}" for name in got if name in misplaced)
+        return Finding(
+            ("wrong-shape", "swapped"),
+            f"The shapes are right in another order ({shapes}): see the order in the docstring.",
+        )
+    return None
+
+
+def in_each_others_place(moved: Mapping[str, str]) -> Finding:
+    """Words for right values that stand in the places of others."""
+    if len(moved) <= 2:
+        a, b = list(dict.fromkeys([*moved, *moved.values()]))[:2]
+        said = f"{a} and {b} are in each other's place"
+    else:
+        said = "The values are right and in another order: " + ", ".join(f"{v} stands at {k}" for k, v in moved.items())
+    return Finding(("swapped",), f"{said}: see the order in the docstring.")
+
+
+def misshapen_output(checks: Checks, case: Case, name: str, got: Array, right: Mapping[str, Array]) -> Finding:
+    """What is known about an output of a wrong shape: the reason, and a named slip that has that shape."""
+    known = {key: value for key, value in case.items() if isinstance(value, np.ndarray)}
+    known |= quantities(checks.steps, case) if checks.steps else {}
+    known |= {**(checks.known.quantities(case) if checks.known else {}), **right}
+    ways = checks.known.of(name) if checks.known else ()
+    why = diagnose(name, [Evidence(case, got, np.zeros_like(got))], (), checks.slips, thorough=False, ways=ways)
+    shape = shape_finding(name, got, right[name], known)
+    return together(shape, why) if why else shape
+
+
+def together(*findings: Finding) -> Finding:
+    """Several findings as one."""
+    names = dict.fromkeys(name for finding in findings for name in finding.names)
+    return Finding(tuple(names), " ".join(finding.message for finding in findings).strip())
 
 
 def changed_input(before: Case, after: Case) -> str | None:

@@ -407,6 +407,14 @@ def total_derivative(dL_dy, dy_dx):
         ),
     },
     "numerical_jacobian": {
+        "a nudge of one's own": (
+            "nudge-of-1e-05",
+            """
+def numerical_jacobian(f, x, h):
+    h = 1e-5
+    return np.stack([(f(x + h * e) - f(x - h * e)) / (2 * h) for e in np.eye(len(x))], axis=1)
+""",
+        ),
         "forward difference": (
             "one-sided",
             """

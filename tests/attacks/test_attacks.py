@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 
 from bnlib.checks import checks_of
+from bnlib.grading.process.worker import twice
 from bnlib.judging.examining import examine
 from bnlib.stubs import translation
 
@@ -158,13 +159,12 @@ ATTACKS = [
         import os
         for fd in range(3, 256):
             try:
-                if os.read(fd, 1) and os.lseek(fd, 0, 0) == 0:
+                if os.pread(fd, 4096, 0).strip(b"\\0\\xff"):  # its own page, which says where it is, holds nothing else
                     return dout - dout.mean(axis=0)
             except OSError:
                 pass
         return dout
         """,
-        names="",
     ),
     Attack(
         "a symbolic link to the solutions",
@@ -324,6 +324,17 @@ return np.array([[Fraction(v) - m for v, m in zip(row, mean)] for row in dout])
         "import os\nif os.fork() == 0:\n    os.setsid()\n    while True: pass\nreturn dout", needs=("processes",)),
     Attack("kill the grader", "import os\nos.kill(os.getppid(), 9)\nos.kill(-1, 9)\nreturn dout", names="raises-PermissionError",
         needs=("processes",)),
+    Attack("kill the grader by way of a file", """
+        import fcntl, os, signal, socket
+        one, other = socket.socketpair()
+        fcntl.fcntl(one, 8, os.getppid())
+        fcntl.fcntl(one, 10, signal.SIGKILL)
+        fcntl.fcntl(one, fcntl.F_SETFL, os.O_ASYNC)
+        other.send(b"x")
+        return dout - dout.mean(0)
+        """, names="raises-PermissionError", needs=("processes",)),
+    Attack("make others wait for a file of numpy's", "import fcntl\nfcntl.fcntl(open(np.__file__), 1024, 0)\nreturn dout - dout.mean(0)",
+        names="raises-PermissionError", needs=("processes",)),
     Attack("slow down the grader", "import os\nos.setpriority(0, os.getppid(), 19)\nreturn dout - dout.mean(0)",
         names="raises-PermissionError", needs=("processes",)),
     Attack("limit the grader",
@@ -339,6 +350,9 @@ return np.array([[Fraction(v) - m for v, m in zip(row, mean)] for row in dout])
     Attack("phone home by UDP",
         "import socket\nsocket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', PORT))\nreturn dout - dout.mean(0)",
         names="raises-", needs=("network",)),
+    Attack("phone home by a datagram without a network",
+        "import socket\nsocket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].sendto(b'x', '/dev/log')\nreturn dout - dout.mean(0)",
+        names="raises-PermissionError", needs=("network",)),
     Attack("ask for a page", "import urllib.request\nreturn urllib.request.urlopen('http://127.0.0.1:PORT').read()",
         names="raises-", needs=("network",)),
     Attack("write into bnlib", "import bnlib\nopen(bnlib.__file__, 'a').write('#')\nreturn dout - dout.mean(0)",
@@ -450,7 +464,7 @@ def canaries(tmp_path_factory):
 def children(server):
     """Processes the fork server has started and not ended."""
     try:
-        return Path(f"/proc/{server._process.pid}/task/{server._process.pid}/children").read_text().split()
+        return Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
     except OSError:
         pytest.skip("the system does not tell which processes there are")
 
@@ -458,7 +472,8 @@ def children(server):
 def judged(exercise, learner):
     checks = checks_of(exercise)
     rng = np.random.default_rng(20_260)
-    return examine(checks, learner, [checks.draw(rng) for _ in range(2)], checks.truth)
+    cases = [checks.draw(rng) for _ in range(2)]
+    return twice(lambda: examine(checks, learner, cases, checks.truth))
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)

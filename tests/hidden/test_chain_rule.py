@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bnlib.checks import Case, Source
-from bnlib.checks.chain_rule import PARABOLAS, given_function
+from bnlib.checks.chain_rule import PARABOLAS, given_function, rippled
 from bnlib.grading.hidden.judge import hidden
 from bnlib.stubs import chain_rule
 
@@ -108,6 +108,16 @@ def test_numerical_jacobian_large_nudges(judge):
     for h in (0.01, 0.3, 1.0, 2.0):
         f = given_function(judge.rng, 5, 4, PARABOLAS)
         cases.append(Case(f=f, x=judge.rng.uniform(0.3, 1.5, size=4), h=h))
+    judge.examine(cases)
+
+
+@hidden(chain_rule.numerical_jacobian)
+def test_numerical_jacobian_uses_its_nudge(judge):
+    """A ripple that this nudge does not see, and others do."""
+    cases = []
+    for h in (0.05, 0.3, 1.0):
+        x = judge.rng.uniform(0.3, 1.5, size=3)
+        cases.append(Case(f=rippled(given_function(judge.rng, 4, 3, PARABOLAS), x, h), x=x, h=h))
     judge.examine(cases)
 
 

@@ -13,7 +13,7 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from bnlib.checks import Case, checks_of, visible
 from bnlib.grading.course import Course
 from bnlib.grading.hidden.judge import Judge, WrongAnswer
 from bnlib.grading.hidden.reference import Reference, reference
+from bnlib.grading.process.remote import Interrupted
 from bnlib.judging.examining import examine
 from bnlib.notebooks import Notebook, read
 from bnlib.stubs import Lesson, Stub, lesson_of
@@ -93,6 +94,7 @@ class Batch:
         verdicts: By subject and id of the exercise.
         replays: By subject and lesson: for each exercise, whether its own check passes.
         errors: By subject and lesson: for each cell in which something failed, its id and the first error.
+        judged: Told the name of a subject as soon as all is known of it.
     """
 
     course: Course
@@ -105,6 +107,7 @@ class Batch:
     replays: dict[tuple[str, str], dict[str, bool]] = field(default_factory=dict)
     verdicts: dict[str, dict[str, Verdict]] = field(default_factory=dict)
     errors: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    judged: Callable[[str], None] = lambda name: None
     _references: dict[str, Reference] = field(default_factory=dict)
     _known: dict[Hashable, Any] = field(default_factory=dict)
     _visible: dict[str, Any] = field(default_factory=dict)
@@ -165,7 +168,7 @@ class Batch:
             def truth(case: Case, answers: Iterator[Any] = answers) -> Any:
                 return next(answers)
 
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(Exception, Interrupted):
                 said[name] = examine(checks, learner, cases, truth).ok
         return said
 
@@ -213,6 +216,14 @@ class Batch:
             verdict.passed += 1
             judge = getattr(item, "funcargs", {}).get("judge")
             verdict.remarks = tuple(dict.fromkeys(verdict.remarks + (judge.remarks if judge else ())))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        """Tell that a subject is judged: its tests come together."""
+        what, after = _what(item), _what(nextitem) if nextitem else None
+        if self.stop_early and what and (after is None or after[0] != what[0]):
+            self.close()
+            self.judged(what[0])
 
     def pytest_sessionfinish(self) -> None:
         """Leave no process behind."""

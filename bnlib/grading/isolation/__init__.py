@@ -1,4 +1,4 @@
-"""Confine a process: what the kernel offers, strongest first. Knows nothing of grading.
+"""Confine processes with what the platform offers, and fork confined ones from a warm one. Knows nothing of grading.
 
-This file imports nothing: a process that runs a learner's code starts from here.
+This file imports nothing: a fork of a warm process inherits all that was loaded in it.
 """

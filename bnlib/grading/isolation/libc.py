@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 from functools import lru_cache
 
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 4, 22, 36, 38
+
 
 @lru_cache(maxsize=1)
 def libc() -> ctypes.CDLL:
@@ -26,3 +28,12 @@ def call(name: str, *args: int | bytes | None) -> int:
         number = ctypes.get_errno()
         raise OSError(number, f"{name} failed")
     return result
+
+
+def prctl(option: int, value: int, pointer: int | bytes = 0) -> int:
+    """Set something about this process (Linux); the kernel wants the words that are not used to be 0.
+
+    Raises:
+        OSError: The kernel refused it.
+    """
+    return call("prctl", option, value, pointer, 0, 0)

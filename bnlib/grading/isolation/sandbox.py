@@ -7,6 +7,7 @@ that never held a reference answer.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import resource
@@ -23,11 +24,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from bnlib.grading.isolation import landlock, seccomp
-from bnlib.grading.isolation.libc import call
+from bnlib.grading.isolation.libc import PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, call, prctl
 
 LINUX = sys.platform == "linux"
 NOBODY = 65534
-_PDEATHSIG, _DUMPABLE, _NO_NEW_PRIVS = 1, 4, 38
 _NEWNS, _NEWUTS, _NEWIPC, _NEWUSER, _NEWNET = 0x20000, 0x4000000, 0x8000000, 0x10000000, 0x40000000
 _NOSUID_NODEV_NOEXEC = 2 | 4 | 8
 
@@ -166,7 +166,6 @@ def confine(
         What is in force now.
     """
     words = []
-    parent = os.getppid()
     _limit(limits)
     words.append("time, memory and file size limited")
     if LINUX:
@@ -184,7 +183,7 @@ def confine(
         if spaces:
             words.append(f"own {', '.join(spaces)}")
         _drop_capabilities()
-        call("prctl", _NO_NEW_PRIVS, 1, 0, 0, 0)
+        prctl(PR_SET_NO_NEW_PRIVS, 1)
         words.append("no privileges")
         resource.setrlimit(resource.RLIMIT_NPROC, (limits.processes, limits.processes))
     if not scratch:
@@ -197,10 +196,8 @@ def confine(
         words.append("files outside hidden (Landlock)")
     if LINUX:
         # Last but one: a change of user or namespace takes these two back.
-        call("prctl", _DUMPABLE, 0, 0, 0, 0)
-        call("prctl", _PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:
-            os._exit(1)
+        prctl(PR_SET_DUMPABLE, 0)
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if seccomp.available():
         with suppress(OSError):
             seccomp.apply(allow)
@@ -242,7 +239,7 @@ def _unshare(folder: Path, limits: Limits) -> list[str]:
     for flags in (everything, everything & ~_NEWNS, _NEWUSER):
         with suppress(OSError):
             # A process that changed its user is not dumpable, and its files in /proc belong to root.
-            call("prctl", _DUMPABLE, 1, 0, 0, 0)
+            prctl(PR_SET_DUMPABLE, 1)
             call("unshare", flags)
             break
     else:
@@ -322,6 +319,19 @@ def _tried(level: Level, canary: Path) -> Level:
         if not os.fork():
             os._exit(0)
 
+    def refused(action: Callable[..., object], number: int) -> bool:
+        """Told so, not failing for another reason."""
+        try:
+            action(pair[0], number, 0)
+        except PermissionError:
+            return True
+        except OSError:
+            pass
+        return False
+
+    pair = socket.socketpair()
+    silent = all(refused(fcntl.fcntl, number) for number in seccomp.HARMFUL_FCNTL.values())
+    silent = silent and all(refused(fcntl.ioctl, number) for number in seccomp.HARMFUL_IOCTL.values())
     own = Path("own")
     return replace(
         level,
@@ -330,8 +340,11 @@ def _tried(level: Level, canary: Path) -> Level:
         and fails(canary.write_text, "x")
         and fails(canary.unlink)
         and fails(os.listdir, "/proc"),
-        network=level.network and fails(socket.socket) and fails(socket.socket, socket.AF_UNIX),
-        processes=level.processes and fails(fork) and fails(os.kill, os.getppid(), 0),
+        network=level.network
+        and fails(socket.socket)
+        and fails(socket.socket, socket.AF_UNIX)
+        and fails(socket.socketpair, socket.AF_UNIX, socket.SOCK_DGRAM),
+        processes=level.processes and fails(fork) and fails(os.kill, os.getppid(), 0) and silent,
         scratch=level.scratch and not fails(own.write_text, "x") and not fails(own.unlink),
     )
 

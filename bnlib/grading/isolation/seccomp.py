@@ -2,7 +2,8 @@
 
 The kernel runs a small program (classic BPF) on each call of the process. Ours is a list of comparisons: what is on the
 list fails with "not permitted", everything else passes. A few calls are looked at more closely: threads may be made and
-processes may not, a signal may go to oneself alone, limits may be read and not set on others.
+processes may not, a signal may go to oneself alone, limits may be read and not set on others, a file may not send signals
+or be leased, and what is sent goes to the other end of a connection.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ import os
 import platform
 import struct
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
-from bnlib.grading.isolation.libc import call
+from bnlib.grading.isolation.libc import PR_SET_SECCOMP, prctl
 
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7), "arm64": (1, 0xC00000B7)}
 _CLONE_THREAD = 0x10000
-_PR_SET_SECCOMP, _FILTER = 22, 2
-_ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
+_FILTER = 2
 
 # Numbers on x86_64 and aarch64; None where a call does not exist. From 424 on they are the same everywhere.
 _DENIED: dict[str, tuple[int | None, int | None]] = {
@@ -63,8 +64,29 @@ _DENIED: dict[str, tuple[int | None, int | None]] = {
     "setdomainname": (171, 162), "iopl": (172, None), "ioperm": (173, None),
 }  # fmt: skip
 _CLONE, _CLONE3, _TGKILL, _PRLIMIT, _PRCTL = (56, 220), (435, 435), (234, 131), (302, 261), (157, 167)
+_FCNTL, _IOCTL, _SENDTO, _SOCKETPAIR = (72, 25), (16, 29), (44, 206), (53, 199)
+
 _HARMLESS_PRCTL = (15, 16, 0x53564D41)
 """Naming a thread, reading its name, naming memory: what C libraries and Python do unasked."""
+
+HARMFUL_FCNTL = {"F_SETOWN": 8, "F_SETSIG": 10, "F_SETOWN_EX": 15, "F_SETLEASE": 1024, "F_NOTIFY": 1026}
+"""A file that has an owner sends it signals, any signal, whoever it is; a lease makes others wait who open the file."""
+
+HARMFUL_IOCTL = {"FIOSETOWN": 0x8901, "SIOCSPGRP": 0x8902}
+"""Two more ways to give a socket an owner."""
+
+_AF_UNIX, _STREAM, _NONBLOCK, _CLOEXEC = 1, 1, 0x800, 0x80000
+
+NUMBER, MACHINE = 0, 4
+"""Where the kernel's description of a call has its number and the architecture; see also :func:`argument`."""
+
+ENDS = {
+    "allow": 0x7FFF0000,
+    "deny": 0x00050000 | errno.EPERM,
+    "missing": 0x00050000 | errno.ENOSYS,
+    "kill": 0x80000000,
+}
+"""What a program can come to. They are labels too."""
 
 
 def available() -> bool:
@@ -73,22 +95,37 @@ def available() -> bool:
 
 
 def program(allow: Collection[str] = ()) -> bytes:
-    """The filter for this process on this machine."""
+    """The filter for this process on this machine.
+
+    Args:
+        allow: Names of denied calls that this process needs all the same.
+    """
     column, architecture = _ARCHITECTURES[platform.machine()]
-    deny, missing = _ERRNO | errno.EPERM, _ERRNO | errno.ENOSYS
-    code = [_load(4), _if_equal(architecture, 1, 0), _return(_KILL), _load(0)]
+    lines: list[Line | str] = [load(MACHINE), equal(architecture, "next", "kill"), load(NUMBER)]
     if column == 0:
-        code += [_op(0x35, 0, 1, 0x40000000), _return(deny)]  # the x32 numbering of x86_64
+        lines += [at_least(0x40000000, "deny")]  # the x32 numbering of x86_64
     # clone3 hides its flags behind a pointer; told that it does not exist, C libraries fall back to clone.
-    code += [_if_equal(_CLONE3[column], 0, 1), _return(missing)]
-    code += _only(_CLONE[column], [_op(0x45, 1, 0, _CLONE_THREAD)], deny)
-    code += _only(_TGKILL[column], [_if_equal(os.getpid(), 1, 0)], deny)
-    code += _only(_PRLIMIT[column], [_if_equal(0, 1, 0)], deny)
-    last = len(_HARMLESS_PRCTL) - 1
-    code += _only(_PRCTL[column], [_if_equal(n, last - i + 1, 0) for i, n in enumerate(_HARMLESS_PRCTL)], deny)
-    numbers = [pair[column] for name, pair in _DENIED.items() if pair[column] is not None and name not in allow]
-    code += [_if_equal(number, len(numbers) - i, 0) for i, number in enumerate(numbers) if number is not None]
-    return b"".join([*code, _return(_ALLOW), _return(deny)])
+    lines += [equal(_CLONE3[column], "missing")]
+    lines += decide(_CLONE[column], [load(argument(0)), has_bits(_CLONE_THREAD, "allow")], "deny")
+    lines += decide(_TGKILL[column], [load(argument(0)), equal(os.getpid(), "allow")], "deny")
+    lines += decide(_PRLIMIT[column], [load(argument(0)), equal(0, "allow")], "deny")
+    lines += decide(
+        _PRCTL[column], [load(argument(0)), *(equal(option, "allow") for option in _HARMLESS_PRCTL)], "deny"
+    )
+    for which, harmful in ((_FCNTL, HARMFUL_FCNTL), (_IOCTL, HARMFUL_IOCTL)):
+        lines += decide(which[column], [load(argument(1)), *(equal(n, "deny") for n in harmful.values())], "allow")
+    # A pair of streams is connected for good; a datagram could be addressed to somebody else.
+    streams = [equal(_STREAM | more, "allow") for more in (0, _NONBLOCK, _CLOEXEC, _NONBLOCK | _CLOEXEC)]
+    unix = [load(argument(0)), equal(_AF_UNIX, "next", "deny"), load(argument(1))]
+    lines += decide(_SOCKETPAIR[column], [*unix, *streams], "deny")
+    low, high = argument(4), argument(4) + 4
+    nobody = [line for half in (low, high) for line in (load(half), equal(0, "next", "deny"))]
+    lines += decide(_SENDTO[column], nobody, "allow")
+    for name, numbers in _DENIED.items():
+        number = numbers[column]
+        if number is not None and name not in allow:
+            lines += [equal(number, "deny")]
+    return assemble(lines)
 
 
 def apply(allow: Collection[str] = ()) -> None:
@@ -103,27 +140,65 @@ def apply(allow: Collection[str] = ()) -> None:
     code = program(allow)
     buffer = ctypes.create_string_buffer(code, len(code))
     descriptor = struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(buffer))
-    call("prctl", _PR_SET_SECCOMP, _FILTER, descriptor, 0, 0)
+    prctl(PR_SET_SECCOMP, _FILTER, descriptor)
 
 
-def _op(code: int, if_true: int, if_false: int, value: int) -> bytes:
-    return struct.pack("=HBBI", code, if_true, if_false, value)
+@dataclass(frozen=True)
+class Line:
+    """One instruction, and the labels to go on at when its comparison holds and when it does not."""
+
+    code: int
+    value: int
+    then: str = "next"
+    otherwise: str = "next"
 
 
-def _load(offset: int) -> bytes:
-    """Load a word of the call's description: its number at 0, the architecture at 4, the first argument at 16."""
-    return _op(0x20, 0, 0, offset)
+def load(offset: int) -> Line:
+    """Load a word of the call's description."""
+    return Line(0x20, offset)
 
 
-def _if_equal(value: int, if_true: int, if_false: int) -> bytes:
-    return _op(0x15, if_true, if_false, value)
+def equal(value: int, then: str, otherwise: str = "next") -> Line:
+    """Compare the word that was loaded."""
+    return Line(0x15, value, then, otherwise)
 
 
-def _return(action: int) -> bytes:
-    return _op(0x06, 0, 0, action)
+def at_least(value: int, then: str) -> Line:
+    """Compare the word that was loaded."""
+    return Line(0x35, value, then)
 
 
-def _only(number: int, tests: list[bytes], deny: int) -> list[bytes]:
-    """Allow a call when one of the tests on its first argument jumps over the refusal."""
-    body = [_load(16), *tests, _return(deny), _return(_ALLOW)]
-    return [_if_equal(number, 0, len(body)), *body]
+def has_bits(value: int, then: str) -> Line:
+    """Look whether the word that was loaded has one of these bits."""
+    return Line(0x45, value, then)
+
+
+def argument(index: int) -> int:
+    """Where the lower half of an argument is; the upper one follows it."""
+    return 16 + 8 * index
+
+
+def decide(number: int, tests: Sequence[Line], otherwise: str) -> list[Line | str]:
+    """Decide one call by tests on its arguments, and where they decide nothing, the same way always."""
+    other = f"not {number}"
+    return [equal(number, "next", other), *tests, equal(0, otherwise, otherwise), other]
+
+
+def assemble(lines: Sequence[Line | str]) -> bytes:
+    """The program of these instructions, with labels among them; what reaches their end is allowed."""
+    ends = [part for name, value in ENDS.items() for part in (name, Line(0x06, value))]
+    places: dict[str, int] = {}
+    code: list[Line] = []
+    for line in (*lines, *ends):
+        if isinstance(line, str):
+            places[line] = len(code)
+        else:
+            code.append(line)
+
+    def jump(place: int, label: str) -> int:
+        return 0 if label == "next" else places[label] - place - 1
+
+    return b"".join(
+        struct.pack("=HBBI", line.code, jump(i, line.then), jump(i, line.otherwise), line.value)
+        for i, line in enumerate(code)
+    )

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from bnlib.grading.isolation.libc import PR_SET_CHILD_SUBREAPER, prctl
 from bnlib.grading.nbval import provisioner
 
 sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # notebooks hold no such addresses; a second to import
@@ -142,9 +143,7 @@ def _adopt_orphans() -> None:
     """On Linux, what a kernel leaves behind becomes a child of this process, and is ended with it."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
-            from bnlib.grading.isolation.libc import call
-
-            call("prctl", 36, 1, 0, 0, 0)
+            prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def end_children(all_of_them: bool = True) -> None:

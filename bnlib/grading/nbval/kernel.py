@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from ipykernel.heartbeat import Heartbeat
 from ipykernel.iostream import IOPubThread
 from ipykernel.kernelapp import IPKernelApp
 
+from bnlib.grading.isolation.libc import PR_SET_PDEATHSIG, prctl
 from bnlib.grading.nbval.provisioner import LEARNERS, SECONDS
 
 MEMORY = 4_000_000_000
@@ -120,9 +122,7 @@ def _end_with_parent() -> None:
     """On Linux a kernel ends with the process that started it, whatever it is doing."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
-            from bnlib.grading.isolation.libc import call
-
-            call("prctl", 1, 9, 0, 0, 0)
+            prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":

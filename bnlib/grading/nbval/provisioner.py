@@ -12,16 +12,16 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
-import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from bnlib.grading.isolation import sandbox
+from bnlib.grading.isolation.forkserver import FAILED, LOST, Child, ForkServer
 
 NAME = "bnlib-isolated"
 """The entry point in pyproject.toml."""
@@ -32,69 +32,12 @@ SECONDS = "BNLIB_KERNEL_SECONDS"
 LEARNERS = "learners"
 """Folder of the learners' folders, beside that of the judged notebooks."""
 
+LIMITS = sandbox.Limits(memory=2_000_000_000, processes=128, file_size=8_000_000, disk=32_000_000, open_files=256)
+"""What a kernel may use; wall time is the grader's to watch."""
+
 PORTS = ("shell_port", "iopub_port", "stdin_port", "hb_port", "control_port")
 WARM = "BNLIB_KERNEL_PROVISIONER"
 """Environment variable: which provisioner will be used; this one can then be made ready in advance."""
-
-START_SECONDS = 60.0
-
-
-class KernelServer:
-    """The kernel server of this process, started when first needed."""
-
-    def __init__(self) -> None:
-        ours, theirs = socket.socketpair()
-        self._lock = threading.Lock()
-        self._control = ours
-        self._folder = tempfile.TemporaryDirectory(prefix="bnlib-kernels-", ignore_cleanup_errors=True)
-        folder = Path(self._folder.name)
-        folder.chmod(0o711)
-        scratch = sandbox.scratch_folder(folder)
-        home = folder / "home"
-        home.mkdir()
-        environment = {**os.environ, "IPYTHONDIR": str(home), "HOME": str(home), "PYTHONHASHSEED": "0"}
-        with theirs:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "bnlib.grading.nbval.kernels", str(theirs.fileno()), str(scratch)],
-                pass_fds=[theirs.fileno()],
-                cwd=home,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-        self._control.settimeout(START_SECONDS)
-        self.level: dict[str, Any] = {}
-
-    def ask(self, request: dict[str, Any], fds: list[int] | None = None) -> dict[str, Any]:
-        """Send a request, and wait for its answer.
-
-        Raises:
-            OSError: The server is gone.
-        """
-        with self._lock:
-            if not self.level:
-                self.level = self._hear()["level"]
-            socket.send_fds(self._control, [json.dumps(request).encode()], fds or [])
-            return self._hear()
-
-    def close(self) -> None:
-        """End the server and wait for it."""
-        self._control.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(2)
-        self.process.kill()
-        self.process.wait()
-        self._folder.cleanup()
-
-    def _hear(self) -> dict[str, Any]:
-        text = b""
-        while not text.endswith(b"\n"):
-            part = self._control.recv(65536)
-            if not part:
-                raise OSError("the kernel server ended")
-            text += part
-        return json.loads(text)
 
 
 class Forked:
@@ -102,17 +45,16 @@ class Forked:
 
     stdin = stdout = stderr = None
 
-    def __init__(self, server: KernelServer, pid: int) -> None:
-        self._server, self.pid = server, pid
+    def __init__(self, child: Child) -> None:
+        self._child, self.pid = child, child.pid
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
         """Exit code, or None while it runs."""
         if self.returncode is None:
-            try:
-                self.returncode = self._server.ask({"pid": self.pid})["status"]
-            except OSError:
-                self.returncode = 70
+            status = self._child.poll()
+            if status is not None:
+                self.returncode = FAILED if status == LOST else os.waitstatus_to_exitcode(status)
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int | None:
@@ -121,26 +63,28 @@ class Forked:
 
     def send_signal(self, number: int) -> None:
         """Pass a signal on."""
-        with contextlib.suppress(OSError):
-            self.returncode = self._server.ask({"pid": self.pid, "signal": int(number)})["status"]
+        self._child.signal(number)
 
     def kill(self) -> None:
         """End it."""
-        self.send_signal(signal.SIGKILL)
+        if self.poll() is None:
+            self._child.end()
+            self.returncode = -signal.SIGKILL
 
     def terminate(self) -> None:
         """End it: it has nothing to put in order."""
         self.kill()
 
 
-_server: KernelServer | None = None
+_server: ForkServer | None = None
 
 
-def kernel_server() -> KernelServer:
-    """The server of this process; a new one where it ended."""
+def kernel_server() -> ForkServer:
+    """The kernel server of this process, started when first needed."""
     global _server
-    if _server is None or _server.process.poll() is not None:
-        _server = KernelServer()
+    if _server is None:
+        command = [sys.executable, "-m", "bnlib.grading.nbval.kernels"]
+        _server = ForkServer(command, {**os.environ, "PYTHONHASHSEED": "0"})
     return _server
 
 
@@ -151,9 +95,12 @@ def running() -> Any:
 
 def isolation() -> str:
     """What the kernels of this process are confined with, in words for the report."""
-    if _server and _server.level:
-        return str(sandbox.Level(**_server.level))
-    return str(sandbox.Level(("limits on time, memory and file size",), limits=True))
+    level = (
+        _server.level
+        if _server and _server.process
+        else sandbox.Level(("limits on time, memory and file size",), limits=True)
+    )
+    return str(level)
 
 
 def close() -> None:
@@ -185,10 +132,8 @@ class IsolatedProvisioner(LocalProvisioner):
         told = {
             "connection": connection,
             "ports": ports,
-            "folder": str(folder),
             "others": {path.name: path.read_text("utf-8") for path in sorted(folder.glob("*.ipynb"))},
         }
-        server = kernel_server()
         with contextlib.ExitStack() as stack:
             listening = []
             for port in ports:
@@ -201,10 +146,10 @@ class IsolatedProvisioner(LocalProvisioner):
             file.write(json.dumps(told).encode())
             file.flush()
             file.seek(0)
-            seconds = int(os.environ.get(SECONDS, "600"))
-            answer = server.ask({"fork": seconds}, [file.fileno(), *listening])
-        self.process = Forked(server, answer["pid"])  # type: ignore[assignment]
-        self.pid, self.pgid, self.cwd = answer["pid"], None, str(judged)
+            limits = replace(LIMITS, cpu=int(os.environ.get(SECONDS, "600")))
+            child = kernel_server().fork(limits, [file.fileno(), *listening], folder)
+        self.process = Forked(child)  # type: ignore[assignment]
+        self.pid, self.pgid, self.cwd = child.pid, None, str(judged)
         return self.connection_info
 
     async def cleanup(self, restart: bool = False) -> None:

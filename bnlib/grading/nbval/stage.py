@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from importlib.util import find_spec
@@ -102,35 +102,86 @@ def require() -> None:
         )
 
 
-def run(jobs: Sequence[Job], cell_seconds: float = 30.0, notebook_seconds: float = 120.0) -> list[Outcome]:
+def run(
+    jobs: Sequence[Job],
+    cell_seconds: float = 30.0,
+    notebook_seconds: float = 120.0,
+    seen: Callable[[int, Outcome], None] = lambda index, outcome: None,
+) -> list[Outcome]:
     """Run notebooks with nbval.
 
     Args:
         jobs: The notebooks.
         cell_seconds: How long a cell may take.
         notebook_seconds: How long a notebook may take.
+        seen: Told each outcome as soon as it is known, with the job's place.
 
     Returns:
         An outcome for each job, in order.
+
+    Raises:
+        CourseError: Kernels do not start here, whatever the notebook.
     """
     outcomes: dict[int, Outcome] = {}
+
+    def tell(index: int, outcome: Outcome) -> None:
+        if index not in outcomes:
+            outcomes[index] = outcome
+            seen(index, outcome)
+
+    proven = False
     while len(outcomes) < len(jobs):
-        left = [index for index in range(len(jobs)) if index not in outcomes]
-        known = _one_run({index: jobs[index] for index in left}, cell_seconds, notebook_seconds)
-        if not known:
-            known = {left[0]: Outcome(False, fault="nbval could not be started")}
-        outcomes.update(known)
+        left = {index: job for index, job in enumerate(jobs) if index not in outcomes}
+        known = _one_run(left, cell_seconds, notebook_seconds, proven, tell)
+        known = known or {min(left): Outcome(False, fault="nbval could not be started")}
+        if not proven and any(outcome.fault for outcome in known.values()):
+            _require_kernels()
+        proven = True
+        for index, outcome in known.items():
+            tell(index, outcome)
     return [outcomes[index] for index in range(len(jobs))]
 
 
-def _one_run(jobs: Mapping[int, Job], cell_seconds: float, notebook_seconds: float) -> dict[int, Outcome]:
-    """Run notebooks until all are done or one has to be given up; outcomes of all that were begun."""
+def _require_kernels() -> None:
+    """Make sure that an empty notebook gets a kernel: what fails with that is nobody's notebook.
+
+    Raises:
+        CourseError: It does not.
+    """
+    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [dict(_EMPTY)]}
+    outcomes = _one_run({0: Job(notebook, "empty.ipynb", {})}, STARTUP, STARTUP, False, lambda index, outcome: None)
+    fault = outcomes[0].fault if outcomes else "nbval could not be started"
+    if fault:
+        raise CourseError(f"nbval's kernels do not start here ({fault}); mend that, or grade with --no-nbval")
+
+
+_EMPTY: Mapping[str, Any] = {
+    "cell_type": "code",
+    "id": "c",
+    "metadata": {},
+    "source": "1",
+    "outputs": [],
+    "execution_count": None,
+}
+
+
+def _one_run(
+    jobs: Mapping[int, Job],
+    cell_seconds: float,
+    notebook_seconds: float,
+    proven: bool,
+    tell: Callable[[int, Outcome], None],
+) -> dict[int, Outcome]:
+    """Run notebooks until all are done or one has to be given up; outcomes of all that were begun.
+
+    Until it is proven that kernels start here, the first that does not is the last.
+    """
     with tempfile.TemporaryDirectory(prefix="bnlib-nbval-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         paths = [_lay_out(folder, index, job) for index, job in jobs.items()]
         process = _start(folder, paths, cell_seconds, notebook_seconds)
         try:
-            return _follow(process, notebook_seconds)
+            return _follow(process, notebook_seconds, proven, tell)
         finally:
             _end(process)
 
@@ -204,7 +255,9 @@ def _fonts() -> Path:
     return Path(tempfile.gettempdir())
 
 
-def _follow(process: subprocess.Popen[bytes], notebook_seconds: float) -> dict[int, Outcome]:
+def _follow(
+    process: subprocess.Popen[bytes], notebook_seconds: float, proven: bool, tell: Callable[[int, Outcome], None]
+) -> dict[int, Outcome]:
     """Listen to a run until it ends, or a notebook has taken too long."""
     lines: queue.Queue[bytes | None] = queue.Queue()
     threading.Thread(target=_pump, args=(process, lines), daemon=True).start()
@@ -231,9 +284,14 @@ def _follow(process: subprocess.Popen[bytes], notebook_seconds: float) -> dict[i
             cells.setdefault(index, []).append(CellResult(event["id"], event["outcome"], event["message"]))
         elif event["event"] == "fault":
             faults[index] = event["message"]
+            if not proven:
+                break
         else:
             ended[index] = event["isolation"]
             current, deadline = None, time.monotonic() + STARTUP
+            if index not in faults:
+                proven = True
+                tell(index, Outcome(True, tuple(cells.get(index, ())), isolation=ended[index]))
     if late and current is not None:
         why = f"the notebook did not end within {notebook_seconds:g} s"
     else:

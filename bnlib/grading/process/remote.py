@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
+import socket
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+from bnlib.grading.isolation.forkserver import FAILED, LOST, ForkServer, ServerError
+from bnlib.grading.isolation.sandbox import Limits
 from bnlib.grading.process import protocol
-from bnlib.grading.process.server import FAILED
-from bnlib.grading.process.session import POSITION
+from bnlib.grading.process.session import PAGE, POSITION
 from bnlib.notebooks import Notebook
 from bnlib.stubs import Lesson, NotFilledError
-
-if TYPE_CHECKING:
-    from bnlib.grading.process.worker import Server
 
 
 class LearnerError(Exception):
@@ -44,25 +46,59 @@ class NeedsAnother(Unfilled, NotFilledError):
     """The exercise calls another one that is still empty."""
 
 
-class ServerError(RuntimeError):
-    """The fork server cannot be started or a session cannot be isolated; one line says why."""
-
-
 class Ended(Exception):  # noqa: N818 - a state, not a mistake of ours
-    """The session is over; ``error`` says why."""
+    """The session is over.
 
-    def __init__(self, error: LearnerError) -> None:
+    Attributes:
+        error: Why, in words for the learner.
+        signal: What ended the process, where that was not one of its own limits; else 0.
+    """
+
+    def __init__(self, error: LearnerError, signal: int = 0) -> None:
         self.error = error
+        self.signal = signal
+
+
+class Interrupted(BaseException):  # noqa: N818 - like KeyboardInterrupt
+    """A process with a learner's code was ended, and not by that code: nothing can be said of it.
+
+    No ``except Exception`` may take it for the learner's mistake. :func:`twice` tries again.
+    """
+
+
+FAULTS = (
+    signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGTRAP, signal.SIGSYS,
+)  # fmt: skip
+"""Signals that a program's own faults raise."""
+
+GRACE = 2.0
+"""Seconds to wait for the end of a process that closed its connection, to learn how it ended."""
+
+T = TypeVar("T")
+
+
+def twice(ask: Callable[[], T]) -> T:
+    """Ask a learner's process something from the beginning, and once more where it was ended meanwhile.
+
+    Raises:
+        Interrupted: It was ended both times.
+    """
+    try:
+        return ask()
+    except Interrupted:
+        return ask()
 
 
 class Session:
     """One process with a learner's code in it, seen from the grader."""
 
-    def __init__(self, server: Server, number: int) -> None:
-        self._server = server
+    def __init__(self, server: ForkServer, limits: Limits, number: int) -> None:
         self._number = number
-        self._limits = server.limits
-        self._serial, self._pid, self._sock, self._page = server.fork(server.limits)
+        self._limits = limits
+        self._sock, theirs = socket.socketpair()
+        self._page = _page()
+        with theirs:
+            self._child = server.fork(limits, [theirs.fileno(), self._page])
         self._calls = 0
         self._over = False
 
@@ -126,7 +162,7 @@ class Session:
         self._over = True
         self._sock.close()
         os.close(self._page)
-        return self._server.end(self._serial, self._pid, grace)
+        return self._child.end(grace)
 
     def _exchange(self, request: dict[str, Any], seconds: float, doing: str) -> tuple[dict[str, Any], list[np.ndarray]]:
         """Send a request and wait for its answer."""
@@ -136,7 +172,7 @@ class Session:
         except TimeoutError:
             raise self._late(doing, seconds) from None
         except protocol.Closed:
-            raise Ended(self._ended_by_itself(doing)) from None
+            raise self._ended_by_itself(doing) from None
         return self._answer(deadline, doing, seconds), sent
 
     def _answer(self, deadline: float, doing: str, seconds: float) -> dict[str, Any]:
@@ -146,7 +182,7 @@ class Session:
         except TimeoutError:
             raise self._late(doing, seconds) from None
         except protocol.Closed:
-            raise Ended(self._ended_by_itself(doing)) from None
+            raise self._ended_by_itself(doing) from None
         except protocol.ProtocolError as error:
             raise self._broken(str(error)) from None
         if not isinstance(reply, dict):
@@ -156,23 +192,25 @@ class Session:
     def _late(self, doing: str, seconds: float) -> Ended:
         return Ended(LearnerError("Timeout", f"Timeout: {doing} took longer than {seconds:g} s"))
 
-    def _ended_by_itself(self, doing: str) -> LearnerError:
+    def _ended_by_itself(self, doing: str) -> Ended:
         """Why a process is gone, from how it ended."""
-        status = self.end(grace=0.2)
+        status = self.end(grace=GRACE)
         if status is None:
-            return LearnerError("Crash", f"Crash: {doing} broke the connection to the grader")
+            return Ended(LearnerError("Crash", f"Crash: {doing} broke the connection to the grader"))
+        if status == LOST:
+            return Ended(
+                LearnerError("Crash", f"Crash: the process that {doing} was forked from ended"), signal.SIGKILL
+            )
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
             if number == signal.SIGXCPU:
-                return LearnerError("Timeout", f"Timeout: {doing} used all its processor time")
-            if number == signal.SIGKILL:
-                return LearnerError("Memory", f"Memory: {doing} was stopped by the system, most likely out of memory")
-            name = signal.Signals(number).name
-            return LearnerError("Crash", f"Crash: {doing} ended Python ({name})")
+                return Ended(LearnerError("Timeout", f"Timeout: {doing} used all its processor time"))
+            error = LearnerError("Crash", f"Crash: {doing} ended Python ({signal.Signals(number).name})")
+            return Ended(error, number)
         code = os.waitstatus_to_exitcode(status)
         if code == FAILED:
-            return LearnerError("Crash", f"Crash: {doing} broke the way to the grader")
-        return LearnerError("Crash", f"Crash: {doing} ended Python (exit code {code})")
+            return Ended(LearnerError("Crash", f"Crash: {doing} broke the way to the grader"))
+        return Ended(LearnerError("Crash", f"Crash: {doing} ended Python (exit code {code})"))
 
     def _broken(self, what: str) -> Ended:
         return Ended(LearnerError("Protocol", f"Protocol: the learner's process sent {what}"))
@@ -211,3 +249,17 @@ def _copy_back(changed: Any, sent: Sequence[np.ndarray]) -> None:
         old = sent[index]
         if old.shape == new.shape and old.dtype == new.dtype and old.flags.writeable:
             np.copyto(old, new)
+
+
+def _page() -> int:
+    """A file of one page in memory, of a size that cannot be changed."""
+    if not hasattr(os, "memfd_create"):
+        with tempfile.TemporaryFile() as file:
+            file.truncate(PAGE)
+            return os.dup(file.fileno())
+    page = os.memfd_create("bnlib", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.ftruncate(page, PAGE)
+    with suppress(OSError, AttributeError):
+        seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+        fcntl.fcntl(page, fcntl.F_ADD_SEALS, seals)
+    return page

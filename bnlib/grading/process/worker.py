@@ -6,18 +6,11 @@ end is killed when it passes: nothing depends on the good will of the learner's 
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
-import socket
-import subprocess
+import signal
 import sys
-import tempfile
-import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,18 +19,24 @@ import IPython
 import numpy as np
 
 import bnlib
-from bnlib.grading.isolation.sandbox import Level, Limits, scratch_folder
+from bnlib.grading.isolation.forkserver import ForkServer, ServerError
+from bnlib.grading.isolation.sandbox import Limits
 from bnlib.grading.process import protocol
-from bnlib.grading.process.remote import Ended, LearnerError, NeedsAnother, ServerError, Session, Unfilled
+from bnlib.grading.process.remote import (
+    FAULTS,
+    Ended,
+    Interrupted,
+    LearnerError,
+    NeedsAnother,
+    Session,
+    Unfilled,
+    twice,
+)
 from bnlib.grading.process.server import BOOT
-from bnlib.grading.process.session import PAGE
 from bnlib.notebooks import Notebook
 from bnlib.stubs import Lesson
 
-__all__ = ["Learner", "LearnerError", "NeedsAnother", "Server", "ServerError", "Unfilled"]
-
-START_SECONDS = 60
-"""How long the fork server may take to start; it takes half a second on an idle machine."""
+__all__ = ["Interrupted", "Learner", "LearnerError", "NeedsAnother", "Server", "ServerError", "Unfilled", "twice"]
 
 CALLS = 4
 """All calls of an exercise together may take this many times as long as one."""
@@ -46,30 +45,23 @@ MAX_RUNS = 6
 """How often a notebook's cells are run again without the statement that did not come to an end."""
 
 
-class Server:
-    """Starts sessions for learners' code; a context manager. May be shared by threads, not by processes.
+class Server(ForkServer):
+    """Starts sessions for learners' code.
 
     Args:
         limits: What one session may use.
-        require_isolation: Refuse to start where a promise of docs/security.md cannot be kept.
 
     Raises:
-        ServerError: It did not start, or isolation is required and not to be had.
+        ServerError: It did not start.
     """
 
-    def __init__(self, limits: Limits | None = None, require_isolation: bool = False) -> None:
+    def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._serial = 0
-        with self._lock:
-            self._start()
-        if require_isolation and not self.level.isolated:
-            self.close()
-            raise ServerError(f"isolation is required, and this platform lacks: {', '.join(self.level.missing)}")
-
-    level: Level
-    """What is in force for every session."""
+        root = Path(bnlib.__file__).resolve().parent
+        packages = dict.fromkeys(str(Path(m.__file__).parents[1]) for m in (np, IPython) if m.__file__)
+        command = [sys.executable, "-s", "-c", BOOT, str(root), os.pathsep.join(packages)]
+        super().__init__(command, _environment())
+        _ = self.level  # it is ready, or it is said here why it is not
 
     def learner(self, notebooks: Sequence[Notebook], lesson: Lesson) -> Learner:
         """Run the cells of a student's notebook of ``lesson``; its exercises can then be called.
@@ -79,112 +71,6 @@ class Server:
             lesson: The lesson whose exercises will be called.
         """
         return Learner(self, notebooks, lesson)
-
-    def __enter__(self) -> Server:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End the server and every session."""
-        with self._lock:
-            self._stop()
-
-    def _start(self) -> None:
-        ours, theirs = socket.socketpair()
-        self._control = ours
-        self._folder = tempfile.TemporaryDirectory(prefix="bnlib-")
-        folder = Path(self._folder.name)
-        folder.chmod(0o755)  # when we are root, learners' code runs as another user
-        scratch = scratch_folder(folder)
-        root = Path(bnlib.__file__).resolve().parent
-        packages = dict.fromkeys(str(Path(m.__file__).parents[1]) for m in (np, IPython) if m.__file__)
-        with theirs, tempfile.TemporaryFile() as said:
-            arguments = [str(root), os.pathsep.join(packages), str(scratch), str(theirs.fileno())]
-            self._process = subprocess.Popen(
-                [sys.executable, "-s", "-c", BOOT, *arguments],
-                pass_fds=[theirs.fileno()],
-                cwd=scratch,
-                env=_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=said,
-                start_new_session=True,
-            )
-            theirs.close()
-            ours.settimeout(START_SECONDS)
-            try:
-                ready = self._hear()
-            except (OSError, EOFError, ValueError):
-                self._stop()
-                said.seek(0)
-                lines = said.read().decode("utf-8", "replace").split("\n")
-                last = next((line for line in reversed(lines) if line.strip()), "no message")
-                raise ServerError(f"the process for learners' code did not start: {last}") from None
-        self._owner = os.getpid()
-        self.level = Level(**{**ready["level"], "layers": tuple(ready["level"]["layers"])})
-
-    def _stop(self) -> None:
-        if self._process is None:
-            return
-        self._control.close()
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process = None
-        with suppress(OSError):  # the server removed it, unless it was killed
-            Path(self._folder.name, "own").chmod(0o755)
-        with suppress(OSError):
-            self._folder.cleanup()
-
-    def _hear(self) -> dict[str, Any]:
-        text = b""
-        while not text.endswith(b"\n"):
-            part = self._control.recv(4096)
-            if not part:
-                raise EOFError
-            text += part
-        return json.loads(text)
-
-    def _ask(self, request: dict[str, Any], fds: Sequence[int] = ()) -> dict[str, Any]:
-        text = json.dumps(request).encode()
-        socket.send_fds(self._control, [text], list(fds))
-        return self._hear()
-
-    def fork(self, limits: Limits) -> tuple[int, int, socket.socket, int]:
-        """A new session: which server run it belongs to, its pid, its socket, its page. Restarts a server that died."""
-        ours, theirs = socket.socketpair()
-        page = _page()
-        with theirs, self._lock:
-            if self._process is None or self._owner != os.getpid():
-                raise ServerError("the server was closed, or belongs to another process")
-            for last in (False, True):
-                try:
-                    answer = self._ask({"fork": asdict(limits)}, [theirs.fileno(), page])
-                    break
-                except (OSError, EOFError, ValueError):
-                    if last:
-                        raise ServerError("the process for learners' code died twice") from None
-                    self._stop()
-                    self._serial += 1
-                    self._start()
-            serial = self._serial
-        if not answer["pid"]:
-            raise ServerError(answer["trouble"])
-        return serial, answer["pid"], ours, page
-
-    def end(self, serial: int, pid: int, grace: float) -> int | None:
-        """Kill a session's process; returns its wait status if it ended by itself, or does within ``grace`` seconds."""
-        with self._lock:
-            if self._process is None or self._owner != os.getpid() or serial != self._serial:
-                return None
-            try:
-                return self._ask({"end": pid, "grace": grace})["status"]
-            except (OSError, EOFError, ValueError):
-                return None
 
 
 class Learner:
@@ -204,6 +90,7 @@ class Learner:
         self._lost: dict[str, LearnerError] = {}
         self._spent: dict[str, float] = {}
         self._skip: list[tuple[int, ...]] = []
+        self._signalled: set[str] = set()
         self._session: Session | None = None
         self._sessions = 0
         self._hopeless: LearnerError | None = None
@@ -232,12 +119,16 @@ class Learner:
 
         Raises:
             LearnerError: It raised, or did not return.
+            Interrupted: Its process was ended, and not by the learner's code: see :func:`~.remote.twice`.
         """
         exercise = name.split(".")[0]
         if exercise in self._lost:
             raise self._lost[exercise]
         if self._session is None:
-            self._open()
+            try:
+                self._open()
+            except ServerError as error:
+                raise Interrupted(str(error)) from None
         if self._hopeless is not None:
             raise self._hopeless
         assert self._session is not None
@@ -246,6 +137,9 @@ class Learner:
             value = self._session.call(name, args, kwargs)
         except Ended as end:
             self.close()
+            if self._once_more(end, exercise):
+                self._spent.pop(exercise, None)
+                raise Interrupted(str(end.error)) from None
             self._lost[exercise] = end.error
             raise end.error from None
         except (LearnerError, TypeError, protocol.TooLargeError):
@@ -272,12 +166,14 @@ class Learner:
             return
         for _ in range(MAX_RUNS):
             self._sessions += 1
-            session = Session(self._server, self._sessions)
+            session = Session(self._server, self._server.limits, self._sessions)
             try:
                 errors = session.run(self._lesson, self._notebooks, self._skip, self.errors)
             except Ended as end:
                 position = session.position()
                 session.end()
+                if self._once_more(end, "the cells"):
+                    continue
                 if not self._note(position, end.error):
                     self._hopeless = end.error
                     return
@@ -289,6 +185,22 @@ class Learner:
             self._session = session
             return
         self._hopeless = LearnerError("Timeout", "Timeout: the notebook's cells did not come to an end")
+
+    def _once_more(self, end: Ended, where: str) -> bool:
+        """True the first time that a signal ended a process there: it may have come from anywhere.
+
+        Raises:
+            Interrupted: The second time, by a signal that no fault in a program raises.
+        """
+        again = bool(end.signal) and where not in self._signalled
+        if end.signal and not again and end.signal not in FAULTS:
+            name = signal.Signals(end.signal).name
+            raise Interrupted(
+                f"the process of {where} was ended twice by {name}, which none of its limits sends: "
+                "out of memory, or ended by somebody"
+            )
+        self._signalled.add(where)
+        return again
 
     def _note(self, position: tuple[int, int, int], error: LearnerError) -> bool:
         """Note which statement did not come to an end; False when that is unknown."""
@@ -316,20 +228,6 @@ class RemoteObject:
         if method.startswith("_"):
             raise AttributeError(method)
         return partial(self._learner._call, f"{self._exercise}.{method}", self._handle)
-
-
-def _page() -> int:
-    """A file of one page in memory, of a size that cannot be changed."""
-    if not hasattr(os, "memfd_create"):
-        with tempfile.TemporaryFile() as file:
-            file.truncate(PAGE)
-            return os.dup(file.fileno())
-    page = os.memfd_create("bnlib", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    os.ftruncate(page, PAGE)
-    with suppress(OSError, AttributeError):
-        seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
-        fcntl.fcntl(page, fcntl.F_ADD_SEALS, seals)
-    return page
 
 
 def _environment() -> dict[str, str]:

@@ -12,11 +12,14 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bnlib.grading.course import Course
+from bnlib.grading.reports import words
 from bnlib.grading.result import NOT_GRADED, RIGHT, Result
+from bnlib.grading.rules import NAME, RulesError, secret_seed
 from bnlib.stubs import Lesson, lesson_of, lessons
 
 SETUP = """#!/usr/bin/env bash
@@ -49,18 +52,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     results.add_argument(
         "--lesson", action="append", default=[], metavar="KEY", help="lesson to grade; may be repeated"
     )
-    results.add_argument("--seed", type=int, default=0, help="decides the hidden inputs")
+    results.add_argument(
+        "--seed", type=int, help="decides the hidden inputs (default: that of course.toml, or a secret)"
+    )
     results.add_argument("--no-nbval", action="store_true", help="do not run the notebook from top to bottom")
     results.set_defaults(run=_results)
 
 
 def _zip(arguments: argparse.Namespace) -> int:
     try:
-        chosen = [lesson_of(key) for key in arguments.lesson]
-    except KeyError as error:
+        names = build_zip(arguments.out, [lesson_of(key) for key in arguments.lesson])
+    except (KeyError, RulesError) as error:
         print(f"bnlib gradescope: {error.args[0]}", file=sys.stderr)
         return 2
-    names = build_zip(arguments.out, chosen)
     print(f"packed {len(names)} files into {arguments.out}: upload it as the assignment's autograder")
     return 0
 
@@ -70,13 +74,17 @@ def build_zip(out: Path, chosen: Sequence[Lesson] = (), course: Course | None = 
 
     Args:
         out: The zip file.
-        chosen: Lessons to grade; by default those of which a notebook is handed in.
+        chosen: Lessons to grade; by default those that ``course.toml`` names, else those of which a notebook is handed in.
         course: The course.
 
     Returns:
         The names in it.
     """
     root = (course or Course()).root
+    rules = Course(root).rules()
+    if rules.seed is None:
+        rules = replace(rules, seed=secret_seed(out))
+    chosen = chosen or [lesson_of(key) for key in rules.lessons]
     wanted = [root / name for name in FILES]
     wanted += sorted((root / "bnlib").rglob("*"))
     for lesson in chosen or lessons():
@@ -85,7 +93,7 @@ def build_zip(out: Path, chosen: Sequence[Lesson] = (), course: Course | None = 
     run = RUN.format(lessons=" ".join(f"--lesson {lesson.key}" for lesson in chosen)).replace(" \n", "\n")
     names = []
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in (("setup.sh", SETUP), ("run_autograder", run)):
+        for name, text in (("setup.sh", SETUP), ("run_autograder", run), (NAME, rules.public())):
             info = zipfile.ZipInfo(name, (2024, 1, 1, 0, 0, 0))
             info.external_attr = 0o100755 << 16
             archive.writestr(info, text)
@@ -103,17 +111,21 @@ def build_zip(out: Path, chosen: Sequence[Lesson] = (), course: Course | None = 
 def _results(arguments: argparse.Namespace) -> int:
     """Grade what was handed in as one student's, and write what Gradescope reads; a fault of ours is said there too."""
     from bnlib.grading.batch import Settings
-    from bnlib.grading.grade import grade, write
+    from bnlib.grading.files import write
+    from bnlib.grading.grade import grade
 
-    settings = Settings(seed=abs(arguments.seed), nbval=not arguments.no_nbval)
+    settings = Settings(seed=arguments.seed, nbval=not arguments.no_nbval)
     try:
+        rules = settings.course.rules()
+        if settings.seed is None:
+            settings = replace(settings, seed=rules.seed if rules.seed is not None else secret_seed(arguments.out))
         with tempfile.TemporaryDirectory(prefix="bnlib-") as name:
             folder = Path(name, "in")
             folder.mkdir()
             _as_one_student(arguments.folder, folder / "submission.zip")
-            grade(folder, Path(name, "out"), wanted=arguments.lesson, settings=settings)
+            grade(folder, Path(name, "out"), wanted=arguments.lesson, settings=settings, rules=rules)
             result = Result.from_json(json.loads(next(Path(name, "out", "results").glob("*.json")).read_text("utf-8")))
-        text, code = results(result), 0
+        text, code = results(result, rules.visibility), 0
     except Exception as error:
         words = f"The grader itself failed, which is no fault of yours: {type(error).__name__}: {error}"
         text, code = {"score": 0, "output": words, "output_format": "text", "tests": []}, 1
@@ -123,17 +135,17 @@ def _results(arguments: argparse.Namespace) -> int:
 
 def _as_one_student(folder: Path, target: Path) -> None:
     """Gather what was handed in into one zip file, which the grader reads like any other."""
-    with zipfile.ZipFile(target, "w") as archive:
+    with zipfile.ZipFile(target, "w", strict_timestamps=False) as archive:  # some clocks say 1970, which zip cannot
         for path in sorted(folder.rglob("*.ipynb")) if folder.is_dir() else [folder]:
             if not path.is_symlink():
                 archive.write(path, path.relative_to(folder).as_posix() if folder.is_dir() else path.name)
 
 
-def results(result: Result) -> dict[str, Any]:
+def results(result: Result, visibility: str = "visible") -> dict[str, Any]:
     """One student's result in the form that Gradescope reads.
 
-    Every test is visible and names the exercise, its points and the diagnosis; hidden inputs appear nowhere. What concerns
-    the teacher is in ``extra_data``, which students do not see.
+    Every test names the exercise, its points and the diagnosis, and is shown when ``visibility`` says; hidden inputs appear
+    nowhere. What concerns the teacher is in ``extra_data``, which students do not see.
     """
     tests = []
     for key, lesson in result.lessons.items():
@@ -149,9 +161,9 @@ def results(result: Result) -> dict[str, Any]:
                     "score": each.score,
                     "max_score": each.points,
                     "status": "passed" if right else "failed",
-                    "output": "\n".join([said, *each.remarks]),
+                    "output": "\n".join([said, *each.remarks, *filter(None, [words.by_hand(each)])]),
                     "output_format": "text",
-                    "visibility": "visible",
+                    "visibility": visibility,
                 }
             )
     notes = [*result.reasons, *result.notes]

@@ -37,6 +37,7 @@ def _pages() -> Environment:
         lstrip_blocks=True,
     )
     pages.filters |= {
+        "by_hand": words.by_hand,
         "digest": _digest,
         "isolation": words.isolation,
         "message": words.message,

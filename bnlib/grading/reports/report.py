@@ -29,6 +29,10 @@ def feedback_data(result: Result) -> dict[str, Any]:
             | {"message": words.message(each)}
             for each, data in zip(lesson.exercises, known["exercises"], strict=True)
         ]
+        if known["nbval"]:
+            known["nbval"] = {
+                name: each for name, each in known["nbval"].items() if name not in ("flags", "key", "fault")
+            }
         lessons[key] = {name: known[name] for name in ("title", "score", "max", "reason", "nbval", "isolation")} | {
             "exercises": exercises
         }

@@ -37,6 +37,15 @@ def message(each: Exercise) -> str:
     return each.message
 
 
+def by_hand(each: Exercise) -> str:
+    """What a person decided about an exercise; "" when nobody did."""
+    if each.by_hand is None:
+        return ""
+    given = each.by_hand.points
+    said = "Your teacher" if given is None else f"Your teacher gave {given} of {each.points} points by hand"
+    return f"{said}: {each.by_hand.comment}" if each.by_hand.comment else said
+
+
 def reason(result: Result) -> str:
     """Why points are missing, in a line for the gradebook; "" when none are."""
     parts = [*result.reasons]
@@ -44,7 +53,10 @@ def reason(result: Result) -> str:
         if lesson.reason:
             parts += [lesson.reason] if lesson.reason not in "; ".join(parts) else []
             continue
-        parts += [f"{each.name}: {message(each)}" for each in lesson.exercises if each.status != RIGHT]
+        for each in lesson.exercises:
+            said = [message(each)] if each.status != RIGHT else []
+            said += [by_hand(each)] if each.by_hand else []
+            parts += [f"{each.name}: {'. '.join(said)}"] if said else []
     return "; ".join(parts)
 
 

@@ -2,50 +2,114 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
+
 import numpy as np
 
 from bnlib.judging.case import Case
-from bnlib.judging.diagnosing.evidence import Finding
+from bnlib.judging.diagnosing.evidence import Finding, same
 from bnlib.numerics import Array
 
-Shape = tuple[int, ...]
+Reason = tuple[str, str]
+"""A name and a sentence."""
 
 
-def shape_finding(name: str, got: Shape, wanted: Shape) -> Finding:
-    """What a wrong shape tells: which direction was summed away, kept, added or exchanged."""
-    slug, words = _reason(got, wanted)
-    message = f"{name} has shape {got} and should have {wanted}. {words}".rstrip()
+def shape_finding(name: str, got: Array, right: Array, known: Mapping[str, Array]) -> Finding:
+    """Say that a shape is wrong; and why, where one reason makes of known quantities the very numbers that came back.
+
+    Args:
+        name: The output.
+        got: What came back.
+        right: What should have.
+        known: Quantities of the computation, by name.
+    """
+    slug, words = _of_the_shape(got, right) or _of_the_values(got, right, known) or ("", "")
+    message = f"{name} has shape {got.shape} and should have {right.shape}. {words}".rstrip()
     return Finding(("wrong-shape", slug) if slug else ("wrong-shape",), message)
 
 
-def _reason(got: Shape, wanted: Shape) -> tuple[str, str]:
-    """A name and a sentence; both empty when nothing is known."""
-    if got == () and wanted:
-        return "summed-to-a-number", "One number came out: a sum or mean without axis= runs over everything."
-    if len(wanted) == 2 and got != wanted:
-        N, D = wanted
-        if got == (D, N):
-            return "transposed", "The two directions are exchanged: something is transposed."
-        if got in ((D,), (1, D)):
-            return (
-                "batch-summed-away",
-                "The direction of the batch has been summed away; every example has its own row here.",
-            )
-        if got in ((N,), (N, 1)):
-            return "features-summed-away", "The direction of the features has been summed away."
-        if got in ((N, N), (D, D)):
-            return "matrix-product", "That is the shape of a matrix product (@ or dot), or of an outer product."
-        if got == (N * D,):
-            return "flattened", "The array has been flattened."
-    if len(got) == len(wanted) + 1 and got[1:] == wanted:
-        return "batch-not-summed", "The first direction is still there: nothing has been summed over it."
-    if len(got) == len(wanted) + 1 and tuple(n for n in got if n != 1) == wanted:
+def _of_the_shape(got: Array, right: Array) -> Reason | None:
+    """What the two shapes tell for certain."""
+    if right.ndim == 2 and got.shape == right.shape[::-1]:
+        return "transposed", "The two directions are exchanged: something is transposed."
+    if got.ndim > right.ndim and tuple(n for n in got.shape if n != 1) == right.shape:
         return "keepdims", "One direction of length 1 is left over: look at keepdims, reshape and None."
-    if len(wanted) == 1 and len(got) == 1:
-        return "wrong-length", "Was something summed over the other direction?"
-    if len(wanted) == 1 and got == wanted * 2:
-        return "matrix-product", "That is the shape of an outer product, or of a vector that met a column."
-    return "", ""
+    if right.ndim == 2 and got.ndim == 1 and same(got, right.ravel()):
+        return "flattened", "The array has been flattened."
+    if right.ndim == 2 and got.shape == right.shape[1:] and same(np.zeros(right.shape) + got, right):
+        return "one-row", "Its numbers are right, and they are one row: every example has a row of its own."
+    return None
+
+
+def _of_the_values(got: Array, right: Array, known: Mapping[str, Array]) -> Reason | None:
+    """Each way of losing or keeping a direction, tried on the known quantities, their products, and what is right."""
+    if not np.any(got):
+        return None
+    arrays = {name: value for name, value in known.items() if 0 < value.ndim <= 2 and value.size}
+    names = list(arrays)
+    pairs = [(one, other) for index, one in enumerate(names) for other in names[index:]]
+    summands = [right, *arrays.values(), *_products(arrays, pairs)]
+    for values in summands:
+        if values.ndim == 2 and right.ndim == 1 and _is_any(got, [values]) and _is_any(right, _sums(values, 0)):
+            return "batch-not-summed", "The first direction is still there: nothing has been summed over it."
+    for axis, slug, words in (
+        (None, "summed-to-a-number", "One number came out: a sum or mean without axis= runs over everything."),
+        (
+            0,
+            "rows-summed-away",
+            "A sum or mean over axis 0 has taken the direction of the rows away.",
+        ),
+        (1, "columns-summed-away", "A sum or mean over axis 1 has taken the direction of the columns away."),
+    ):
+        for values in summands if axis != 0 or right.ndim == 2 else ():
+            if values.ndim == 2 and _is_any(got, _sums(values, axis)):
+                return slug, words
+    for one, other in pairs:
+        for product, said in _matrix_products(arrays[one], arrays[other], one, other):
+            if _is_any(got, [product]):
+                return "matrix-product", f"It is {said}."
+    if got.ndim == 2 and len(set(got.shape)) == 1 and len(got) > 1 and not np.any(got - np.diag(np.diag(got))):
+        return (
+            "only-the-diagonal",
+            "Off its diagonal everything is zero, as np.diag makes it; there should be a number for each pair.",
+        )
+    if got.ndim == 1 and right.ndim == 2 and same(got, np.diag(right)):
+        return "only-the-diagonal", "It is the diagonal alone."
+    return None
+
+
+def _sums(values: Array, axis: int | None) -> tuple[Array, Array]:
+    return np.asarray(values.sum(axis=axis)), np.asarray(values.mean(axis=axis))
+
+
+def _is_any(got: Array, values: Iterable[Array]) -> bool:
+    """True when one of the values is what came back, whatever its sign."""
+    return any(same(got, value) or same(got, -value) for value in values)
+
+
+def _products(arrays: Mapping[str, Array], pairs: Iterable[tuple[str, str]]) -> Iterator[Array]:
+    """Products entry by entry, of quantities that have one value a place or one a feature."""
+    for one, other in pairs:
+        a, b = sorted((arrays[one], arrays[other]), key=np.ndim)
+        if a.shape == b.shape or (a.ndim == 1 and a.shape == b.shape[1:]):
+            yield a * b
+
+
+def _matrix_products(a: Array, b: Array, one: str, other: str) -> Iterator[tuple[Array, str]]:
+    """Products of the two over an index, in either order, and words for them."""
+    if a.ndim == b.ndim == 1:
+        yield np.outer(a, b), f"the outer product of {one} and {other}"
+        yield np.outer(b, a), f"the outer product of {other} and {one}"
+    if a.ndim != 2 or b.ndim != 2:
+        return
+    for (x, y), (first, second) in (((a, b), (one, other)), ((b, a), (other, one))):
+        for left, right, said in (
+            (x, y, f"{first} and {second}"),
+            (x.T, y, f"{first}.T and {second}"),
+            (x, y.T, f"{first} and {second}.T"),
+        ):
+            if left.shape[1] == right.shape[0]:
+                yield left @ right, f"the matrix product (@ or dot) of {said}"
 
 
 def nonfinite_origin(name: str, array: Array, where: tuple[int, ...], case: Case) -> Finding:

@@ -15,6 +15,7 @@ import numpy as np
 
 from bnlib.judging.case import Case
 from bnlib.judging.diagnosing.evidence import NO_VALUE, Evidence, Finding
+from bnlib.numerics import Array
 
 OPERATORS: Mapping[str, Callable[..., Any]] = {
     "mean": lambda values: values.sum(axis=0) / len(values),  # half the time of values.mean
@@ -155,6 +156,14 @@ def _may_stand_for(other: tuple[int, ...], shape: tuple[int, ...]) -> bool:
     return other == shape or (len(other) == 1 and len(shape) == 2 and other == shape[1:])
 
 
+def quantities(steps: Steps, case: Case) -> dict[str, Array]:
+    """All that a computation makes of a case, by name."""
+    values: dict[str, Any] = {**OPERATORS, **steps.given(case)}
+    for step in steps.steps:
+        values[step.name] = step.compute(_Reading(values))
+    return {name: np.asarray(value) for name, value in values.items() if not callable(value)}
+
+
 Place = tuple[int, int]
 """Number of a step, and of a place in it."""
 
@@ -259,6 +268,7 @@ class _Run:
                 "twice": (f"{slug}-twice", f"{name} is there once too often"),
                 "rooted": (f"root-of-{slug}", f"the root of {name} stands where {name} belongs"),
             }.get(other, (f"{_slug(other)}-for-{slug}", f"{other} stands where {name} belongs"))
+        stop = "" if words.endswith("?") else "."
         return Finding(
-            (f"{at}-{kind}",), f"In {step.name} ({step.where}), {words}. Nothing else is wrong in {self.output}."
+            (f"{at}-{kind}",), f"In {step.name} ({step.where}), {words}{stop} Nothing else is wrong in {self.output}."
         )

@@ -94,6 +94,11 @@ class Known:
                 found[f"{name.strip('_')}^2"] = values.named(name) ** 2
         return found
 
+    def quantities(self, case: Case) -> dict[str, Array]:
+        """What the lines compute, by the names that learners know."""
+        values = Values(self.ways[0].names, self.arrays(case))
+        return {name: values.named(name) for name in self.ways[0].lines if not name.startswith("_")}
+
     def arrays(self, case: Case) -> Mapping[str, Any]:
         """What is given in a case."""
         return self._view(case) if self._view else case
