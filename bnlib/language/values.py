@@ -16,6 +16,9 @@ from bnlib.language.names import FormulaError, Names
 from bnlib.language.tree import Node, letters_of, reduce, walk
 from bnlib.numerics import Array
 
+LEFT_OUT = {"sum but the first": lambda count: range(1, count), "sum but the last": lambda count: range(count - 1)}
+"""Sums that nobody can write in the language: what a loop with a wrong start or end adds up."""
+
 _FUNCTIONS = {"sqrt": np.sqrt, "exp": np.exp, "log": np.log, "abs": np.abs, "sign": np.sign}
 
 
@@ -181,6 +184,9 @@ class Context:
         if kind == "variance":
             centred = self.raw(body) - self.raw(reduce("mean", over, body, unequal))
             return self._total(centred * centred, over, unequal) / self._count(over, unequal)
+        if kind in LEFT_OUT:
+            axis, value = self.axes[over[0][0]], np.asarray(self.raw(body))
+            return np.add.reduce(value.take(LEFT_OUT[kind](value.shape[axis]), axis), axis=axis, keepdims=True)
         total = self._total(self.raw(body), over, unequal)
         return total if kind == "sum" else total / self._count(over, unequal)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bnlib.judging.mistakes.rules import FIXED, Named
 from bnlib.language.derivation import Derivation
-from bnlib.language.rewriting import Path, apart, match, places, put
-from bnlib.language.tree import Node, div, mul, num, ref
+from bnlib.language.rewriting import Path, apart, every, match, places, put
+from bnlib.language.tree import Node, add, div, mul, neg, num, ref
 from bnlib.language.writing import plain
 
 
@@ -80,23 +81,65 @@ class Edits:
                     )
 
     def _whole(self) -> Iterator[Edit]:
-        """The output as a whole with a factor too many: one that the derivation knows, or the number of examples."""
-        tree = self.derivation.lines[self.output].tree
-        sizes = [ref(size) for size in self.derivation.names.sizes[:1]]
-        for factor in (*multipliers(self.derivation), *sizes):
+        """The output as a whole: a factor too many, a parameter that was updated, two quantities that were taken for each other."""
+        output, names = self.output, self.derivation.names
+        tree = self.derivation.lines[output].tree
+        for factor in multipliers(self.derivation):
             what, slug = self._shown(factor), _slug(factor.data[0])
-            for name, made, words in (
-                (f"{slug}-too-many", mul(tree, factor), f"there is a factor {what} too many"),
-                (f"over-{slug}", div(tree, factor), f"there is a division by {what} too many"),
-            ):
-                yield self._edit(name, self.output, words, ((self.output, (), made),), True)
+            has = any(node is factor for _, node in places(tree))
+            yield self._edit(
+                f"{slug}-twice" if has else f"{slug}-in-{_slug(output)}",
+                output,
+                f"there is a factor {what} too many",
+                (((output, (), mul(tree, factor)),)),
+                True,
+            )
+            yield self._edit(
+                f"divided-by-{slug}",
+                output,
+                f"there is a division by {what} too many",
+                ((output, (), div(tree, factor)),),
+                True,
+            )
+        for size in names.sizes[:1]:
+            yield self._edit(
+                f"{_slug(output)}-times-{size}",
+                output,
+                f"everything is {size} times too large",
+                ((output, (), mul(tree, ref(size))),),
+                True,
+            )
+            yield self._edit(
+                f"{_slug(output)}-over-{size}",
+                output,
+                f"everything is divided by {size} once too often",
+                ((output, (), div(tree, ref(size))),),
+                True,
+            )
+        if output.startswith("d") and output[1:] in names.given:
+            parameter = ref(output[1:], names.sizes_of(output[1:]))
+            yield self._edit(
+                "parameter-updated",
+                output,
+                f"this is {output[1:]} after a step of gradient descent: return the gradient itself",
+                ((output, (), add(parameter, neg(tree))),),
+                False,
+            )
+        inside = list(
+            dict.fromkeys(node for _, node in places(tree) if node.op == "ref" and node.data[0] not in names.sizes)
+        )
+        for one, two in itertools.combinations(inside, 2):
+            swapped = every(tree, lambda node, one=one, two=two: {one: two, two: one}.get(node))  # type: ignore[misc]
+            words = f"{self._shown(one)} and {self._shown(two)} stand in each other's place: if they come out of a cache, in which order did they go in?"
+            yield self._edit("cache-order", output, words, ((output, (), swapped),), False)
 
     def _of(self, line: str, node: Node) -> Iterator[tuple[str, Node, str, bool]]:
         names = self.derivation.names
         for rule in self.rules:
             for made in rule.rule.at(node, names):
                 bound = next(match(rule.rule.pattern, node, {}))
-                shown = {key: self._shown(value) for key, value in bound.items() if isinstance(value, Node)}
+                parts = {key: value for key, value in bound.items() if isinstance(value, Node)}
+                shown = {key: self._shown(part.args[0] if part.op == "neg" else part) for key, part in parts.items()}
                 yield self._slug(rule.name, shown), made, rule.words.format_map(shown), rule.often
         if node.op == "reduce" and all(letter == size for letter, size in node.data[1]):
             yield from self._axes(node)
@@ -105,28 +148,50 @@ class Edits:
 
     def _slug(self, name: str, shown: Mapping[str, str]) -> str:
         what = shown.get("B", "")
+        if name == "exchanged" and what.isidentifier():
+            return "-and-".join(_slug(shown[each]) for each in "AC" if shown[each].isidentifier()) + "-exchanged"
         if name in ("factor-missing", "term-missing", "factor-twice") and what.isidentifier():
-            return f"{what.replace('_', '-')}-{'twice' if name == 'factor-twice' else 'missing'}"
+            return f"{_slug(what)}-{'twice' if name == 'factor-twice' else 'missing'}"
         return name
 
     def _axes(self, node: Node) -> Iterator[tuple[str, Node, str, bool]]:
+        """A sum or mean over other axes, or without the first or the last example."""
         kind, over, unequal = node.data
         now = {size for _, size in over}
-        every = [
-            size for size in self.derivation.names.sizes if any(size == letter for letter in node.args[0].free | now)
-        ]
+        body = node.args[0].free
+        every = [size for size in self.derivation.names.sizes if size in body | now]
+
+        def over_these(*sizes: str) -> Node:
+            return Node("reduce", node.args, (kind, tuple((size, size) for size in sizes), unequal))
+
+        slug = "sum" if kind == "sum" else "mean"
         for size in every:
             if now != {size}:
-                other = Node("reduce", node.args, (kind, ((size, size),), unequal))
+                name = f"{slug}-over-{_SIZES.get(size, size)}"
                 yield (
-                    "wrong-axis",
-                    other,
-                    f"a {kind} runs over another axis than it should: one value for each what is wanted?",
+                    name,
+                    over_these(size),
+                    f"a {kind} runs over {_SIZES.get(size, size)}: over which axis should it run?",
                     True,
                 )
         if set(every) != now:
-            whole = Node("reduce", node.args, (kind, tuple((size, size) for size in every), unequal))
-            yield "no-axis", whole, f"a {kind} runs over the whole array: name the axis", True
+            yield (
+                f"{slug}-over-everything",
+                over_these(*every),
+                f"a {kind} runs over the whole array: name the axis",
+                True,
+            )
+        if kind != "variance" and len(over) == 1:
+            for which in ("first", "last"):
+                part = Node("reduce", node.args, (f"sum but the {which}", over, ()))
+                left = part if kind == "sum" else div(part, ref(over[0][1]))
+                one = _SIZES.get(over[0][1], over[0][1]).rstrip("s")
+                yield (
+                    f"{which}-{one}-left-out",
+                    left,
+                    f"the {which} {one} is left out of a {kind}: where does the loop begin, and where does it end?",
+                    False,
+                )
 
     def _instead_of(self, line: str, node: Node) -> Iterator[tuple[str, Node, str, bool]]:
         """Another quantity of the same sizes, or of one value a feature where there is one for each example."""
@@ -212,6 +277,9 @@ class Edits:
             return Node(node.op, tuple(open_(arg) for arg in node.args), node.data) if node.args else node
 
         return plain(open_(node))
+
+
+_SIZES = {"N": "examples", "D": "features"}
 
 
 def _slug(name: str) -> str:
