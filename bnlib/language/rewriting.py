@@ -101,7 +101,8 @@ def filled(node: Node, bound: Bound, names: Names) -> Node:
         return ref(name, names.sizes_of(name)) if name in names else node
     args = tuple(filled(arg, bound, names) for arg in node.args)
     if node.op == "reduce" and not node.data[1]:
-        return Node("reduce", args, (node.data[0], *bound["over"]))  # type: ignore[misc]
+        over = bound.get("over") or (tuple((size, size) for size in names.sizes[:1]), ())
+        return Node("reduce", args, (node.data[0], *over))  # type: ignore[misc]
     return rebuilt(node, args)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bnlib.judging.mistakes.rules import FIXED, Named
 from bnlib.language.derivation import Derivation
 from bnlib.language.rewriting import Path, apart, every, match, places, put
-from bnlib.language.tree import Node, add, div, mul, neg, num, ref
+from bnlib.language.tree import Node, add, div, mul, neg, num, ref, renamed
 from bnlib.language.writing import plain
 
 
@@ -116,6 +116,11 @@ class Edits:
                 ((output, (), div(tree, ref(size))),),
                 True,
             )
+        rows = self.derivation.lines[output].letters
+        if len(rows) > 1 and self.derivation.lines[output].sizes[0] == self.derivation.lines[output].sizes[-1]:
+            alone = mul(Node("delta", (), (rows[0], rows[-1])), tree)
+            words = "only the diagonal is there: every input reaches every output, so which entries are filled?"
+            yield self._edit("only-the-diagonal", output, words, ((output, (), alone),), True)
         if output.startswith("d") and output[1:] in names.given:
             parameter = ref(output[1:], names.sizes_of(output[1:]))
             yield self._edit(
@@ -145,6 +150,7 @@ class Edits:
             yield from self._axes(node)
         if node.op == "ref":
             yield from self._instead_of(line, node)
+        yield from self._indices(line, node)
 
     def _slug(self, name: str, shown: Mapping[str, str]) -> str:
         what = shown.get("B", "")
@@ -193,6 +199,23 @@ class Edits:
                     False,
                 )
 
+    def _indices(self, line: str, node: Node) -> Iterator[tuple[str, Node, str, bool]]:
+        """Another index of the same size, in index notation."""
+        letters = node.data[1] if node.op == "ref" else node.data if node.op == "delta" else ()
+        sizes = self.derivation.names.letter_sizes(self.derivation.lines[line].tree)
+        for letter in letters:
+            for other in sizes:
+                if letter.islower() and other.islower() and other != letter and sizes[other] == sizes.get(letter):
+                    changed = {letter: other} if letters.count(letter) == 1 else {}
+                    if changed:
+                        made = renamed(node, changed)
+                        yield (
+                            "wrong-index",
+                            made,
+                            f"{plain(made)} stands where {plain(node)} belongs: which index does it have?",
+                            False,
+                        )
+
     def _instead_of(self, line: str, node: Node) -> Iterator[tuple[str, Node, str, bool]]:
         """Another quantity of the same sizes, or of one value a feature where there is one for each example."""
         names, name = self.derivation.names, node.data[0]
@@ -201,10 +224,11 @@ class Edits:
         before = before[: list(self.derivation.lines).index(line)]
         for other in (*names.given, *before):
             wanted = names.sizes_of(other)
-            if other != name and not other.startswith("_") and (wanted == sizes or (wanted and wanted == sizes[1:])):
-                letters = node.data[1][len(sizes) - len(wanted) :]
-                words = f"{other} stands where {self._shown(node)} belongs"
-                yield f"{_slug(other)}-for-{_slug(name)}", ref(other, letters), words, False
+            if other != name and (wanted == sizes or (wanted and wanted == sizes[1:])):
+                made = ref(other, node.data[1][len(sizes) - len(wanted) :])
+                words = f"{self._shown(made)} stands where {self._shown(node)} belongs"
+                near = wanted == sizes and name in self.derivation.lines and self.derivation.uses(name, other)
+                yield f"{_slug(other)}-for-{_slug(name)}", made, words, near
         if name == "eps":
             for value in FIXED:
                 yield "eps-fixed", num(value), f"eps is {value:g} whatever was given: use the one that was passed", True

@@ -31,7 +31,8 @@ class Known:
         ways: Other ways to the same outputs, each a derivation of its own.
         rules: Rules of this exercise alone, written as those of :mod:`bnlib.judging.mistakes.rules`.
         words: Words of one's own for a mistake's name, or for ``name@line``.
-        terms: Words for the terms of an output, in order; and where each is derived: ``"direct path | eq. 3.23"``.
+        terms: Words for the terms of an output, in order; and where each is derived: ``"direct path | eq. 3.23"``. One for all
+            says that the line is one term.
         view: From a case to the arrays that are given, where the case has other names.
         outputs: From an output to the line that it is, where that has another name.
     """
@@ -48,7 +49,7 @@ class Known:
         outputs: Mapping[str, str] | None = None,
     ) -> None:
         self.ways = [Derivation(given, text) for text in (lines, *ways)]
-        self._own, self._words, self._terms = rules, words or {}, terms or {}
+        self._own, self._words, self.said = rules, words or {}, terms or {}
         self._view, self._outputs = view, outputs or {}
         self._of: dict[str, list[Way]] = {}
 
@@ -73,7 +74,7 @@ class Known:
         ways = self.of(output)
         if not ways:
             return ()
-        way, own = ways[0], self._terms.get(output, ())
+        way, own = ways[0], self.said.get(output, ())
         where = way.edits.where(way.line)
         found = []
         for index, node in enumerate(way.terms(None) or ()):
@@ -144,8 +145,9 @@ class Way:
         """The summands of the line under a mistake, written out; None when the line itself has another number of them."""
         tree = self.derivation.lines[self.line].tree
         changed = instead.get(self.line, tree) if instead else tree
-        found = [node for _, node in summands(changed)]
-        if len(found) != len(summands(tree)):
+        whole = len(self.known.said.get(self.line, ())) == 1
+        found = [changed] if whole else [node for _, node in summands(changed)]
+        if not whole and len(found) != len(summands(tree)):
             return None
         return [self.derivation.opened(node, instead) for node in found]
 

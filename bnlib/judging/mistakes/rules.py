@@ -36,6 +36,7 @@ root-taken-twice: sqrt(A) => sqrt(sqrt(A)) | the root is taken twice
 eps-squared: V + eps => V + eps**2 | eps is squared
 eps-sign: V + eps => V - eps | eps has the wrong sign
 .......
+variance-for-mean-square: mean(A**2) => variance(A) | a variance stands where a mean of squares belongs: they are the same only where the mean is zero
 not-squared: A**2 => A | {A} is not squared
 exponent: A**3 => A**2 | one power of {A} is missing
 exponent: A**3 => A | two powers of {A} are missing
