@@ -239,6 +239,8 @@ def _besides(
 ) -> tuple[Finding, int] | None:
     """A slip and wrong coefficients of the terms as it leaves them, where that takes fewer mistakes than ``fitted``."""
     for slip in slips:
+        if fitted and fitted[1] <= 2:
+            break  # a mistake and one coefficient: nothing is less
         besides = coefficients.explain(slip.parts, fitted[1] - 1 if fitted else 99) if slip.parts else None
         if besides:
             both = Finding((*slip.names, *besides[0].names), _both(slip.message, besides[0].message))

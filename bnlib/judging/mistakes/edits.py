@@ -22,12 +22,14 @@ class Edit:
         words: What to say, a whole sentence.
         changes: From a line and the place in it to what stands there instead.
         often: Whether it is tried together with another.
+        anew: Whether a quantity is made anew with a mistake for one line alone.
     """
 
     name: str
     words: str
     changes: tuple[tuple[str, Path, Node], ...]
     often: bool
+    anew: bool = False
 
     def instead(self, derivation: Derivation, other: Edit | None = None) -> dict[str, Node] | None:
         """The lines as this edit leaves them, and another as well; None when the two touch."""
@@ -270,8 +272,8 @@ class Edits:
                     continue
                 words = f"Where it is made for {self._name(line)}: {edit.words}"
                 for path, node in made.items() if len(made) > 1 else ():
-                    yield Edit(edit.name, words, ((line, path, node),), False)
-                yield Edit(edit.name, words, tuple((line, path, node) for path, node in made.items()), False)
+                    yield Edit(edit.name, words, ((line, path, node),), False, True)
+                yield Edit(edit.name, words, tuple((line, path, node) for path, node in made.items()), False, True)
 
     def _edit(self, name: str, line: str, words: str, changes: tuple[tuple[str, Path, Node], ...], often: bool) -> Edit:
         own = self.words.get(f"{name}@{line}") or self.words.get(name)

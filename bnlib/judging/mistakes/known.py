@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
@@ -11,7 +12,7 @@ import numpy as np
 
 from bnlib.judging.case import Case
 from bnlib.judging.diagnosing.evidence import MATCH, NO_VALUE, Evidence, value_of
-from bnlib.judging.diagnosing.terms import Term, columns
+from bnlib.judging.diagnosing.terms import Term, columns, factor_table, matching
 from bnlib.judging.mistakes.edits import Edit, Edits, multipliers
 from bnlib.judging.mistakes.rules import parsed, rules
 from bnlib.language.derivation import Derivation, summands
@@ -141,6 +142,12 @@ class Way:
                 found.setdefault(mistake.formula, mistake)
         return list(found.values())
 
+    @cached_property
+    def signs(self) -> list[int]:
+        """The signs of the terms."""
+        whole = len(self.known.said.get(self.line, ())) == 1
+        return [1] if whole else [sign for sign, _ in summands(self.derivation.lines[self.line].tree)]
+
     def terms(self, instead: Mapping[str, Node] | None) -> list[Node] | None:
         """The summands of the line under a mistake, written out; None when the line itself has another number of them."""
         tree = self.derivation.lines[self.line].tree
@@ -231,33 +238,44 @@ class Way:
         key = ("spans", id(self))
         if key not in item.case.memory:
             item.case.memory[key] = self._spans(item)
-        mistakes, basis = item.case.memory[key]
+        mistakes, basis, triangle, lengths, factors = item.case.memory[key]
         if not mistakes:
             return []
-        features = item.got.shape[-1] if item.got.ndim > 1 else 1
-        wanted = columns(item.got, features)
-        rest = wanted - (basis @ (np.swapaxes(basis, -1, -2) @ wanted[..., None]))[..., 0]
-        size = np.maximum(np.max(np.abs(wanted), axis=-1), 1e-300)
-        near = np.all(np.max(np.abs(rest), axis=-1) <= MATCH * size, axis=-1)
-        return [mistakes[place] for place in np.flatnonzero(near)]
+        wanted = columns(item.got, basis.shape[1])[..., None]
+        along = np.swapaxes(basis, -1, -2) @ wanted
+        rest = np.max(np.abs(wanted - basis @ along), axis=(1, 2, 3)) <= MATCH * np.max(np.abs(wanted))
+        near = np.flatnonzero(rest & (np.min(np.abs(np.diagonal(triangle, axis1=-2, axis2=-1)), axis=(1, 2)) > 1e-9))
+        if not near.size:
+            return []
+        fitted = np.linalg.solve(triangle[near], along[near])[..., 0] / lengths[near]
+        ratios = np.swapaxes(fitted, 1, 2) / np.array(self.signs)[:, None]  # (mistakes, terms, features)
+        named = (
+            matching(factors, ratios.reshape(-1, ratios.shape[-1])).any(axis=0).reshape(ratios.shape[:2]).all(axis=1)
+        )
+        return [mistakes[place] for place in near[named]]
 
-    def _spans(self, item: Evidence) -> tuple[list[Mistake], Array | None]:
-        """Mistakes with an orthonormal basis of what their terms span, feature by feature: (mistakes, features, rows, terms)."""
+    def _spans(self, item: Evidence) -> tuple[Any, ...]:
+        """Mistakes with what their terms span, feature by feature, and the factors that have a name."""
         features = item.got.shape[-1] if item.got.ndim > 1 else 1
+
+        def stacked(nodes: Sequence[Node]) -> Array:
+            parts = [np.broadcast_to(self.value(node, item.case), item.got.shape) for node in nodes]
+            return np.stack([columns(part, features) for part in parts], axis=-1)
+
         found: list[tuple[Mistake, Array]] = []
-        for mistake in self.often:
-            try:
-                parts = [columns(np.broadcast_to(part, item.got.shape), features) for part in mistake.parts(item.case)]
-            except NO_VALUE:
-                continue
-            stacked = np.stack(parts, axis=-1)
-            if stacked.shape[1] > stacked.shape[2] and np.all(np.isfinite(stacked)):
-                found.append((mistake, stacked))
+        right = self.terms(None) if self.derivation is self.known.ways[0] else None
+        if right and np.size(item.got) // features > len(right):
+            for mistake in self.singles:
+                nodes = mistake.terms if mistake.edits[0].often or mistake.edits[0].anew else None
+                with contextlib.suppress(*NO_VALUE):
+                    if nodes and nodes != right and np.all(np.isfinite(parts := stacked(nodes))):
+                        found.append((mistake, parts))
         if not found:
-            return [], None
-        every = np.stack([stacked for _, stacked in found])
-        every = every / np.maximum(np.linalg.norm(every, axis=2, keepdims=True), 1e-300)
-        return [mistake for mistake, _ in found], np.linalg.qr(every)[0]
+            return [], None, None, None, None
+        every = np.stack([parts for _, parts in found])
+        lengths = np.maximum(np.linalg.norm(every, axis=2), 1e-300)
+        basis, triangle = np.linalg.qr(every / lengths[:, :, None])
+        return [mistake for mistake, _ in found], basis, triangle, lengths, factor_table(item, self.known.factors)[1]
 
     def besides(self, names: Set[str]) -> Iterator[Mistake]:
         """Any mistake beside one of these names."""
@@ -272,13 +290,13 @@ class Way:
 class Mistake:
     """One edit, or two at once: what they make of the output and of its terms."""
 
-    __slots__ = ("_formula", "_instead", "_parts", "edits", "way")
+    __slots__ = ("_formula", "_instead", "_terms", "edits", "way")
 
     def __init__(self, way: Way, edits: tuple[Edit, ...]) -> None:
         self.way, self.edits = way, edits
         self._instead: dict[str, Node] | None = None
         self._formula: Node | None = None
-        self._parts: list[Node] | None = None
+        self._terms: list[Node] | None = None
         if edits:
             self._instead = edits[0].instead(way.derivation, edits[1] if len(edits) > 1 else None)
 
@@ -309,11 +327,16 @@ class Mistake:
         """What it computes."""
         return self.way.value(self.formula, case)
 
-    def parts(self, case: Case) -> list[Array]:
-        """What it makes of the terms."""
-        if self._parts is None:
+    @property
+    def terms(self) -> list[Node]:
+        """What it makes of the terms; none where it leaves no such terms."""
+        if self._terms is None:
             own = self.way.derivation is self.way.known.ways[0]
-            self._parts = (self.way.terms(self._instead) if own else None) or []
-        if not self._parts:
+            self._terms = (self.way.terms(self._instead) if own else None) or []
+        return self._terms
+
+    def parts(self, case: Case) -> list[Array]:
+        """The values of its terms."""
+        if not self.terms:
             raise ValueError("other terms")
-        return [self.way.value(node, case) for node in self._parts]
+        return [self.way.value(node, case) for node in self.terms]

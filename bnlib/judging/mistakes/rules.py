@@ -35,8 +35,10 @@ squared: sqrt(A) => A**2 | a square stands where a root belongs
 root-taken-twice: sqrt(A) => sqrt(sqrt(A)) | the root is taken twice
 eps-squared: V + eps => V + eps**2 | eps is squared
 eps-sign: V + eps => V - eps | eps has the wrong sign
-.......
 variance-for-mean-square: mean(A**2) => variance(A) | a variance stands where a mean of squares belongs: they are the same only where the mean is zero
+exchanged: A * B + C => C * B + A | {A} and {C} are exchanged: which of them is multiplied, and which added?
+shift-before-scale: A * B + C => A * (B + C) | {C} is multiplied by {A} as well: it should be added behind the product
+.......
 not-squared: A**2 => A | {A} is not squared
 exponent: A**3 => A**2 | one power of {A} is missing
 exponent: A**3 => A | two powers of {A} are missing
@@ -60,8 +62,6 @@ mean-of-a-product: mean(A * B) => A * mean(B) | {A} stands outside the mean, and
 mean-of-a-product: A * mean(B) => mean(A * B) | {A} stands inside the mean, and belongs outside
 sum-of-a-product: sum(A * B) => A * sum(B) | {A} stands outside the sum, and belongs inside
 sum-of-a-product: A * sum(B) => sum(A * B) | {A} stands inside the sum, and belongs outside
-exchanged: A * B + C => C * B + A | {A} and {C} are exchanged: which of them is multiplied, and which added?
-shift-before-scale: A * B + C => A * (B + C) | {C} is multiplied by {A} as well: it should be added behind the product
 half-lost: A * 1/2 => A | a factor 1/2 is missing: the derivative of a root has one
 two-lost: 2 * A => A | a factor 2 is missing: the derivative of a square has one
 """
