@@ -43,6 +43,11 @@ def _teachers(commands: Any) -> None:
     from bnlib.grading import command
     from bnlib.grading.reports import gradescope
 
+    new = commands.add_parser("new", help="write the files of a new lesson or exercise, ready to fill (authors)")
+    new.add_argument("what", choices=["lesson", "exercise"])
+    new.add_argument("name", help="a lesson's name, as in layer_norm; an exercise's, as in layer_norm.first_step")
+    new.set_defaults(run=_new)
+
     build = commands.add_parser("build", help="normalise and execute solutions/ (teachers)")
     build.add_argument("files", nargs="*", type=Path, help="notebooks; all of solutions/ by default")
     build.set_defaults(run=_build)
@@ -70,6 +75,19 @@ def _progress(arguments: argparse.Namespace) -> int:
     from bnlib.progress import saved_standings
 
     print(saved_standings())
+    return 0
+
+
+def _new(arguments: argparse.Namespace) -> int:
+    from bnlib.authoring import AuthoringError, new_exercise, new_lesson
+
+    write = new_lesson if arguments.what == "lesson" else new_exercise
+    try:
+        for path in write(Path(), arguments.name):
+            print(f"{'wrote' if arguments.what == 'lesson' else 'added to'} {path}")
+    except AuthoringError as error:
+        return _say(str(error))
+    print("Fill it in, then: bnlib build && bnlib release")
     return 0
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import nbformat
 
+from bnlib import sealed
 from bnlib.notebooks import METADATA, NotebookError, fills, parse
 from bnlib.stubs import Lesson, Stub, lesson_of, lessons, stub_source, told
 
@@ -33,7 +34,7 @@ _CHECK = re.compile(r"check\(\s*(\w+)\.(\w+)\s*\)")
 _BOX = re.compile(r"> \*\*Exercise `(\w+)`\*\*.*")
 _BUNDLE = (".gitignore", "LICENSE", "LICENSE-text", "Makefile", "constraints.txt", "environment.yml", "pyproject.toml")
 _RENAMED = {"docs/learners.md": "README.md", "examples/classroom.yml": ".github/workflows/classroom.yml"}
-_TEACHERS = ("release.py", "grading")
+_TEACHERS = ("authoring.py", "release.py", "grading")
 _ALL_LESSONS = b"LESSONS: notebooks\n"
 """The line of the Classroom workflow that says what it checks; a bundle names the notebooks it hands out."""
 
@@ -183,6 +184,8 @@ def has_work(path: Path) -> bool:
 def bundle(root: Path, target: Path, chosen: Sequence[Lesson] = ()) -> list[str]:
     """Pack what learners get: notebooks, the learner's side of bnlib, set-up files. No solution, no hidden test.
 
+    What spells out answers (:data:`bnlib.sealed.FOLDERS`) is packed so that it cannot be read by accident.
+
     Args:
         root: The project's folder, with ``notebooks/`` freshly released.
         target: The zip file to write.
@@ -194,11 +197,14 @@ def bundle(root: Path, target: Path, chosen: Sequence[Lesson] = ()) -> list[str]
     files = [root / name for name in _BUNDLE if (root / name).is_file()]
     notebooks = [root / "notebooks" / f"{lesson.key}.ipynb" for lesson in chosen or lessons()]
     files += notebooks
-    files += sorted(
+    ours = {path.relative_to(root / "bnlib").as_posix(): path for path in sorted((root / "bnlib").rglob("*"))}
+    ours = {name: path for name, path in ours.items() if path.is_file() and "__pycache__" not in path.parts}
+    closed = {name: path.read_text(encoding="utf-8") for name, path in ours.items() if sealed.is_sealed(name)}
+    files += [
         path
-        for path in (root / "bnlib").rglob("*.py")
-        if path.relative_to(root / "bnlib").parts[0] not in _TEACHERS and "__pycache__" not in path.parts
-    )
+        for name, path in ours.items()
+        if path.suffix == ".py" and name.split("/")[0] not in _TEACHERS and name not in closed
+    ]
     edited = [path.name for path in notebooks if path.is_file() and has_work(path)]
     if edited:
         raise ReleaseError(
@@ -208,18 +214,19 @@ def bundle(root: Path, target: Path, chosen: Sequence[Lesson] = ()) -> list[str]
     lacking = [str(path) for path in files if not path.is_file()]
     if lacking:
         raise ReleaseError(f"{lacking[0]}: is not there; pack the bundle from the project's own folder")
-    names = []
+    handed = " ".join(f"notebooks/{path.name}" for path in notebooks).encode()
+    contents = {}
+    for path in files:
+        name = path.relative_to(root).as_posix()
+        content = path.read_bytes().replace(_ALL_LESSONS, b"LESSONS: " + handed + b"\n")
+        contents[_RENAMED.get(name, name)] = content
+    contents[f"bnlib/{sealed.PACK}"] = sealed.pack(closed).encode()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in files:
-            name = path.relative_to(root).as_posix()
-            name = _RENAMED.get(name, name)
+        for name, content in contents.items():
             entry = zipfile.ZipInfo(f"batchnorm-gradient/{name}", date_time=(2020, 1, 1, 0, 0, 0))
             entry.external_attr = 0o644 << 16
-            handed = " ".join(f"notebooks/{path.name}" for path in notebooks).encode()
-            content = path.read_bytes().replace(_ALL_LESSONS, b"LESSONS: " + handed + b"\n")
             archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
-            names.append(entry.filename)
-    return names
+        return archive.namelist()
 
 
 def _lesson(path: Path) -> Lesson:

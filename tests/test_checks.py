@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from bnlib import hint
 from bnlib.checks import Case, Source, answer_of, checks_of, report_on, visible
 from bnlib.checks.translation import center_backward as backward
-from bnlib.judging.comparing import MOST_ROUNDING, rounding
 from bnlib.judging.diagnosing.slips import displaced
 from bnlib.judging.examining import examine
+from bnlib.judging.rounding import MOST_ROUNDING, rounding
 from bnlib.stubs import lesson_of, lessons, translation
 
 
@@ -417,3 +417,38 @@ def test_rounding_is_allowed_for_where_digits_are_lost_and_nowhere_else():
     assert 1e-9 < rounding(Case(x=1e-4 * x + 1e3)) < MOST_ROUNDING
     assert rounding(Case(x=1e-12 * x + 1e3)) == MOST_ROUNDING
     assert rounding(Case(x=1e-170 * x)) <= MOST_ROUNDING
+
+
+def test_the_same_remark_is_made_once_whatever_the_sizes():
+    cases = [Case(x=np.random.default_rng(D).normal(size=(5, D))) for D in (2, 3, 4)]
+    checks = checks_of(lesson_of("normalization").stubs["batch_statistics"])
+    one = SimpleNamespace(batch_statistics=lambda x: (x.mean(0, keepdims=True), x.var(0)))
+    found = examine(checks, one, cases, checks.truth)
+    assert found.ok
+    assert len(found.remarks) == 1
+
+
+@pytest.mark.parametrize(
+    ("results", "words"),
+    [
+        ("dgamma, dbeta, dx", "in another order"),
+        ("2 * dgamma, dbeta, dx", "shapes are right in another order"),
+        ("dx, np.dot(dout.T, x_hat), dbeta", "matrix product .* of dout.T and x_hat"),
+        ("dx, dout * x_hat, dbeta", "nothing has been summed"),
+        ("dx.sum(axis=0), dgamma, dbeta", r"should have \(\d, \d\)\.$"),
+    ],
+)
+def test_a_wrong_shape_has_a_reason_that_was_tried_or_none(results, words):
+    stub = lesson_of("normalization").stubs["batchnorm_backward"]
+
+    def backward(dout, cache):
+        x, gamma, eps = cache
+        inv_std = (x.var(axis=0) + eps) ** -0.5
+        x_hat = (x - x.mean(axis=0)) * inv_std
+        dgamma, dbeta = (dout * x_hat).sum(axis=0), dout.sum(axis=0)
+        dx = gamma * inv_std * (dout - dbeta / len(x) - x_hat * dgamma / len(x))
+        return eval(results, {"np": np, **locals()})
+
+    one = SimpleNamespace(batchnorm_forward=lambda x, g, b, eps: (x, (x, g, eps)), batchnorm_backward=backward)
+    found = examine(checks_of(stub), one, visible(stub), checks_of(stub).truth)
+    assert re.search(words, found.message), found.message

@@ -314,7 +314,7 @@ def test_a_damaged_solution_stops_before_anybody_is_graded(tmp_path):
 def test_what_is_written_down_of_an_exercise(message, mistakes, status, said):
     stub = lesson_of("normalization").stubs["batchnorm_backward"]
     notebook = Notebook(Path("x"), stub.lesson, (Cell("a", stub.name, False, "x"),))
-    remarks = ("dx has shape (1, 3)", "dgamma is a list", "dx has shape (1, 4)")
+    remarks = ("dx has a direction of length 1 in front", "dgamma is a list")
     written = exercise(stub, Verdict(message=message, mistakes=mistakes, remarks=remarks), notebook, {})
     assert (written.status, written.message) == (status, said)
-    assert written.remarks == ("dx has shape (1, 3)", "dgamma is a list")
+    assert written.remarks == remarks

@@ -6,31 +6,17 @@ term, call or constant changed. Those that compute the same numbers all the same
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import io
-import sys
 import warnings
 
 import numpy as np
 import pytest
-from answering import ROOT, filling, hidden, reference_answers, visible
+from answering import ROOT, bench, quiet_examine, reference_answers, running
+from answers.mutants import mutants
 
-from bnlib.checks import checks_of
-from bnlib.judging.examining import examine
 from bnlib.notebooks import parse
 from bnlib.release import BEGIN
 from bnlib.stubs import lessons
-
-sys.path.insert(0, str(ROOT / "benchmarks"))
-
-from wrong_answers.mutants import mutants
-
-
-@pytest.fixture
-def fill_with():
-    with filling() as fill:
-        yield fill
 
 
 def sources():
@@ -38,43 +24,40 @@ def sources():
         cells = parse(ROOT / "solutions" / f"{lesson.key}.ipynb")["cells"]
         for cell in cells:
             if BEGIN in cell["source"]:
-                yield pytest.param(lesson, cell["id"], cell["source"], id=f"{lesson.name}.{cell['id']}")
+                yield pytest.param(lesson.stubs[cell["id"]], cell["source"], id=f"{lesson.name}.{cell['id']}")
 
 
 @functools.cache
-def many_cases(lesson, exercise):
+def many_cases(stub):
     """Inputs on which a mutant must differ somewhere to count as one."""
     rng = np.random.default_rng(11)
-    return [checks_of(lesson.stubs[exercise]).draw(rng) for _ in range(6)]
+    return [bench(stub).checks.draw(rng) for _ in range(6)]
 
 
-def changes_a_result(stub, learner, reference):
-    checks, cases = checks_of(stub), many_cases(stub.lesson, stub.name)
-    with contextlib.redirect_stdout(io.StringIO()):
-        report = examine(checks, learner, cases, functools.partial(truth, stub, checks, reference))
-    return not report.ok
+def changes_a_result(stub, text):
+    checks = bench(stub).checks
+
+    def truth(case):
+        value = checks.run(reference_answers(stub.lesson), case)
+        values = value if len(stub.returns) > 1 else (value,)
+        return tuple(v for name, v in zip(stub.returns, values, strict=True) if name in checks.outputs)
+
+    with running(stub.lesson, text) as learner:
+        return not quiet_examine(checks, learner, many_cases(stub), truth).ok
 
 
-def truth(stub, checks, reference, case):
-    value = checks.run(reference, case)
-    values = value if len(stub.returns) > 1 else (value,)
-    return tuple(v for name, v in zip(stub.returns, values, strict=True) if name in checks.outputs)
-
-
-@pytest.mark.parametrize(("lesson", "exercise", "source"), list(sources()))
-def test_no_mutant_survives(fill_with, lesson, exercise, source):
-    stub = lesson.stubs[exercise]
-    tried, survivors = 0, []
+@pytest.mark.parametrize(("stub", "source"), list(sources()))
+def test_no_mutant_survives(stub, source):
+    judge, tried, survivors = bench(stub), 0, []
     for text in dict.fromkeys(mutants(source)):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                learner = fill_with(lesson, text)
+                report = judge.report(text)
             except Exception:
-                continue
+                continue  # nothing that can be defined
             tried += 1
-            survives = visible(stub).ok and changes_a_result(stub, learner, reference_answers(lesson))
-            if survives and not hidden(lesson, exercise, fill_with(lesson, text)):
+            if report.ok and changes_a_result(stub, text) and judge.hidden(text) is None:
                 survivors.append(text)
     assert tried >= 3, "an answer without anything to change"
     assert not survivors, "\n\n".join(survivors)

@@ -20,7 +20,7 @@ from bnlib.judging.diagnosing.evidence import same
 from bnlib.judging.diagnosing.slips import Knob, Slip, variants
 from bnlib.judging.diagnosing.steps import Step, Steps, numbers
 from bnlib.judging.diagnosing.terms import Term
-from bnlib.judging.examining import examine
+from bnlib.judging.examining import examine, ordinary_cases
 from bnlib.judging.showing.report import Report, show
 from bnlib.judging.source import Source
 from bnlib.stubs import NotFilledError, Quiz, Stub
@@ -105,7 +105,7 @@ def report_on(stub: Stub, cases: int = 3) -> Report:
             f"{stub.name}. Write it in the cell that begins with @fill({stub.id}), run that cell, then this one again."
         )
     checks = checks_of(stub)
-    return examine(checks, Filled(stub), visible(stub, cases), checks.truth)
+    return examine(checks, Filled(stub), visible(stub, cases), checks.truth, ordinary_cases)
 
 
 _hints_given: dict[str, int] = {}

@@ -6,6 +6,8 @@ a learner's process. They are made of analytic operations: the truth about them 
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from bnlib.checks import Answer, Case, Checks, Slip, Source, Step, Steps, Term
@@ -36,6 +38,10 @@ def rippled(f, x, h):
     """The same function with a ripple that nudges of h, 2h or h/2 never see: a nudge of another size sees little else."""
     lines = f.text.replace("return ", "y = ")
     return Source(f"{lines}    return y + 0.3 * np.sin(4 * np.pi * (x - np.array({x.tolist()})) / {h}).sum()\n")
+
+
+def _measured_with(nudge, case):
+    return jacobian_central(case.f, case.x, nudge)
 
 
 def _size(rng, like):
@@ -263,7 +269,7 @@ numerical_jacobian = Checks(
                 f"nudge-of-{nudge:g}",
                 f"J was measured with a nudge of {nudge:g}, whatever h is. Nudge by the h that was given: eq. 1.6.",
                 "J",
-                lambda case, nudge=nudge: jacobian_central(case.f, case.x, nudge),
+                partial(_measured_with, nudge),
             )
             for nudge in (1e-2, 1e-3, 1e-4, 1e-5)
         ),

@@ -47,7 +47,8 @@ def wrong_outputs(
         if not wrong:
             continue
         if any(item.got.shape != item.expected.shape for item in wrong):
-            found[name] = misshapen_output(checks, wrong[0].case, name, wrong[0].got, expected[0])
+            first = next(right for case, right in zip(cases, expected, strict=True) if case is wrong[0].case)
+            found[name] = misshapen_output(checks, wrong[0].case, name, wrong[0].got, first)
         elif name in moved:
             found[name] = in_each_others_place(moved)
         else:

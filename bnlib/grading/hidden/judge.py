@@ -20,7 +20,8 @@ import pytest
 
 from bnlib.checks import Case, Checks, checks_of
 from bnlib.grading.process.remote import twice
-from bnlib.judging.examining import examine
+from bnlib.judging.case import ordinary
+from bnlib.judging.examining import examine, ordinary_cases
 from bnlib.judging.showing.report import Report
 from bnlib.stubs import Stub
 
@@ -82,13 +83,7 @@ class Judge:
         Args:
             count: How many test inputs.
         """
-        cases = self.draw(count)
-        for case in cases:
-            for name in {"x", "xc"} & case.keys():
-                case[name] = self.rng.uniform(1, 3) * (
-                    self.rng.normal(size=case[name].shape) + self.rng.uniform(0.5, 1.5)
-                )
-        self.examine(cases, EXACT)
+        self.examine([ordinary(case, self.rng) for case in self.draw(count)], EXACT)
 
     def examine(self, cases: Sequence[Case], tolerance: float | None = None) -> None:
         """Compare learner and reference on these inputs.
@@ -105,7 +100,7 @@ class Judge:
         checks = replace(self.checks, properties=(), against="the reference answer")
         if tolerance is not None:
             checks = replace(checks, tolerance=tolerance)
-        report = twice(lambda: examine(checks, self.learner, cases, self.truth))
+        report = twice(lambda: examine(checks, self.learner, cases, self.truth, ordinary_cases))
         if not report.ok:
             raise WrongAnswer(report)
         self.remarks += report.remarks

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bnlib.judging.case import Case
+from bnlib.judging.rounding import noise
 from bnlib.numerics import Array
 
 MATCH = 1e-7
@@ -38,20 +39,33 @@ class Evidence:
     dtype: str = "float64"
 
     @cached_property
-    def _limit(self) -> float:
-        """How far what a mistake computes may be from what came back: not as far as the right answer is."""
-        return min(MATCH * self._size, 0.3 * float(np.max(np.abs(self.got - self.expected), initial=0.0)))
+    def _limit(self) -> Array:
+        """How far what a mistake computes may be from what came back, feature by feature: not as far as the right answer is."""
+        off = np.abs(self.got - self.expected)
+        largest, far = self._size, self._by_feature(off)
+        wrong = far / largest > 1e-6 * np.max(far / largest, initial=0.0)
+        limit = np.where(wrong, np.minimum(MATCH * largest, 0.3 * far), MATCH * largest)
+        return np.maximum(limit, min(noise(self.case), 0.3 * float(np.max(off, initial=0.0))))
 
     @cached_property
-    def _size(self) -> float:
-        return float(max(np.max(np.abs(self.got), initial=0.0), np.max(np.abs(self.expected), initial=1e-300)))
+    def _size(self) -> Array:
+        """The largest number of each feature; one feature is not told by the digits of another."""
+        size = np.maximum(np.abs(self.got), np.abs(self.expected))
+        return np.maximum(self._by_feature(size), max(1e-9 * np.max(size, initial=0.0), 1e-300))
+
+    def _by_feature(self, values: Array) -> Array:
+        """The largest of each feature: the last axis, or each entry where there is one for each feature of the inputs."""
+        if values.ndim > 1:
+            return np.max(values, axis=tuple(range(values.ndim - 1)), initial=0.0)
+        layers = (value for value in self.case.values() if isinstance(value, np.ndarray) and value.ndim == 2)
+        if values.ndim == 1 and any(value.shape[1:] == values.shape for value in layers):
+            return values
+        return np.asarray(np.max(values, initial=0.0))
 
     @property
     def error(self) -> float:
         """The largest difference as a fraction of the largest number of its feature."""
-        axes = tuple(range(self.got.ndim - 1)) if self.got.ndim > 1 else None
-        size = np.maximum(np.abs(self.got), np.abs(self.expected)).max(axis=axes, initial=1e-9 * self._size)
-        return float(np.max(np.abs(self.got - self.expected).max(axis=axes, initial=0.0) / size, initial=0.0))
+        return float(np.max(self._by_feature(np.abs(self.got - self.expected)) / self._size, initial=0.0))
 
     def explained_by(self, compute: Callable[[Case], Any]) -> bool:
         """True when ``compute`` makes of the case what came back."""
@@ -60,9 +74,9 @@ class Evidence:
             return False
         return bool(self.near(value[None])[0])
 
-    def near(self, values: Array) -> Any:
+    def near(self, values: Array) -> Array:
         """Which of several results, one below the other, are what came back; nan and inf are not."""
-        return np.abs(values - self.got).reshape(len(values), -1).max(axis=1, initial=0.0) <= self._limit
+        return np.all(np.abs(values - self.got) <= self._limit, axis=tuple(range(1, values.ndim)))
 
 
 def value_of(compute: Callable[[Case], Any], case: Case) -> Array | None:

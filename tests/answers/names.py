@@ -1,0 +1,172 @@
+"""One name for one mistake: what the collection calls it, and what the checks call it today where that is something else.
+
+``TODAY[name]`` lists the other names that mean the same. They are deviations: a teacher who counts mistakes over exercises counts
+them apart. A test holds this table against what the checks say: a name that nobody says any more has to go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+TODAY: dict[str, tuple[str, ...]] = {
+    "batch-not-summed": ("not-summed-*",),
+    "bessel": ("ddof", "dgamma-bessel"),
+    "beta-missing": ("shift-missing", "shift-beta-missing", "no-shift"),
+    "beta-sign": ("shift-sign",),
+    "dgamma-with-x": ("x-for-x-hat",),
+    "dgamma-with-xc": ("dgamma-with-centred-x", "xc-for-x-hat"),
+    "dgamma-without-x-hat": ("dgamma-is-dbeta",),
+    "eps-fixed": ("fixed-eps", "eps-tiny", "eps-fixed-in-*"),
+    "eps-missing": ("no-eps", "dgamma-eps-missing", "eps-missing-in-*"),
+    "eps-outside-the-root": ("eps-outside-root", "dgamma-eps-outside-the-root", "eps-outside-the-root-in-*"),
+    "gamma-and-beta-exchanged": ("scale-and-shift-exchanged",),
+    "gamma-in-dbeta": ("dbeta-times-gamma", "dbeta-contains-gamma"),
+    "gamma-in-dgamma": ("dgamma-times-gamma", "dgamma-contains-gamma"),
+    "gamma-missing": ("no-scale", "scaled-part-over-gamma", "scale-term-over-gamma", "dx-over-gamma", "J-over-gamma"),
+    "gamma-twice": (
+        "dx-times-gamma",
+        "product-with-gamma-times-gamma",
+        "product-with-the-slope-times-gamma",
+        "scale-term-times-gamma",
+        "J-times-gamma",
+    ),
+    "h-not-used": ("nudge-of-*",),
+    "mean-for-sum": ("dbeta-mean", "dgamma-mean", "sum-over-the-batch-over-N"),
+    "mean-over-everything": (
+        "no-axis",
+        "statistics-over-everything",
+        "mu-mean-over-everything-for-mean",
+        "mean-over-everything-in-*",
+        "*-over-everything-for-*",
+    ),
+    "mean-over-features": ("wrong-axis", "statistics-over-features", "over-features-in-dx", "mean-over-features-in-*"),
+    "mu-for-var": ("std-mu-for-var", "std-running-mean-for-running-var"),
+    "momentum-fixed": ("momentum-ignored",),
+    "no-root": ("dx-times-inv_std", "dx-over-sigma"),
+    "not-centred": ("mean-not-subtracted",),
+    "shift-before-scale": ("shift-times-gamma",),
+    "std-missing": (
+        "dx-over-inv_std",
+        "dx-times-sigma",
+        "direct-path-times-sigma",
+        "dxc-over-inv_rms",
+        "scaled-part-over-inv_std",
+    ),
+    "squared": ("squared-for-root", "std-square-for-root"),
+    "std-multiplied": ("scaled-part-over-inv_std^2", "scaled-part-times-sigma^2"),
+    "upstream-missing": ("gradient-not-used", "dgamma-without-dout"),
+    "var-for-mu": ("xc-running-var-for-running-mean", "b2-running-var-for-running-mean"),
+    "xc-for-one-x-hat": ("path-through-the-variance-times-sigma",),
+    "xc-for-x-hat": ("path-through-the-variance-times-sigma^2", "path-through-the-variance-over-inv_std[*][*]2"),
+}
+"""From the one name to those that the checks give in its place today; ``*`` stands for anything."""
+
+NOT_YET: dict[str, dict[str, int]] = {}
+"""From a mistake to exercises, and how many wrong answers are not called so there today, or told something false, or accepted;
+``python benchmarks/messages.py --not-yet`` prints the file this is read from."""
+
+for _line in Path(__file__).with_name("not_yet.txt").read_text().splitlines():
+    _names, _, _counts = _line.partition(": ")
+    NOT_YET[_names] = {exercise: int(count) for exercise, count in (one.split() for one in _counts.split(", "))}
+
+_FORWARD = ("normalization.batchnorm_forward", "gates.gates_forward", "layer.batchnorm_train_forward")
+_BACKWARD = ("normalization.batchnorm_backward", "normalization.batchnorm_backward_composed", "gates.folded_backward")
+_LAYERS = (*_BACKWARD, "layer.batchnorm_train_backward")
+_ROOTS = (
+    *_FORWARD,
+    "layer.batchnorm_eval_forward",
+    "layer.block_forward",
+    "layer.fold_into_affine",
+    "layer.undo_normalization",
+)
+_PARAMETERS = (*_LAYERS, "gates.gates_backward", "layer.batchnorm_eval_backward", "chain_rule.scale_shift_backward")
+_MEANS = ("translation.center", "translation.center_backward", *_FORWARD, *_LAYERS, "normalization.rms_scale_backward")
+
+SAME_STEP: dict[str, tuple[str, ...]] = {
+    "bessel": (*_FORWARD, "normalization.batch_statistics", "layer.block_forward", "layer.undo_normalization"),
+    "beta-missing": (
+        *_FORWARD,
+        "layer.batchnorm_eval_forward",
+        "layer.block_forward",
+        "chain_rule.scale_shift_forward",
+    ),
+    "cache-order": ("normalization.batchnorm_backward", "gates.gates_backward", "layer.block_backward"),
+    "eps-fixed": _ROOTS,
+    "eps-missing": _ROOTS,
+    "eps-outside-the-root": _ROOTS,
+    "first-example-left-out": (
+        "translation.center",
+        "normalization.batch_statistics",
+        *_FORWARD,
+        "layer.block_forward",
+    ),
+    "gamma-in-dbeta": _PARAMETERS,
+    "gamma-in-dgamma": _PARAMETERS,
+    "gamma-missing": (*_FORWARD, *_LAYERS, "layer.block_backward", "chain_rule.scale_shift_backward"),
+    "lost-parentheses": (*_FORWARD, "layer.batchnorm_eval_forward", "layer.block_forward", "layer.BatchNorm"),
+    "mean-for-sum": (*_PARAMETERS, "layer.affine_backward", "layer.block_backward"),
+    "mean-over-everything": _MEANS,
+    "mean-over-features": _MEANS,
+    "mu-for-var": (*_FORWARD, "layer.batchnorm_eval_forward", "layer.block_forward"),
+    "no-root": (*_ROOTS, *_LAYERS),
+    "only-the-diagonal": ("translation.center_backward", *_LAYERS, "normalization.normalize_backward"),
+    "parameter-updated": (*_PARAMETERS, "layer.affine_backward", "layer.block_backward"),
+    "path-through-the-mean-missing": ("translation.center_backward", *_LAYERS, "layer.block_backward"),
+    "path-through-the-mean-sign": ("translation.center_backward", *_LAYERS, "normalization.normalize_backward"),
+    "path-through-the-variance-missing": (*_LAYERS, "layer.block_backward", "normalization.normalize_backward"),
+    "path-through-the-variance-sign": (*_LAYERS, "layer.block_backward", "normalization.normalize_backward"),
+    "swapped": (*_PARAMETERS, "layer.affine_backward", "layer.block_backward"),
+    "var-for-mu": (*_FORWARD, "layer.batchnorm_eval_forward", "layer.fold_into_affine"),
+}
+"""From a mistake to exercises that contain the step it is made in: each of them has wrong answers with it."""
+
+BESIDE: dict[str, tuple[str, ...]] = {
+    "bessel": ("*-bessel",),
+    "biased-for-unbiased": ("variances-exchanged",),
+    "dh-over-N": ("*-over-D", "*-over-N"),
+    "dh-sign": ("*-sign",),
+    "direct-path-missing": ("*-zero",),
+    "direct-path-over-N": ("*-over-N",),
+    "direct-path-sign": ("dx-sign",),
+    "dx-over-N": ("*-over-N",),
+    "eps-kept": ("sigma-kept",),
+    "gamma-missing": ("*-over-gamma",),
+    "gamma-twice": ("*-times-gamma",),
+    "matrix-product-over-N": ("dW-over-N",),
+    "matrix-product-sign": ("dW-sign",),
+    "mean-for-sum": ("*-over-N",),
+    "momentum-reversed": ("*-for-both",),
+    "no-root": ("*-over-sigma", "*-times-inv_std"),
+    "path-through-the-mean-missing": ("*-zero",),
+    "path-through-the-root-mean-square-missing": ("*-zero",),
+    "path-through-the-variance-bessel": ("bessel-in-the-last-term",),
+    "path-through-the-variance-missing": ("*-zero",),
+    "product-with-the-slope-over-N": ("*-over-N",),
+    "product-with-the-slope-sign": ("dx-hat-sign",),
+    "running-statistics-in-training": ("updated-running-statistics-in-training",),
+    "std-kept": ("sigma-kept",),
+    "std-missing": ("*-over-inv_rms", "*-times-sigma", "*-over-inv_std"),
+    "sum-over-the-batch-sign": ("dgamma-sign",),
+    "times-output": ("times-input",),
+    "unbiased-for-biased": ("variances-exchanged",),
+    "x-for-first-x-hat": ("x-for-x-hat",),
+    "x-for-xc": ("x-for-second-x-hat",),
+    "xc-for-one-x-hat": ("path-through-the-variance-over-inv_std",),
+    "xc-for-one-z": ("path-through-the-root-mean-square-over-inv_rms",),
+    "xc-for-x-hat": ("path-through-the-variance-over-inv_std^2",),
+}
+"""What is as good where another mistake stands beside it: on what that leaves, the two compute the same."""
+
+
+def said(wanted: str, found: Iterable[str], beside: bool = False) -> list[str]:
+    """Those of the names found that mean the wanted one; ``*`` in ``wanted`` stands for anything."""
+    meant = (wanted, *TODAY.get(wanted, ()), *(BESIDE.get(wanted, ()) if beside else ()))
+    return [name for name in found if any(fnmatchcase(name, one) for one in meant)]
+
+
+def named(names: str, found: Iterable[str], beside: bool = False) -> bool:
+    """True when the names found say what ``names`` (``a & b | c``) asks for; ``beside`` another mistake."""
+    found = tuple(found)
+    return any(all(said(one.strip(), found, beside) for one in choice.split("&")) for choice in names.split("|"))
