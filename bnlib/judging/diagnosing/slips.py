@@ -191,7 +191,7 @@ def _diagnose(
         return _integers(output, evidence[0].dtype)
     slips = [slip for slip in slips if slip.output == output]
     single: list[Explanation] = [slip for slip in slips if len(slip.names) == 1]
-    if found := _match(evidence, itertools.chain(single, _explaining(ways, "often", evidence))):
+    if found := _match(evidence, single):
         return found
     if 0 < (error := max(item.error for item in evidence)) < NEARLY:
         digits = int(-math.log10(error))
@@ -204,8 +204,9 @@ def _diagnose(
     fitted = coefficients.explain()
     if fitted and fitted[1] <= 1:
         return fitted[0]
-    if found := _match(evidence, _explaining(ways, "seldom", evidence)):
-        return found
+    for kind in ("often", "seldom"):
+        if found := _match(evidence, _explaining(ways, kind, evidence)):
+            return found
     if fitted and (fitted[1] <= 2 or not thorough or known >= set(fitted[0].names)):
         return fitted[0]
     if not thorough:
