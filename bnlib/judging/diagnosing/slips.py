@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -23,6 +24,9 @@ from bnlib.numerics import Array, relative_error
 
 NEARLY = 1e-5
 """Results closer than this fraction of their size are right but for their digits; of mistakes only single named ones are."""
+
+_OF_A_QUANTITY = re.compile("-(times|over)-(?!N)")
+"""A factor that is a quantity: a line of the derivation says more precisely how it came or went."""
 
 
 @dataclass(frozen=True)
@@ -194,6 +198,8 @@ def _diagnose(
     if found := _match(evidence, single):
         return found
     if 0 < (error := max(item.error for item in evidence)) < NEARLY:
+        if found := _match(evidence, _explaining(ways, "often", evidence)):
+            return found
         digits = int(-math.log10(error))
         return Finding(
             ("nearly-right",),
@@ -202,7 +208,7 @@ def _diagnose(
         )
     coefficients = Coefficients(output, evidence, terms, factors)
     fitted = coefficients.explain()
-    if fitted and fitted[1] <= 1:
+    if fitted and fitted[1] <= 1 and not any(_OF_A_QUANTITY.search(name) for name in fitted[0].names):
         return fitted[0]
     for kind in ("often", "seldom"):
         if found := _match(evidence, _explaining(ways, kind, evidence)):

@@ -57,7 +57,7 @@ class Edits:
         self.lines = [name for name in derivation.lines if derivation.uses(output, name)]
 
     def __iter__(self) -> Iterator[Edit]:
-        found = [*self._whole(), *(edit for line in reversed(self.lines) for edit in self._in(line))]
+        found = [*(edit for line in reversed(self.lines) for edit in self._in(line)), *self._whole()]
         yield from found
         yield from self._everywhere(found)
         yield from self._anew([edit for edit in found if edit.often])
