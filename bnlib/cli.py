@@ -41,7 +41,7 @@ def command_line() -> argparse.ArgumentParser:
 
 def _teachers(commands: Any) -> None:
     from bnlib.grading import command
-    from bnlib.grading.reports import gradescope
+    from bnlib.grading.reports import export, gradescope
 
     new = commands.add_parser("new", help="write the files of a new lesson or exercise, ready to fill (authors)")
     new.add_argument("what", choices=["lesson", "exercise"])
@@ -63,6 +63,7 @@ def _teachers(commands: Any) -> None:
     release.set_defaults(run=_release)
 
     command.add_arguments(commands.add_parser("grade", help="grade a folder of submissions (teachers)"))
+    export.add_arguments(commands.add_parser("export", help="grades and feedback for Canvas and Moodle (teachers)"))
     gradescope.add_arguments(commands.add_parser("gradescope", help="autograder and results for Gradescope (teachers)"))
 
 

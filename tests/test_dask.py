@@ -74,7 +74,7 @@ def test_a_worker_that_is_killed_takes_nothing_with_it(cluster, tmp_path):
     assert run.wait(120) == 0, run.stdout.read()
     found = scores(out)
     assert {name: found[name] for name in SCORES} == SCORES
-    assert {score for name, score in found.items() if name[0] == "s"} == {"9"}
+    assert {score for name, score in found.items() if name[0] == "s"} == {SCORES["right"]}
 
 
 def test_no_scheduler_is_one_line(tmp_path, capsys):

@@ -12,7 +12,8 @@ from pathlib import Path
 from bnlib.cli import main
 from bnlib.grading.course import Course
 from bnlib.grading.reports.gradescope import build_zip, results
-from bnlib.grading.result import Exercise, LessonResult, Result
+from bnlib.grading.result import ByHand, Exercise, LessonResult, Result
+from bnlib.grading.rules import read_rules, secret_seed
 from bnlib.stubs import translation
 
 EXAMPLES = Course().root / "examples" / "submissions"
@@ -38,8 +39,9 @@ def test_the_zip_grades_a_submission(tmp_path):
     command += ["--lesson", "02_translation"]
     subprocess.run(command, check=True, cwd=tmp_path / "source", env=environment)
     said = json.loads(out.read_text())
-    assert said["score"] == 6
-    assert [test["score"] for test in said["tests"]] == [1, 2, 3, 0]
+    points = [stub.points for stub in translation.lesson.stubs.values()]
+    assert said["score"] == sum(points[:3])
+    assert [test["score"] for test in said["tests"]] == [*points[:3], 0]
     assert "path through the mean" in said["tests"][3]["output"]
     assert {test["visibility"] for test in said["tests"]} == {"visible"}
     assert {test["status"] for test in said["tests"]} == {"passed", "failed"}
@@ -61,6 +63,42 @@ def test_flags_are_for_the_teacher():
     said = results(Result("anna", "anna", {"02_translation": lesson}))
     assert said["extra_data"]["flags"] == ["02_translation look"]
     assert "secret" not in json.dumps(said)
+
+
+def test_the_zip_has_the_rules_of_the_course_and_no_name(tmp_path):
+    """One seed for all containers: each grades one student, and all must be asked the same."""
+    root = tmp_path / "course"
+    for name in ("solutions", "tests/hidden"):
+        (root / name).mkdir(parents=True)
+    (root / "course.toml").write_text(
+        'title = "Deep"\nroster = ["anna"]\ndue = 2026-11-20\n[extensions.anna]\n02 = 2026-11-22\n'
+        '[points.translation]\ncenter = 1.5\n[gradescope]\nvisibility = "after_published"\n'
+    )
+    for _ in range(2):
+        build_zip(tmp_path / "autograder.zip", [translation.lesson], Course(root))
+        with zipfile.ZipFile(tmp_path / "autograder.zip") as archive:
+            (tmp_path / "packed.toml").write_bytes(archive.read("course.toml"))
+        assert "anna" not in (tmp_path / "packed.toml").read_text()
+        rules = read_rules(tmp_path / "packed.toml")
+        assert (rules.title, rules.visibility, rules.points) == ("Deep", "after_published", {"translation.center": 1.5})
+        assert rules.seed == secret_seed(tmp_path / "autograder.zip")
+
+
+def test_tests_are_seen_when_the_course_says(tmp_path):
+    right = Exercise("center", 1, "right")
+    by_hand = Exercise("center", 1, "wrong", "a sum", by_hand=ByHand(0.5, "a good idea"))
+    for each, score, words in (
+        (right, 1, "Passes"),
+        (by_hand, 0.5, "a sum\nYour teacher gave 0.5 of 1 points by hand: a good idea"),
+    ):
+        lessons = {"02_translation": LessonResult("02_translation", "", (each,))}
+        said = results(Result("anna", "anna", lessons, reasons=("x.ipynb: damaged",)), "after_published")
+        (test,) = said["tests"]
+        assert test["visibility"] == "after_published"
+        assert test["score"] == score
+        assert words in test["output"]
+        assert said["visibility"] == "visible"
+        assert "damaged" in said["output"]
 
 
 def test_an_unknown_lesson_is_one_line(tmp_path, capsys):

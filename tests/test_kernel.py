@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,13 +14,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bnlib.grading.batch import disagreements
 from bnlib.grading.course import Course, CourseError
 from bnlib.grading.grade import grade
 from bnlib.grading.isolation import sandbox
 from bnlib.grading.isolation.forkserver import FAILED, ForkServer
 from bnlib.grading.nbval import provisioner
 from bnlib.grading.nbval import stage as nbval_stage
+from bnlib.grading.nbval.kernels import make_profile
 from bnlib.grading.nbval.provisioner import Forked
 from bnlib.grading.nbval.stage import Job
 from bnlib.grading.nbval.transplant import transplant
@@ -28,6 +29,8 @@ from bnlib.stubs import chain_rule, translation
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="kernels are confined on Linux only")
 ROOT = Course().root
+PATIENCE = 120, 300
+"""Seconds a cell and a notebook may take: no test waits so long, and none fails on a slow machine."""
 
 FORBIDDEN = {
     "network": "import socket; socket.socket()",
@@ -68,7 +71,7 @@ def outcome():
     other = {"01_chain_rule.ipynb": parse(Course().solution(chain_rule.lesson))}
     jobs = [Job(transplant(pristine, book), "02_translation.ipynb", other)]
     jobs.append(Job(transplant(pristine, reference), "02_translation.ipynb", {}))
-    return nbval_stage.run(jobs, 20, 60)
+    return nbval_stage.run(jobs, *PATIENCE)
 
 
 @pytest.mark.skipif(not sandbox.isolation().isolated, reason="this machine has less than full isolation")
@@ -78,9 +81,10 @@ def test_what_a_kernel_cannot_do(outcome, number):
     assert (cell.outcome, cell.message) == ("passed", "")
 
 
-@pytest.mark.skipif(not sandbox.isolation().scratch, reason="no folder of its own to write to")
 @pytest.mark.parametrize("number", range(len(MAY)), ids=list(MAY))
 def test_what_a_kernel_can_do(outcome, number):
+    if list(MAY)[number] in ("write here", "draw") and not sandbox.isolation().scratch:
+        pytest.skip("no folder of its own to write to")
     cell = next(cell for cell in outcome[0].cells if cell.id == f"own-{len(FORBIDDEN) + number + 1}")
     assert (cell.outcome, cell.message) == ("passed", "")
 
@@ -116,13 +120,8 @@ def test_a_forked_kernel_is_told_from_outside_like_any_process():
 def test_a_kernel_that_does_not_start_is_no_fault_of_the_notebook(monkeypatch):
     monkeypatch.setattr(nbval_stage, "PROVISIONER", "not-installed")
     reference = parse(Course().solution(translation.lesson))
-    outcomes = nbval_stage.run([Job(reference, "02_translation.ipynb", {})] * 2, 20, 60)
-    assert all(one.fault.startswith("no kernel: ") for one in outcomes), outcomes
-    assert not any(one.passed for one in outcomes)
-    result = {"score": 0, "max": 9, "exercises": [{"name": "center", "status": "right"}]}
-    assert disagreements(result, outcomes[0]) == [
-        f"nbval did not run, through no fault of the student ({outcomes[0].fault})"
-    ]
+    with pytest.raises(CourseError, match=r"nbval's kernels do not start here \(no kernel: "):
+        nbval_stage.run([Job(reference, "02_translation.ipynb", {})] * 2, *PATIENCE)
 
 
 def test_an_install_older_than_the_code_stops_the_run_in_one_line(monkeypatch, tmp_path):
@@ -140,7 +139,27 @@ def test_where_kernels_cannot_be_confined_they_are_limited_and_it_is_said(monkey
     reference = read(Course().solution(translation.lesson))
     extra = Cell("x", None, False, "import resource\nassert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)")
     book = Notebook(Path("02_translation.ipynb"), translation.lesson, (extra, *reference.cells))
-    (one,) = nbval_stage.run([Job(transplant(pristine, book), "02_translation.ipynb", {})], 20, 60)
+    (one,) = nbval_stage.run([Job(transplant(pristine, book), "02_translation.ipynb", {})], *PATIENCE)
     assert one.passed, one
     assert one.cell("own-1") == "passed"
     assert one.isolation.startswith("NOT fully isolated (missing: hidden files, no network, no other processes)")
+
+
+def test_the_path_of_the_temporary_folder_may_be_long(monkeypatch, tmp_path):
+    """The path of a Unix socket may not: 107 letters."""
+    long = tmp_path / ("x" * 120)
+    long.mkdir()
+    monkeypatch.setenv("TMPDIR", str(long))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    (one,) = nbval_stage.run([Job(parse(Course().solution(translation.lesson)), "02_translation.ipynb", {})], *PATIENCE)
+    assert one.passed, one
+    assert not list(long.iterdir())
+
+
+def test_a_kernel_finds_all_that_ipython_would_make(tmp_path):
+    """It cannot make a folder: IPython 9.0 to 9.16 want one more, and all want to be told that theirs is writable."""
+    make_profile(tmp_path)
+    folders = {path.name for path in (tmp_path / "profile_default").iterdir() if path.is_dir()}
+    assert folders >= {"db", "log", "startup", "security", "pid"}
+    assert tmp_path.stat().st_mode & 0o1777 == 0o1777
+    assert not (tmp_path / "profile_default" / "startup").stat().st_mode & 0o022

@@ -3,6 +3,7 @@
 import ast
 import copy
 import json
+import os
 import re
 import subprocess
 import zipfile
@@ -153,9 +154,8 @@ def test_the_bundle_offers_only_commands_that_work_in_it(tmp_path):
 
 
 def _make(root, target):
-    return subprocess.run(
-        ["make", "-n" if target != "help" else "-s", target], cwd=root, capture_output=True, text=True
-    )
+    command = ["make", "-n" if target != "help" else "-s", target]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
 
 
 def test_the_bundle_checks_the_lessons_that_it_hands_out(tmp_path):

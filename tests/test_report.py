@@ -8,7 +8,7 @@ import hashlib
 import io
 import re
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 
 import pytest
@@ -17,7 +17,7 @@ from bnlib.grading.course import Course
 from bnlib.grading.grade import gradebook
 from bnlib.grading.reports.report import class_page, feedback_data, feedback_page
 from bnlib.grading.reports.words import reason
-from bnlib.grading.result import CellResult, Exercise, LessonResult, NbvalResult, Result
+from bnlib.grading.result import ByHand, CellResult, Exercise, LessonResult, Marks, NbvalResult, Record, Result
 from bnlib.stubs import translation
 
 if sys.version_info >= (3, 11):
@@ -88,7 +88,7 @@ def test_pages_are_escaped_and_self_contained(number):
     text = pages()[number]
     page = Page(text)
     assert not page.attributes & {"src", "onload", "onerror"}
-    assert all(link.startswith(("feedback/", "#", "similarity.html")) for link in page.links)
+    assert all(link.startswith(("feedback/", "#", "similar-")) for link in page.links)
     # Whatever may slip through, a browser runs the one script whose digest the page names, or none.
     policy = re.search(r'content="(default-src[^"]*)"', text)[1]
     assert policy == "default-src 'none'; style-src 'unsafe-inline'" + "".join(
@@ -135,6 +135,75 @@ def test_nbval_is_told_in_words():
     assert "secret" not in faulty
 
 
+def test_what_the_teacher_gave_and_what_lateness_cost_is_shown_as_such():
+    names = list(translation.lesson.stubs)
+    given = an_exercise(names[0], "wrong", "a sum", by_hand=ByHand(0.5, "The idea is right <here>"))
+    page = feedback_page(result("anna", [given], marks=Marks(9e4, 20)))
+    text = Page(page).text
+    assert "Your teacher gave 0.5 of 1 points by hand: The idea is right <here>." in text
+    assert "0.4 of 1 points, after 20 % less for lateness" in text
+    data = feedback_data(result("anna", [given], marks=Marks(9e4, 20)))["lessons"]["02_translation"]
+    assert data["lost"] == 20
+    assert data["exercises"][0]["by_hand"] == {"points": 0.5, "comment": "The idea is right <here>"}
+    assert "by hand" not in feedback_page(result())
+    assert "lateness" not in feedback_page(result())
+
+
+@dataclass(frozen=True)
+class Judged(Exercise):
+    """An exercise with what the hidden test looked at, row by row."""
+
+    rows: tuple = ()
+    causes: tuple = ()
+
+
+@dataclass(frozen=True)
+class Row(Record):
+    name: str
+    ok: bool | None
+    message: str = ""
+    detail: str = ""
+
+
+def test_every_failing_output_is_shown_once():
+    rows = (
+        Row("dx agrees", False, "a path is missing"),
+        Row("dgamma agrees", True),
+        Row("dbeta agrees", False, "a <sum>", "largest difference 0.5"),
+        Row("shape", False),
+        Row("the same again", None),
+    )
+    wrong = Judged("center", 1, "wrong", "In dx, a path is missing", rows=rows)
+    page = Page(feedback_page(result("anna", [wrong]))).text
+    assert page.count("a path is missing") == 1
+    assert "dbeta agrees: wrong (largest difference 0.5). a <sum>." in page
+    assert "shape: wrong." in page
+    assert "dgamma" not in page
+    assert "the same again" not in page
+    (each,) = feedback_data(result("anna", [wrong]))["lessons"]["02_translation"]["exercises"]
+    assert [row["ok"] for row in each["rows"]] == [False, True, False, False, None]
+
+
+def test_an_error_that_is_carried_forward_is_nobodys_mistake():
+    names = list(translation.lesson.stubs)
+    cause = an_exercise(names[0], "wrong", "a sum", mistakes=("sum-for-mean",))
+    carried = Judged(names[1], 2, "carried", f"Right by itself; mend {names[0]} first", causes=(names[0],))
+    rest = [an_exercise(name) for name in names[2:]]
+    results = [result(f"s{i}", [cause, carried, *rest]) for i in range(4)]
+    assert "✓ right by itself" in feedback_page(results[0])
+    text = Page(class_page(results, [translation.lesson])).text
+    assert f"translation.{names[1]} 2 p. 4 of 4 (100 %) 4" in text
+    assert f"translation.{names[0]} 1 p. 0 of 4 (0 %) 4" in text
+    assert f"mistake 4 {names[0]} sum for mean" in text
+
+
+def test_what_nbval_flags_is_for_the_teacher():
+    given = result("anna", nbval=replace(NBVAL, flags=("tampering?",), key="k"))
+    assert "tampering?" not in feedback_page(given)
+    assert "tampering?" not in str(feedback_data(given))
+    assert "tampering?" in class_page([given], [translation.lesson])
+
+
 def test_both_isolations_are_said_and_one_that_is_the_same_once():
     assert Page(feedback_page(result())).text.count("isolated: everything") == 1
     less = result(nbval=replace(NBVAL, isolation="NOT fully isolated"))
@@ -162,13 +231,15 @@ def test_the_class_page_links_each_student_and_says_what_the_run_was():
     )
     assert Page(page).links == ["feedback/Ada%20%26%20Bo.html"]
     assert "21 November 2026 · bnlib 1.0" in Page(page).text
-    assert "Answers that look alike" not in page
-    assert "Answers that look alike: 2 pairs" in Page(class_page([result()], [translation.lesson], similar=2)).text
+    assert "look alike" not in page
+    page = Page(class_page([result()], [translation.lesson], similar=[translation.lesson]))
+    assert "Answers that look alike: Only the translation." in page.text
+    assert page.links[-1] == "similar-02_translation.html"
 
 
 def test_templates_are_in_the_wheel():
     project = tomllib.loads((Course().root / "pyproject.toml").read_text(encoding="utf-8"))
-    (patterns,) = project["tool"]["setuptools"]["package-data"].values()
+    patterns = project["tool"]["setuptools"]["package-data"]["bnlib.grading.reports"]
     folder = Course().root / "bnlib" / "grading" / "reports"
     packed = {path for pattern in patterns for path in folder.glob(pattern)}
     assert {path for path in (folder / "templates").rglob("*") if path.is_file()} == packed

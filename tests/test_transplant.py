@@ -151,19 +151,19 @@ def test_each_notebook_costs_only_itself():
         "dies": job("1", "import os; os._exit(0)", "2"),
         "right": job("1"),
         "stubborn": job("1", stubborn, "2"),
-        "slow": job(*["import time; time.sleep(0.9)"] * 9),
+        "slow": job(*["import time; time.sleep(3)"] * 9),
         "forks": job("import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(4321)"),
         "alone": job("import os", "assert os.listdir() == []"),
         "last": job("1"),
     }
-    seen = dict(zip(cases, nbval_stage.run(list(cases.values()), cell_seconds=1, notebook_seconds=6), strict=True))
+    seen = dict(zip(cases, nbval_stage.run(list(cases.values()), cell_seconds=10, notebook_seconds=25), strict=True))
     may_fork = set() if isolation().processes else {"forks"}
     assert {name for name, each in seen.items() if each.passed} == {"right", "alone", "last"} | may_fork
     assert [c.outcome for c in seen["fails"].cells] == ["passed", "failed", "passed"]
     assert seen["fails"].cells[1].message == "ZeroDivisionError: division by zero"
     assert (seen["dies"].ended, seen["dies"].message, seen["dies"].cell("c0")) == (False, "the kernel died", "passed")
     assert (seen["stubborn"].cell("c1"), seen["stubborn"].cell("c2")) != ("passed", "passed")
-    assert (seen["slow"].ended, seen["slow"].message) == (False, "the notebook did not end within 6 s")
+    assert (seen["slow"].ended, seen["slow"].message) == (False, "the notebook did not end within 25 s")
     for process in psutil.process_iter(["cmdline", "ppid"]):
         if {"bnlib.grading.nbval.kernel", "bnlib.grading.nbval.kernels", "bnlib.grading.nbval.cells"} & set(
             process.info["cmdline"] or ()

@@ -6,7 +6,6 @@ import csv
 import hashlib
 import io
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -20,13 +19,11 @@ from bnlib.grading.marks import OVERRIDES, Teacher, marked
 from bnlib.grading.reports import words
 from bnlib.grading.result import SCHEMA, FileResult, LessonResult, Result
 from bnlib.grading.submissions import Handed, Submission, lesson_note
-from bnlib.judging.showing.report import printable
 from bnlib.stubs import Lesson, lesson_of
 
 GRADEBOOK = "gradebook.csv"
 UNFINISHED = "unfinished.txt"
 _UNFINISHED = "A run is at work here, or was stopped: gradebook.csv and the pages are older than results/. The same command goes on.\n"
-_FORMULA = re.compile(r"(^|[;\t|])(\s*)(?=[=+\-@＝＋－＠])")
 
 
 class GradeError(ValueError):
@@ -254,16 +251,10 @@ def gradebook(results: Sequence[Result], lessons: Sequence[Lesson]) -> str:
         for lesson in lessons:
             done = result.lessons[lesson.key]
             scores += [done.score, done.max, *(each.score for each in done.exercises)]
-        texts = [_cell("; ".join(result.flags)), _cell(words.reason(result))]
-        writer.writerow([_cell(result.student), *scores, result.score, result.max, result.late, *texts])
+        texts = [words.cell("; ".join(result.flags)), words.cell(words.reason(result))]
+        writer.writerow([words.cell(result.student), *scores, result.score, result.max, result.late, *texts])
     return table.getvalue()
 
 
 def _exercise_ids(lesson: Lesson) -> list[str]:
     return [stub.id for stub in lesson.stubs.values()]
-
-
-def _cell(text: str) -> str:
-    """Text on one line that no spreadsheet takes for a formula, nor any part of it: some split at other signs than commas."""
-    text = printable(" ".join(text.encode("utf-8", "replace").decode().split()))
-    return _FORMULA.sub(r"\1\2'", text)

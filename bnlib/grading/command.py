@@ -31,7 +31,9 @@ def _date(text: str) -> datetime:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what can be said on the command line."""
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="submissions: name.ipynb, name.zip or name/ each")
+    parser.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="submissions: name.ipynb, name.zip or name/ each; or a zip of all"
+    )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="OUT", help="where results go; a stopped run goes on"
     )
@@ -46,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dask", metavar="ADDRESS", help="run on this dask.distributed scheduler instead of here")
     parser.add_argument(
-        "--seed", type=_seed, help="decides the hidden inputs (default: that of course.toml, or a secret)"
+        "--seed", type=seed, help="decides the hidden inputs (default: that of course.toml, or a secret)"
     )
     parser.add_argument(
         "--no-nbval", action="store_true", help="do not run the notebooks with nbval: faster, same scores"
@@ -76,6 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
     from bnlib.grading.grade import grade
     from bnlib.grading.rules import RulesError
     from bnlib.grading.submissions import FolderError
+    from bnlib.grading.unpacking import unpacked
     from bnlib.judging.showing.report import printable
 
     settings = Settings(
@@ -90,18 +93,19 @@ def run(arguments: argparse.Namespace) -> int:
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: with nothing left behind
     try:
         executor, workers = _cluster(arguments.dask) if arguments.dask else (None, arguments.jobs)
-        summary = grade(
-            arguments.folder,
-            arguments.out,
-            wanted=arguments.lesson,
-            settings=settings,
-            due=arguments.due,
-            jobs=workers,
-            executor=executor,
-            force=arguments.force or arguments.fresh,
-            fresh=arguments.fresh,
-            progress=bar,
-        )
+        with unpacked(arguments.folder) as folder:
+            summary = grade(
+                folder,
+                arguments.out,
+                wanted=arguments.lesson,
+                settings=settings,
+                due=arguments.due,
+                jobs=workers,
+                executor=executor,
+                force=arguments.force or arguments.fresh,
+                fresh=arguments.fresh,
+                progress=bar,
+            )
     except (FolderError, GradeError, CourseError, IsolationError, RulesError) as error:
         bar.end()
         for line in str(error).splitlines():
@@ -172,7 +176,8 @@ class Bar:
             self._shown = False
 
 
-def _seed(text: str) -> int:
+def seed(text: str) -> int:
+    """A seed from the command line."""
     if not text.isdecimal():
         raise argparse.ArgumentTypeError("must be a whole number from 0 on")
     return int(text)

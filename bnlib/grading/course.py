@@ -39,12 +39,12 @@ class Course:
         return self.root / "tests" / "hidden" / f"test_{lesson.name}.py"
 
     def rules(self) -> Rules:
-        """What the teacher decided about it.
+        """What the teacher decided: ``course.toml`` of the folder in which the command runs, else that beside ``solutions/``.
 
         Raises:
-            RulesError: ``course.toml`` is wrong.
+            RulesError: It is wrong.
         """
-        return read_rules(self.root / NAME)
+        return read_rules(Path(NAME) if Path(NAME).is_file() else self.root / NAME)
 
     def require(self, lesson: Lesson) -> None:
         """Make sure that a lesson can be graded.

@@ -23,7 +23,7 @@ from bnlib.grading.course import Course
 from bnlib.grading.files import write
 from bnlib.grading.marks import OVERRIDES, Teacher, read_overrides
 from bnlib.grading.pool import graded
-from bnlib.grading.reports import report
+from bnlib.grading.reports import report, similarity
 from bnlib.grading.result import Result
 from bnlib.grading.rules import Rules, secret_seed
 from bnlib.grading.submissions import Folder, collect
@@ -80,7 +80,7 @@ def grade(
         wanted: Lessons to grade; by default those of the rules, else those that more than a few handed in.
         settings: Seed, limits, with or without nbval.
         rules: What the teacher decided; by default what ``course.toml`` says.
-        due: When everything was due, in place of what the rules say.
+        due: When everything was due, in place of what the rules say; their extensions hold.
         jobs: Processes at work at the same time.
         executor: Runs the batches, in place of local processes.
         force: Go over a finished run: what changed is graded again, the rest is taken from it.
@@ -95,7 +95,7 @@ def grade(
     settings = settings or Settings()
     rules = rules or settings.course.rules()
     if due:
-        rules = replace(rules, due={lesson.key: due for lesson in lessons()}, extensions={})
+        rules = replace(rules, due={lesson.key: due for lesson in lessons()})
     found = collect(folder, rules.roster)
     chosen, said = _lessons(wanted or rules.lessons, found, settings.course)
     for lesson in chosen:
@@ -123,6 +123,9 @@ def grade(
             progress(done, total, total - len(pending) + len(judged))
         results = book.results()
         said += _unknown(teacher, results)
+        for lesson in chosen:
+            pairs = similarity.alike(lesson, found.submissions, settings.course)
+            write(out / similarity.name(lesson), similarity.page(lesson, pairs, len(found.submissions)))
         seed = "secret" if secret else settings.seed
         facts = (f"{datetime.now():%Y-%m-%d}", f"seed: {seed}", f"bnlib {__version__}", *said)
         _report(out, results, book.lessons, found.ignored, rules.title or "The class", facts)
@@ -182,6 +185,7 @@ def _report(
             out / "feedback" / f"{result.slug}.json",
             json.dumps(report.feedback_data(result), indent=1, ensure_ascii=False),
         )
-    write(out / "class.html", report.class_page(results, shown, ignored, title=title, facts=facts))
+    similar = [lesson for lesson in shown if (out / similarity.name(lesson)).is_file()]
+    write(out / "class.html", report.class_page(results, shown, ignored, title=title, facts=facts, similar=similar))
     write(out / GRADEBOOK, gradebook(results, shown))
     (out / UNFINISHED).unlink()

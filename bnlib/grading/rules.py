@@ -86,7 +86,9 @@ class Rules:
     def public(self) -> str:
         """The part of ``course.toml`` that may leave the teacher's machine: nothing about any student."""
         lines = [
-            f"{name} = {json.dumps(value)}" for name, value in (("title", self.title), ("seed", self.seed)) if value
+            f"{name} = {json.dumps(value)}"
+            for name, value in (("title", self.title), ("seed", self.seed))
+            if value not in ("", None)
         ]
         lines += [f"[gradescope]\nvisibility = {json.dumps(self.visibility)}"]
         lines += ["[points]", *(f"{name} = {points}" for name, points in self.points.items())]

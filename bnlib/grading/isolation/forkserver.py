@@ -10,7 +10,6 @@ from __future__ import annotations
 import gc
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -70,7 +69,7 @@ class Forker:
         self._allow = allow
         self._children: dict[int, int] = {}
         """Processor time that each child may use."""
-        self._user = sandbox.unprivileged_user(scratch)
+        self._users = sandbox.spare_users(scratch)
         self._level = sandbox.isolation()
         read, self._names = sandbox.readable(hidden)
         self._read = [*read, *readable]
@@ -104,7 +103,7 @@ class Forker:
             for pid in list(self._children):
                 self._end(pid)
             os.chdir("/")
-            _remove(self._scratch.parents[1])
+            sandbox.remove(self._scratch.parents[1])
             os._exit(0)
 
     def _say(self, answer: dict[str, Any]) -> None:
@@ -151,10 +150,14 @@ class Forker:
             os.closerange(previous + 1, number)
             previous = number
         own, ruleset = self._scratch, self._ruleset
+        user = self._users[os.getpid() % len(self._users)] if self._users else None
         try:
             if folder and not self._level.scratch:
                 own, ruleset = Path(folder), self._rules([*self._read, Path(folder)], [])
-            reached = sandbox.confine(limits, ruleset, own, self._user, self._allow)
+                if user is not None:
+                    os.chown(own, user, user)
+                    own.chmod(0o500)
+            reached = sandbox.confine(limits, ruleset, own, user, self._allow)
         except OSError as error:
             return f"isolation failed: {error}"
         if os.getppid() != self._pid:
@@ -283,7 +286,7 @@ class ForkServer:
         Args:
             limits: What it may use.
             fds: Descriptors that it is to have.
-            folder: Readable for it, and its current folder, where it cannot have a file system of its own.
+            folder: Its current folder, to read from, where it cannot have a file system of its own.
 
         Raises:
             ServerError: No child could be had.
@@ -352,7 +355,7 @@ class ForkServer:
             self._process.kill()
             self._process.wait()
         self._process = None
-        _remove(self._folder)  # the server removed it, unless it was killed
+        sandbox.remove(self._folder)  # the server removed it, unless it was killed
         with self._said:
             self._said.seek(0)
             lines = self._said.read().decode("utf-8", "replace").split("\n")
@@ -388,6 +391,14 @@ class Child:
         """Its wait status if it has ended, :data:`LOST` if the server has, else None."""
         return self._forks.tell(self.server, {"pid": self.pid, "grace": 0, "kill": False})
 
+    def threads(self) -> int:
+        """How many threads it has; 0 where the system does not tell."""
+        try:
+            status = Path(f"/proc/{self.pid}/status").read_text()
+        except OSError:
+            return 0
+        return int(status.partition("Threads:")[2].split()[0])
+
     def signal(self, number: int) -> None:
         """Send it a signal."""
         self._forks.tell(self.server, {"pid": self.pid, "signal": number})
@@ -395,10 +406,3 @@ class Child:
     def end(self, grace: float = 0) -> int | None:
         """Kill it; returns its wait status if it ended by itself, or does within ``grace`` seconds."""
         return self._forks.tell(self.server, {"pid": self.pid, "grace": grace, "kill": True})
-
-
-def _remove(folder: Path) -> None:
-    """Remove a server's folder with all it holds; either end does so, as the other may have been killed."""
-    with suppress(OSError):
-        (folder / "own").chmod(0o755)
-    shutil.rmtree(folder, ignore_errors=True)

@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import resource
+import shutil
 import signal
 import socket
 import struct
@@ -27,7 +28,8 @@ from bnlib.grading.isolation import landlock, seccomp
 from bnlib.grading.isolation.libc import PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, call, prctl
 
 LINUX = sys.platform == "linux"
-NOBODY = 65534
+USERS = range(61_184, 65_520)
+"""Users that nobody has: systemd keeps them for services that are a user of their own for a while."""
 _NEWNS, _NEWUTS, _NEWIPC, _NEWUSER, _NEWNET = 0x20000, 0x4000000, 0x8000000, 0x10000000, 0x40000000
 _NOSUID_NODEV_NOEXEC = 2 | 4 | 8
 
@@ -68,6 +70,7 @@ class Level:
         processes: No new processes, no signals to others, no look into their memory.
         limits: Time, memory and file size are limited.
         scratch: A small file system of its own to write to; otherwise nothing can be written.
+        threads: Its threads are counted for itself alone; otherwise together with all others of the same user.
     """
 
     layers: tuple[str, ...] = ()
@@ -76,6 +79,7 @@ class Level:
     processes: bool = False
     limits: bool = False
     scratch: bool = False
+    threads: bool = False
 
     @property
     def isolated(self) -> bool:
@@ -172,20 +176,19 @@ def confine(
         with suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text("1000")
     if user is not None:
-        os.setgroups([])
-        os.setresgid(user, user, user)
-        os.setresuid(user, user, user)
+        _become(user)
         words.append("own user without rights")
-    scratch = False
+    scratch, alone = False, not LINUX
     if LINUX:
         spaces = _unshare(folder, limits)
         scratch = "files" in spaces
+        alone = user is not None or "users" in spaces
         if spaces:
             words.append(f"own {', '.join(spaces)}")
         _drop_capabilities()
         prctl(PR_SET_NO_NEW_PRIVS, 1)
         words.append("no privileges")
-        resource.setrlimit(resource.RLIMIT_NPROC, (limits.processes, limits.processes))
+        _set_limit("NPROC", limits.processes + (0 if alone else _threads_of(os.getuid())))
     if not scratch:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     os.chdir(folder)
@@ -203,7 +206,7 @@ def confine(
             seccomp.apply(allow)
             calls = True
             words.append("no sockets, processes or signals (seccomp)")
-    return Level(tuple(words), files, calls, calls, LINUX, scratch)
+    return Level(tuple(words), files, calls, calls, LINUX, scratch, alone)
 
 
 def _limit(limits: Limits) -> None:
@@ -222,14 +225,29 @@ def _limit(limits: Limits) -> None:
     else:
         wanted["NPROC"] = 0
     for name, value in wanted.items():
-        number = getattr(resource, f"RLIMIT_{name}", None)
-        if number is not None:
-            hard = resource.getrlimit(number)[1]
-            value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-            # Out of processor time, the first signal says so; one that is ignored is followed by the end.
-            top = value + 1 if name == "CPU" and hard == resource.RLIM_INFINITY else value
-            with suppress(ValueError, OSError):
-                resource.setrlimit(number, (value, top))
+        _set_limit(name, value)
+
+
+def _set_limit(name: str, value: int) -> None:
+    """Set a limit where there is such a one, or leave it at less."""
+    number = getattr(resource, f"RLIMIT_{name}", None)
+    if number is not None:
+        hard = resource.getrlimit(number)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        # Out of processor time, the first signal says so; one that is ignored is followed by the end.
+        top = value + 1 if name == "CPU" and hard == resource.RLIM_INFINITY else value
+        with suppress(ValueError, OSError):
+            resource.setrlimit(number, (value, top))
+
+
+def _threads_of(user: int) -> int:
+    """How many threads all processes of a user have: the limit counts them, where there is no user for each process."""
+    total = 0
+    for path in Path("/proc").glob("[0-9]*/status"):
+        with suppress(OSError):
+            fields = dict(line.split(":", 1) for line in path.read_text().splitlines() if ":" in line)
+            total += int(fields["Threads"]) if int(fields["Uid"].split()[0]) == user else 0
+    return total
 
 
 def _unshare(folder: Path, limits: Limits) -> list[str]:
@@ -244,7 +262,7 @@ def _unshare(folder: Path, limits: Limits) -> list[str]:
             break
     else:
         return []
-    spaces = ["network", "IPC"] if flags & _NEWNET else []
+    spaces = ["users", "network", "IPC"] if flags & _NEWNET else ["users"]
     if not flags & _NEWNS:
         return spaces
     with suppress(OSError):
@@ -272,12 +290,12 @@ def isolation() -> Level:
         canary.write_text("")
         scratch = scratch_folder(folder)
         ruleset = landlock.ruleset(*readable([]), [scratch.parent]) if landlock.abi() else None
-        user = unprivileged_user(scratch)
+        users = spare_users(scratch)
         read_end, write_end = os.pipe()
         pid = os.fork()
         if not pid:
             try:
-                level = confine(Limits(), ruleset, scratch, user)
+                level = confine(Limits(), ruleset, scratch, users[0] if users else None)
                 os.write(write_end, json.dumps(asdict(_tried(level, canary))).encode())
             finally:
                 os._exit(0)
@@ -303,6 +321,14 @@ def scratch_folder(folder: Path) -> Path:
     for path in (scratch, scratch.parent):
         path.chmod(0o555)
     return scratch
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder with the read-only ones of :func:`scratch_folder` in it, or in folders directly in it."""
+    for own in (folder / "own", *folder.glob("*/own")):
+        with suppress(OSError):
+            own.chmod(0o755)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _tried(level: Level, canary: Path) -> Level:
@@ -349,19 +375,23 @@ def _tried(level: Level, canary: Path) -> Level:
     )
 
 
-def unprivileged_user(folder: Path) -> int | None:
-    """The user to become when we are root, where that user can still read Python; otherwise None."""
+def spare_users(folder: Path) -> range:
+    """The users that children may become when we are root, where those can still read Python; otherwise none."""
     if os.getuid() != 0:
-        return None
+        return range(0)
     needed: list[str | Path] = [*code_folders(), Path(__file__).parent, folder]
     pid = os.fork()
     if not pid:
         code = 1
         try:
-            os.setgroups([])
-            os.setresgid(NOBODY, NOBODY, NOBODY)
-            os.setresuid(NOBODY, NOBODY, NOBODY)
+            _become(USERS[-1])
             code = int(not all(os.access(path, os.R_OK) for path in needed))
         finally:
             os._exit(code)
-    return NOBODY if os.waitpid(pid, 0)[1] == 0 else None
+    return USERS if os.waitpid(pid, 0)[1] == 0 else range(0)
+
+
+def _become(user: int) -> None:
+    os.setgroups([])
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)

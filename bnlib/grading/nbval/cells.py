@@ -19,6 +19,7 @@ import pytest
 
 from bnlib.grading.isolation.libc import PR_SET_CHILD_SUBREAPER, prctl
 from bnlib.grading.nbval import provisioner
+from bnlib.judging.showing.report import printable
 
 sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # notebooks hold no such addresses; a second to import
 
@@ -136,7 +137,7 @@ def _message(error: BaseException) -> str:
         words = lines[-1] if lines else words
     elif "outputs differ" in words:
         words = "prints something else than the solution"
-    return "".join(c if c.isprintable() else " " for c in " ".join(words.split()))[:300]
+    return printable(" ".join(words.split()))[:300]
 
 
 def _adopt_orphans() -> None:

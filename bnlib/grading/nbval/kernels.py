@@ -32,11 +32,22 @@ def main() -> None:
     home = scratch.parents[1] / "home"
     home.mkdir()
     os.environ |= {"IPYTHONDIR": str(home), "HOME": str(home)}
+    make_profile(home)
     _warm_up()
     bnlib = Path(__file__).resolve().parents[2]
     forker = Forker(socket.socket(fileno=fd), scratch, [bnlib / name for name in HIDDEN], [home], NEEDED)
     sys.path[:] = ["", *sandbox.code_folders()]
     forker.serve(_live)
+
+
+def make_profile(home: Path) -> None:
+    """Make all that IPython makes in its folder when a shell starts: a kernel cannot write there."""
+    from IPython.core.profiledir import ProfileDir
+
+    profile = ProfileDir.create_profile_dir_by_name(str(home))
+    Path(profile.location, "db").mkdir(exist_ok=True)  # of IPython 9.0 to 9.16
+    # IPython asks whether its folder is writable, and ends where it is not; root's kernels are another user's.
+    home.chmod(0o1777)
 
 
 def _warm_up() -> None:
@@ -57,9 +68,6 @@ def _warm_up() -> None:
         for part in ("checks", "plots"):
             with suppress(ImportError):
                 importlib.import_module(f"bnlib.{part}.{lesson.name}")
-    from IPython.core.profiledir import ProfileDir
-
-    ProfileDir.create_profile_dir_by_name(os.environ["IPYTHONDIR"])  # kernels cannot make one
     _draw()
 
 

@@ -119,8 +119,14 @@ class IsolatedProvisioner(LocalProvisioner):
         assert self.parent is not None
         self.parent.transport = "ipc"
         self.parent.cache_ports = False
-        self._sockets = tempfile.TemporaryDirectory(prefix="bnlib-ipc-", ignore_cleanup_errors=True)
-        self.parent.ip = os.path.join(self._sockets.name, "s")
+        self._sockets = contextlib.ExitStack()
+        folder = self._sockets.enter_context(
+            tempfile.TemporaryDirectory(prefix="bnlib-ipc-", ignore_cleanup_errors=True)
+        )
+        # The path of a Unix socket has 107 letters at most, and that of the temporary folder may have more.
+        fd = os.open(folder, os.O_RDONLY)
+        self._sockets.callback(os.close, fd)
+        self.parent.ip = f"/proc/{os.getpid()}/fd/{fd}/s"
         return await super().pre_launch(**kwargs)
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
@@ -155,7 +161,7 @@ class IsolatedProvisioner(LocalProvisioner):
     async def cleanup(self, restart: bool = False) -> None:
         """Remove the sockets."""
         await super().cleanup(restart)
-        self._sockets.cleanup()
+        self._sockets.close()
 
 
 def _plain(value: Any) -> Any:

@@ -178,6 +178,8 @@ def _one_run(
     """
     with tempfile.TemporaryDirectory(prefix="bnlib-nbval-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
+        folder.chmod(0o711)  # a kernel may be another user's, and find what is its own
+        (folder / "judged").mkdir(mode=0o700)
         paths = [_lay_out(folder, index, job) for index, job in jobs.items()]
         process = _start(folder, paths, cell_seconds, notebook_seconds)
         try:

@@ -51,12 +51,14 @@ class Ended(Exception):  # noqa: N818 - a state, not a mistake of ours
 
     Attributes:
         error: Why, in words for the learner.
-        signal: What ended the process, where that was not one of its own limits; else 0.
+        doubt: What ended it, where that may not have been the learner's code; else "".
+        fault: True where a fault in a program is the most likely reason all the same.
     """
 
-    def __init__(self, error: LearnerError, signal: int = 0) -> None:
+    def __init__(self, error: LearnerError, doubt: str = "", fault: bool = False) -> None:
         self.error = error
-        self.signal = signal
+        self.doubt = doubt
+        self.fault = fault
 
 
 class Interrupted(BaseException):  # noqa: N818 - like KeyboardInterrupt
@@ -99,6 +101,7 @@ class Session:
         self._page = _page()
         with theirs:
             self._child = server.fork(limits, [theirs.fileno(), self._page])
+        self._alone = server.level.threads
         self._calls = 0
         self._over = False
 
@@ -123,6 +126,8 @@ class Session:
         found = reply.get("errors")
         if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
             raise self._broken("no list of errors")
+        for text in found.values():
+            self._others_took_threads(text)
         known = {cell.id for book in notebooks for cell in book.cells}
         return {key: protocol.one_line(text) for key, text in found.items() if key in known}
 
@@ -198,15 +203,17 @@ class Session:
         if status is None:
             return Ended(LearnerError("Crash", f"Crash: {doing} broke the connection to the grader"))
         if status == LOST:
-            return Ended(
-                LearnerError("Crash", f"Crash: the process that {doing} was forked from ended"), signal.SIGKILL
-            )
+            error = LearnerError("Crash", f"Crash: the process that {doing} was forked from ended")
+            return Ended(error, "the end of the process that it was forked from")
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
             if number == signal.SIGXCPU:
                 return Ended(LearnerError("Timeout", f"Timeout: {doing} used all its processor time"))
-            error = LearnerError("Crash", f"Crash: {doing} ended Python ({signal.Signals(number).name})")
-            return Ended(error, number)
+            name = signal.Signals(number).name
+            error = LearnerError("Crash", f"Crash: {doing} ended Python ({name})")
+            return Ended(
+                error, f"{name}, which none of its limits sends: out of memory, or ended by somebody", number in FAULTS
+            )
         code = os.waitstatus_to_exitcode(status)
         if code == FAILED:
             return Ended(LearnerError("Crash", f"Crash: {doing} broke the way to the grader"))
@@ -219,12 +226,27 @@ class Session:
         if not isinstance(error, list) or len(error) != 2 or not all(isinstance(part, str) for part in error):
             return self._broken("an error of unknown form")
         kind, text = protocol.plain(error[0]), protocol.one_line(error[1])
+        self._others_took_threads(text)
         if kind in ("NotFilledError", "NotImplementedError"):
             error_class = NeedsAnother if kind == "NotFilledError" else Unfilled
             return error_class("NotImplementedError", text.removeprefix(f"{kind}: "))
         if kind in ("MemoryError", "_ArrayMemoryError"):
             return Ended(LearnerError("Memory", f"Memory: {name} needs more than it may have ({text})"))
         return LearnerError(kind, text or kind)
+
+    def _others_took_threads(self, text: str) -> None:
+        """Where threads are counted for all of a user's processes, one learner's may cost another theirs.
+
+        Raises:
+            Ended: Such an error, of a process that has few threads itself.
+        """
+        if self._alone or "can't start new thread" not in text:
+            return
+        if self._child.threads() < self._limits.processes // 2:
+            raise Ended(
+                LearnerError("RuntimeError", protocol.one_line(text)),
+                "no thread to be had: others of this user have them",
+            )
 
     def _outgoing(self, value: Any) -> Any:
         def check(handle: protocol.Handle) -> protocol.Handle:

@@ -7,7 +7,6 @@ end is killed when it passes: nothing depends on the good will of the learner's 
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -23,7 +22,6 @@ from bnlib.grading.isolation.forkserver import ForkServer, ServerError
 from bnlib.grading.isolation.sandbox import Limits
 from bnlib.grading.process import protocol
 from bnlib.grading.process.remote import (
-    FAULTS,
     Ended,
     Interrupted,
     LearnerError,
@@ -90,7 +88,7 @@ class Learner:
         self._lost: dict[str, LearnerError] = {}
         self._spent: dict[str, float] = {}
         self._skip: list[tuple[int, ...]] = []
-        self._signalled: set[str] = set()
+        self._doubted: set[str] = set()
         self._session: Session | None = None
         self._sessions = 0
         self._hopeless: LearnerError | None = None
@@ -187,19 +185,16 @@ class Learner:
         self._hopeless = LearnerError("Timeout", "Timeout: the notebook's cells did not come to an end")
 
     def _once_more(self, end: Ended, where: str) -> bool:
-        """True the first time that a signal ended a process there: it may have come from anywhere.
+        """True the first time that a process ended there by what may not have been the learner's doing.
 
         Raises:
-            Interrupted: The second time, by a signal that no fault in a program raises.
+            Interrupted: The second time, unless a fault in a program does that too.
         """
-        again = bool(end.signal) and where not in self._signalled
-        if end.signal and not again and end.signal not in FAULTS:
-            name = signal.Signals(end.signal).name
-            raise Interrupted(
-                f"the process of {where} was ended twice by {name}, which none of its limits sends: "
-                "out of memory, or ended by somebody"
-            )
-        self._signalled.add(where)
+        again = bool(end.doubt) and where not in self._doubted
+        if end.doubt and not again and not end.fault:
+            raise Interrupted(f"the process of {where} was ended twice by {end.doubt}")
+        if again:
+            self._doubted.add(where)
         return again
 
     def _note(self, position: tuple[int, int, int], error: LearnerError) -> bool:

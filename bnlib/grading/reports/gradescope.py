@@ -150,18 +150,22 @@ def results(result: Result, visibility: str = "visible") -> dict[str, Any]:
     tests = []
     for key, lesson in result.lessons.items():
         for number, each in enumerate(lesson.exercises, 1):
-            right = each.status == RIGHT
-            said = "Passes all hidden tests." if right else each.message or lesson.reason or each.status
-            if each.status == NOT_GRADED:
+            if each.status == RIGHT:
+                said = "Passes all hidden tests."
+            elif each.status == NOT_GRADED:
                 said = "This could not be graded; your teacher has been told."
+            else:
+                said = words.message(each) or lesson.reason or each.status
             tests.append(
                 {
                     "name": f"{key}: {each.name}",
                     "number": f"{key[:2]}.{number}",
                     "score": each.score,
                     "max_score": each.points,
-                    "status": "passed" if right else "failed",
-                    "output": "\n".join([said, *each.remarks, *filter(None, [words.by_hand(each)])]),
+                    "status": "passed" if words.solved(each) else "failed",
+                    "output": "\n".join(
+                        [said, *words.failing(each), *each.remarks, *filter(None, [words.by_hand(each)])]
+                    ),
                     "output_format": "text",
                     "visibility": visibility,
                 }

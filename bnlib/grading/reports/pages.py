@@ -39,9 +39,11 @@ def _pages() -> Environment:
     pages.filters |= {
         "by_hand": words.by_hand,
         "digest": _digest,
+        "failing": words.failing,
         "isolation": words.isolation,
         "message": words.message,
         "sentence": words.sentence,
+        "solved": words.solved,
         "status": words.status,
         "to_look_at": words.to_look_at,
     }

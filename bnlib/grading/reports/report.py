@@ -9,7 +9,7 @@ from typing import Any
 
 from bnlib.grading.reports import charts, words
 from bnlib.grading.reports.pages import render
-from bnlib.grading.result import RIGHT, Result
+from bnlib.grading.result import Result
 from bnlib.stubs import Lesson
 
 
@@ -25,16 +25,14 @@ def feedback_data(result: Result) -> dict[str, Any]:
     for key, lesson in result.lessons.items():
         known = shown["lessons"][key]
         exercises = [
-            {name: data[name] for name in ("name", "points", "score", "status", "remarks")}
-            | {"message": words.message(each)}
+            {name: data[name] for name in ("name", "points", "score", "status", "remarks", "by_hand")}
+            | {"message": words.message(each), "rows": data.get("rows", []), "causes": data.get("causes", [])}
             for each, data in zip(lesson.exercises, known["exercises"], strict=True)
         ]
-        if known["nbval"]:
-            known["nbval"] = {
-                name: each for name, each in known["nbval"].items() if name not in ("flags", "key", "fault")
-            }
-        lessons[key] = {name: known[name] for name in ("title", "score", "max", "reason", "nbval", "isolation")} | {
-            "exercises": exercises
+        lessons[key] = {name: known[name] for name in ("title", "score", "max", "reason", "isolation")} | {
+            "lost": lesson.marks.lost,
+            "nbval": known["nbval"] and {name: known["nbval"][name] for name in ("passed", "message", "ran", "cells")},
+            "exercises": exercises,
         }
     return {name: shown[name] for name in ("student", "score", "max", "reasons", "notes", "files")} | {
         "lessons": lessons
@@ -48,7 +46,7 @@ def class_page(
     *,
     title: str = "The class",
     facts: Sequence[str] = (),
-    similar: int | None = None,
+    similar: Sequence[Lesson] = (),
 ) -> str:
     """The page about the class: whom to look at, scores, exercises, mistakes.
 
@@ -57,8 +55,8 @@ def class_page(
         lessons: Those that were graded.
         ignored: Names in the folder that are no submissions.
         title: What the course calls itself.
-        facts: What the run was: date, version.
-        similar: How many pairs of answers look alike; None when that was not looked at.
+        facts: What the run was: date, version, where the seed is from (never what it is: with it, inputs can be drawn at home).
+        similar: Lessons that have a page about answers that look alike.
     """
     handed = [result for result in results if any(_handed_in(result, lesson) for lesson in lessons)]
     most = max((result.max for result in results), default=0)
@@ -91,7 +89,7 @@ def _exercises(results: Sequence[Result], lessons: Sequence[Lesson]) -> list[dic
         handed = [result for result in results if _handed_in(result, lesson)]
         for index, (name, stub) in enumerate(lesson.stubs.items() if handed else ()):
             each = [result.lessons[lesson.key].exercises[index] for result in handed]
-            right = [float(e.status == RIGHT) for e in each]
+            right = [float(words.solved(e)) for e in each]
             rest = [result.score - e.score for result, e in zip(handed, each, strict=True)]
             rows.append(
                 {
@@ -100,7 +98,7 @@ def _exercises(results: Sequence[Result], lessons: Sequence[Lesson]) -> list[dic
                     "share": statistics.fmean(right),
                     "right": int(sum(right)),
                     "students": len(handed),
-                    "tried": sum(e.status in (RIGHT, "wrong") for e in each),
+                    "tried": sum(words.solved(e) or e.status == "wrong" for e in each),
                     "telling": _discrimination(right, rest),
                 }
             )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from bnlib.grading.result import NOT_GRADED, RIGHT, Exercise, LessonResult, Result
+from bnlib.judging.showing.report import printable
 
+_FORMULA = re.compile(r"(^|[;\t|])(\s*)(?=[=+\-@＝＋－＠])")
 _STATUS = {
     "right": "✓ right",
+    "carried": "✓ right by itself",
     "wrong": "✗ not right",
     "empty": "✗ empty",
     "missing": "✗ missing",
@@ -25,9 +29,30 @@ def sentence(text: str) -> str:
     return text if text.endswith((".", "?", "!", ")")) else f"{text}."
 
 
+def cell(text: str) -> str:
+    """Text on one line that no spreadsheet takes for a formula, nor any part of it: some split at other signs than commas."""
+    text = printable(" ".join(text.encode("utf-8", "replace").decode().split()))
+    return _FORMULA.sub(r"\1\2'", text)
+
+
+def solved(each: Exercise) -> bool:
+    """True when the student's own part of it is right."""
+    return each.status in (RIGHT, "carried")
+
+
 def status(each: Exercise) -> str:
     """How an exercise went, in a word or two."""
     return _STATUS[each.status]
+
+
+def failing(each: Exercise) -> list[str]:
+    """What is wrong with each output of an exercise beyond what its message says, in the order in which it was looked at."""
+    said = []
+    for row in getattr(each, "rows", ()):
+        if row.ok is False and not (row.message and row.message in each.message):
+            detail = f" ({row.detail})" if row.detail else ""
+            said.append(f"{row.name}: wrong{detail}" + (f". {row.message}" if row.message else ""))
+    return said
 
 
 def message(each: Exercise) -> str:
@@ -54,7 +79,7 @@ def reason(result: Result) -> str:
             parts += [lesson.reason] if lesson.reason not in "; ".join(parts) else []
             continue
         for each in lesson.exercises:
-            said = [message(each)] if each.status != RIGHT else []
+            said = [message(each)] if each.score < each.points else []
             said += [by_hand(each)] if each.by_hand else []
             parts += [f"{each.name}: {'. '.join(said)}"] if said else []
     return "; ".join(parts)

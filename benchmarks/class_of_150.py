@@ -1,0 +1,255 @@
+"""A teacher's week with 150 simulated students and four lessons: graded, killed twice, a lesson added, regraded, exported.
+
+Each student is a strength; for each exercise one of the right or wrong answers of ``tests/answers/`` (or none) is put into the
+released notebook. What came out is compared with what was put in, and with an undisturbed run; any difference ends with 1.
+
+    python benchmarks/class_of_150.py [--students 150] [--jobs 4] [--no-nbval] [--keep FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import csv
+import json
+import os
+import random
+import resource
+import runpy
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from bnlib.grading.book import read_results
+from bnlib.notebooks import parse
+from bnlib.stubs import Lesson, lessons
+
+ROOT = Path(__file__).resolve().parent.parent
+LESSONS = [lesson for lesson in lessons() if lesson.key < "05"]
+DUE = 1_800_000_000
+COURSE = """title = "A class of {students}"
+roster = "roster.csv"
+due = 2027-01-15T08:00:00Z
+[late]
+percent_per_day = 10
+"""
+POINTS = """[points.translation]
+center = 2.5
+center_jacobian = 0
+"""
+
+
+def main() -> int:
+    arguments = _arguments()
+    folder = arguments.keep or Path(tempfile.mkdtemp(prefix="bnlib-class-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        wrong = _week(folder, arguments)
+    finally:
+        if not arguments.keep:
+            shutil.rmtree(folder)
+    for line in wrong:
+        print(f"WRONG: {line}")
+    return bool(wrong)
+
+
+def _week(folder: Path, arguments: argparse.Namespace) -> list[str]:
+    """The week, with its times on the way; returns what is not as it should be."""
+    put = simulate(folder / "in", arguments.students)
+    (folder / "roster.csv").write_text("student\n" + "".join(f"{name}\n" for name in (*put, "absent")))
+    (folder / "course.toml").write_text(COURSE.format(students=arguments.students))
+    first = [f"--lesson={lesson.key}" for lesson in LESSONS[:-1]]
+    options = [f"--jobs={arguments.jobs}", *(["--no-nbval"] if arguments.no_nbval else [])]
+    out, wrong = folder / "out", []
+    began, processor = time.monotonic(), _processor()
+    for share in (0.15, 0.5):
+        kept = _killed(folder, out, [*first, *options], round(share * arguments.students))
+        print(f"killed with {kept} of {arguments.students} students done, after {time.monotonic() - began:.0f} s")
+    _, said = _run(folder, "grade", "in", "--out", "out", *first, *options)
+    print(f"three lessons: {said}")
+    seconds, said = _run(folder, "grade", "in", "--out", "out", f"--lesson={LESSONS[-1].key}", *options)
+    print(f"a lesson added: {said}")
+    count = sum(len(lesson) for lesson in put.values())
+    print(
+        f"{count} notebooks in {time.monotonic() - began:.0f} s of wall time, {_processor() - processor:.0f} s of processor, "
+        "with both kills"
+    )
+    wrong += _compare(out, put)
+    before = _totals(out)
+    _run(folder, "grade", "in", "--out", "whole", *first, f"--lesson={LESSONS[-1].key}", options[0], "--no-nbval")
+    if _totals(folder / "whole") != before:
+        wrong.append("an undisturbed run has other totals")
+    (folder / "course.toml").write_text(COURSE.format(students=arguments.students) + POINTS)
+    seconds, said = _run(folder, "grade", "in", "--out", "out", "--force", *options)
+    print(f"regraded after a change of points in {seconds:.1f} s: {said}")
+    if f"{arguments.students} of them earlier" not in said:
+        wrong.append("a change of points graded somebody again")
+    wrong += _compare(out, put)
+    if _totals(out) == before:
+        wrong.append("a change of points changed nothing")
+    wrong += _exported(folder)
+    return wrong
+
+
+def simulate(folder: Path, students: int, seed: int = 0) -> dict[str, dict[str, dict[str, str]]]:
+    """Write what a class hands in; returns what stands in each answer by student, lesson and exercise: right, wrong, empty."""
+    rng = random.Random(seed)
+    answers = {lesson.key: _answers(lesson) for lesson in LESSONS}
+    put: dict[str, dict[str, dict[str, str]]] = {}
+    for number in range(students):
+        name = f"student{number:03}"
+        strength = rng.betavariate(3, 1)
+        late = rng.random() < 0.1
+        put[name], files = {}, {}
+        for lesson in LESSONS:
+            if lesson is LESSONS[-1] and rng.random() < 0.1:
+                continue  # some hand in less
+            put[name][lesson.key] = kinds = {each: _kind(rng.random(), strength) for each in lesson.stubs}
+            right, wrong = answers[lesson.key]
+            texts = {each: rng.choice(wrong[each]) for each, kind in kinds.items() if kind == "wrong"}
+            if not texts and set(kinds.values()) == {"right"}:  # forms of several exercises may not fit together
+                unusual = rng.choice(list(kinds))
+                texts = {unusual: rng.choice(right[unusual])}
+            files[f"{lesson.key}.ipynb"] = _notebook(lesson, kinds, texts)
+        _hand_in(folder, name, files, DUE + 3600 * (1 if late else -1), number % 3 == 0)
+    return put
+
+
+def _kind(luck: float, strength: float) -> str:
+    return "right" if luck < strength else "empty" if luck > 0.97 else "wrong"
+
+
+def _answers(lesson: Lesson) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Right and wrong answers by exercise."""
+    module = runpy.run_path(str(ROOT / "tests" / "answers" / f"{lesson.name}.py"))
+    right = {name: list(forms.values()) for name, forms in module["RIGHT"].items()}
+    return right, {name: [text for _, text in forms.values()] for name, forms in module["WRONG"].items()}
+
+
+def _notebook(lesson: Lesson, kinds: dict[str, str], texts: dict[str, str]) -> str:
+    """The released notebook with texts in its answer cells; what is right and has no text of its own is the solution's."""
+    document = copy.deepcopy(_parsed("notebooks", lesson.key))
+    solved = {cell.get("id"): cell["source"] for cell in _parsed("solutions", lesson.key)["cells"]}
+    for cell in document["cells"]:
+        name = cell.get("id")
+        if name in texts:
+            text = texts[name].strip("\n")
+            # what an answer needs beside its function stays above the decorator
+            start = max(text.rfind(f"\n{word} {name}") for word in ("def", "class")) + 1
+            cell["source"] = f"{text[:start]}@fill({lesson.name}.{name})\n{text[start:]}"
+        elif kinds.get(name) == "right":
+            cell["source"] = solved[name]
+    return json.dumps(document)
+
+
+@cache
+def _parsed(folder: str, key: str) -> Any:
+    return parse(ROOT / folder / f"{key}.ipynb")
+
+
+def _hand_in(folder: Path, name: str, files: dict[str, str], when: float, packed: bool) -> None:
+    if packed:
+        folder.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(folder / f"{name}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            for file, text in files.items():
+                archive.writestr(zipfile.ZipInfo(file, time.localtime(when)[:6]), text)
+        os.utime(folder / f"{name}.zip", (when, when))
+        return
+    (folder / name).mkdir(parents=True)
+    for file, text in files.items():
+        (folder / name / file).write_text(text)
+        os.utime(folder / name / file, (when, when))
+
+
+def _compare(out: Path, put: dict[str, dict[str, dict[str, str]]]) -> list[str]:
+    """What came out that was not put in: a wrong answer with points, a right one without where all it may build on is right."""
+    wrong, counts = [], {"right": [0, 0], "wrong": [0, 0], "empty": [0, 0]}
+    results = read_results(out)
+    if set(results) != {*put, "absent"} != set(_totals(out)):
+        wrong.append("the gradebook has other students")
+    for name, handed in put.items():
+        spoiled = False
+        for key, kinds in handed.items():
+            spoiled |= set(kinds.values()) != {"right"}
+            for each in results[name].lessons[key].exercises:
+                kind = kinds[each.name]
+                counts[kind][0] += each.score > 0
+                counts[kind][1] += each.points > 0
+                if kind != "right" and each.score:
+                    wrong.append(f"{name} has points for {key} {each.name}, which is {kind}")
+                if kind == "right" and each.score < each.points and not spoiled:
+                    wrong.append(f"{name} has no points for {key} {each.name}, and all is right up to there")
+        flags = results[name].flags
+        wrong += [f"{name} is all right and flagged: {flag}" for flag in flags if not spoiled]
+    print("  earned points: " + ", ".join(f"{each[0]} of {each[1]} {kind} answers" for kind, each in counts.items()))
+    return wrong
+
+
+def _totals(out: Path) -> dict[str, str]:
+    with (out / "gradebook.csv").open(encoding="utf-8") as file:
+        return {row["student"]: row["total"] for row in csv.DictReader(file)}
+
+
+def _exported(folder: Path) -> list[str]:
+    """Write what Canvas and Moodle import, where this bnlib can."""
+    known = subprocess.run([sys.executable, "-m", "bnlib.cli", "export", "--help"], capture_output=True).returncode == 0
+    if not known:
+        print("no bnlib export here")
+        return []
+    wrong = []
+    for platform in ("canvas", "moodle"):
+        seconds, said = _run(folder, "export", platform, "out")
+        print(f"exported for {platform} in {seconds:.1f} s: {said}")
+        wrong += [] if said else [f"bnlib export {platform} said nothing"]
+    return wrong
+
+
+def _command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "bnlib.cli", *words]
+
+
+def _run(folder: Path, *words: str) -> tuple[float, str]:
+    began = time.monotonic()
+    done = subprocess.run(_command(*words), cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"bnlib {' '.join(words)} ended with {done.returncode}: {done.stdout}{done.stderr}")
+    return time.monotonic() - began, done.stdout.strip()
+
+
+def _killed(folder: Path, out: Path, options: list[str], students: int) -> int:
+    """Start a run and kill it when so many students are done; how many are then."""
+    run = subprocess.Popen(
+        _command("grade", "in", "--out", "out", *options),
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while run.poll() is None and len(list((out / "results").glob("[!.]*.json"))) < students:
+        time.sleep(0.05)
+    run.kill()
+    run.wait()
+    return len(list((out / "results").glob("[!.]*.json")))
+
+
+def _processor() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--students", type=int, default=150)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--no-nbval", action="store_true", help="hidden tests alone")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave everything there")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
