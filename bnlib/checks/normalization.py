@@ -185,6 +185,13 @@ x_hat    = _xc * inv_std                                    # eq. 3.19
 out      = gamma * x_hat + beta                             # eq. 3.19
 """
 )
+_STAGED = """
+mu       = mean(x)                                          # eq. 3.1
+_xc      = x - mu                                           # eq. 3.2
+var      = mean(_xc**2)                                     # eq. 3.2
+x_hat    = (x - mu) / sqrt(var + eps)                       # eq. 3.19
+out      = gamma * x_hat + beta                             # eq. 3.19
+"""
 _PARAMETERS = """
 dgamma   = sum(dout * x_hat)                                # eq. 3.25
 dbeta    = sum(dout)                                        # eq. 3.24
@@ -337,18 +344,14 @@ xhat_jacobian = Checks(
     against="the numerical Jacobian of eq. 3.3",
     known=Known(
         "x: N, eps",
+        _ONE + "J[k, i] = inv_std * (delta[k, i] - 1/N - x_hat[k] * x_hat[i] / N)  # eq. 3.14",
         _ONE
         + _SLOPES
         + "J[k, i] = inv_std * delta[k, i] + x[k] * dinv_std[i] - inv_std / N - mu * dinv_std[i]  # eq. 3.6",
-        _ONE + "J[k, i] = inv_std * (delta[k, i] - 1/N - x_hat[k] * x_hat[i] / N)  # eq. 3.14",
-        terms={
-            "J": (
-                "term of the first factor",
-                "term of x times the slope",
-                "term of the mean",
-                "term of mu times the slope",
-            )
+        words={
+            "wrong-index@J": "An index is wrong: in eq. 3.6, x has the index k of the rows, and the derivative of inv_std the index i of the columns.",
         },
+        terms={"J": _TERMS},
     ),
     hints=(
         "Eq. 3.6 has four terms. For each, ask which of the indices k and i it really contains: that says whether it is a "
@@ -599,6 +602,7 @@ batchnorm_forward = Checks(
     known=Known(
         _LAYER,
         _FORWARD,
+        _STAGED,
         terms={"out": ("scaled part | the product in eq. 3.19", "shift | the last term of eq. 3.19")},
         words={
             "shift-before-scale@out": "beta was added first and scaled too. In eq. 3.19 it stands outside the product."
@@ -717,6 +721,7 @@ batchnorm_backward_composed = Checks(
         _LAYER,
         _FORWARD + _PARAMETERS + _DX + "  # eq. 3.30",
         _FORWARD + _PARAMETERS + _COMPOSED,
+        _FORWARD + _SCALED + "  # eq. 3.30",
         rules=_PARAMETER_RULES
         + """
             x-hat-for-xc: inv_std * (A - x_hat * mean(A * x_hat)) => (A - x_hat * mean(A * x_hat) / (mean(x_hat**2) + eps)) / sqrt(mean(x_hat**2) + eps) | the scaling's backward was called with x_hat: it differentiates at what was divided, the c of eq. 3.27

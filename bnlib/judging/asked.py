@@ -86,7 +86,7 @@ class Checks:
         return tuple(name for name in self.stub.returns if not name.startswith("cache"))
 
     def terms_of(self, output: str) -> tuple[Term, ...]:
-        """The terms of an output: those listed, else those of its derivation."""
+        """The terms of an output: those listed, else those of its derivation. They are its natural scale too."""
         return self.terms.get(output) or (self.known.terms(output) if self.known else ())
 
     def factors_of(self) -> Factors | None:

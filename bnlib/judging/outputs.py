@@ -73,9 +73,10 @@ def _diagnose(
     checks: Checks, name: str, evidence: Sequence[Evidence], thorough: bool = True, known: Set[str] = frozenset()
 ) -> Finding | None:
     ways = checks.known.of(name) if checks.known else ()
-    return diagnose(
-        name, evidence, checks.terms_of(name), checks.slips, checks.factors_of(), thorough, checks.steps, known, ways
-    )
+    terms = checks.terms_of(name)
+    if checks.known and len(terms) == 1 and name not in checks.known.said:
+        terms = ()  # one term without a name: the edits of its line say more
+    return diagnose(name, evidence, terms, checks.slips, checks.factors_of(), thorough, checks.steps, known, ways)
 
 
 def _exchanged(

@@ -48,6 +48,10 @@ class Derivation:
         """Whether a line contains another, at any depth, or is it."""
         return name == other or other in self._uses[name]
 
+    def comes_from(self, name: str, other: str) -> bool:
+        """Whether a line is made of another quantity, defined or given."""
+        return other in self._uses[name] or other in names_of(self._meaning[name])
+
     def meaning(self, name: str, instead: Mapping[str, Node] | None = None) -> Node:
         """A line with every name above it written out, some lines replaced by others."""
         if not instead or not any(self.uses(name, each) for each in instead):

@@ -30,8 +30,8 @@ class Rule:
         left, right = (read(part, _ANYTHING, check=False) for part in text.split("=>"))
         return cls(left, right)
 
-    def at(self, node: Node, names: Names) -> Iterator[Node]:
-        """What the rule makes of this very node, in each way it matches."""
+    def at(self, node: Node, names: Names) -> Iterator[tuple[Node, dict[str, Node]]]:
+        """What the rule makes of this very node, in each way it matches, and what the capitals stand for then."""
         seen = set()
         for bound in match(self.pattern, node, {}):
             made = filled(self.replacement, bound, names)
@@ -40,7 +40,7 @@ class Rule:
                 made = rebuilt(Node(node.op, node.args), (made, *rest)) if rest else made
             if made is not node and made not in seen:
                 seen.add(made)
-                yield made
+                yield made, {key: value for key, value in bound.items() if isinstance(value, Node)}
 
 
 _ANYTHING = Names({"x": "N"})
@@ -60,11 +60,11 @@ def match(pattern: Node, node: Node, bound: Bound) -> Iterator[Bound]:
     elif pattern.op != node.op:
         return
     elif pattern.op in ("add", "mul"):
-        yield from _some(pattern.args, node.args, bound)
+        yield from _some(pattern.op, pattern.args, node.args, bound)
     elif pattern.op == "reduce":
         kind, over, _ = pattern.data
         if kind == node.data[0] and (not over or over == node.data[1]):
-            yield from match(pattern.args[0], node.args[0], {**bound, "over": node.data[1:]})
+            yield from _each(pattern.args, node.args, {**bound, "over": node.data[1:]})
     elif pattern.data == node.data and len(pattern.args) == len(node.args):
         yield from _each(pattern.args, node.args, bound)
 
@@ -74,18 +74,23 @@ def _each(patterns: tuple[Node, ...], nodes: tuple[Node, ...], bound: Bound) -> 
         yield bound
         return
     for found in match(patterns[0], nodes[0], bound):
-        yield from _each(patterns[1:], nodes[1:], {key: value for key, value in found.items() if key})
+        if not found.get(""):  # inside of another formula nothing may be left over
+            yield from _each(patterns[1:], nodes[1:], {key: value for key, value in found.items() if key})
 
 
-def _some(patterns: tuple[Node, ...], nodes: tuple[Node, ...], bound: Bound) -> Iterator[Bound]:
-    """Every pattern with a node of its own, in any order; the nodes that are left over stay as they are."""
+def _some(op: str, patterns: tuple[Node, ...], nodes: tuple[Node, ...], bound: Bound) -> Iterator[Bound]:
+    """Every pattern with a node of its own, in any order; the last capital also takes all that is left over."""
     if not patterns:
         yield {**bound, "": nodes}
         return
     first, *others = sorted(patterns, key=lambda each: each.op == "any")
+    free = {key: value for key, value in bound.items() if key}
     for place, node in enumerate(nodes):
-        for found in match(first, node, {key: value for key, value in bound.items() if key}):
-            yield from _some(tuple(others), nodes[:place] + nodes[place + 1 :], found)
+        for found in match(first, node, free):
+            if not found.get(""):
+                yield from _some(op, tuple(others), nodes[:place] + nodes[place + 1 :], found)
+    if not others and first.op == "any" and len(nodes) > 1:
+        yield from ({**found, "": ()} for found in match(first, Node(op, nodes), free))
 
 
 def filled(node: Node, bound: Bound, names: Names) -> Node:

@@ -210,9 +210,12 @@ def _diagnose(
     fitted = coefficients.explain()
     if fitted and fitted[1] <= 1 and not any(_OF_A_QUANTITY.search(name) for name in fitted[0].names):
         return fitted[0]
-    for kind in ("often", "seldom"):
-        if found := _match(evidence, _explaining(ways, kind, evidence)):
-            return found
+    if fitted and fitted[1] <= 2 and all(name.endswith(("-missing", "-sign")) for name in fitted[0].names):
+        return fitted[0]
+    if found := _match(evidence, _explaining(ways, "often", evidence)):
+        return found
+    if found := _match(evidence, _explaining(ways, "seldom", evidence)):
+        return found
     if fitted and (fitted[1] <= 2 or not thorough or known >= set(fitted[0].names)):
         return fitted[0]
     if not thorough:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bnlib.judging.mistakes.rules import FIXED, Named
 from bnlib.language.derivation import Derivation
-from bnlib.language.rewriting import Path, apart, every, match, places, put
+from bnlib.language.rewriting import Path, apart, every, places, put
 from bnlib.language.tree import Node, add, div, mul, neg, num, ref, renamed
 from bnlib.language.writing import plain
 
@@ -86,23 +86,23 @@ class Edits:
         """The output as a whole: a factor too many, a parameter that was updated, two quantities that were taken for each other."""
         output, names = self.output, self.derivation.names
         tree = self.derivation.lines[output].tree
+        names_in = {
+            node for line in self.lines for _, node in places(self.derivation.lines[line].tree) if line != output
+        }
         for factor in multipliers(self.derivation):
             what, slug = self._shown(factor), _slug(factor.data[0])
-            has = any(node is factor for _, node in places(tree))
+            within = any(node is factor for _, node in places(self.derivation.meaning(output))) or factor in names_in
+            times = f"{slug}-twice" if within else f"{slug}-in-{_slug(output)}"
             yield self._edit(
-                f"{slug}-twice" if has else f"{slug}-in-{_slug(output)}",
-                output,
-                f"there is a factor {what} too many",
-                (((output, (), mul(tree, factor)),)),
-                True,
+                times, output, f"there is a factor {what} too many", ((output, (), mul(tree, factor)),), True
             )
-            yield self._edit(
-                f"divided-by-{slug}",
-                output,
-                f"there is a division by {what} too many",
-                ((output, (), div(tree, factor)),),
-                True,
-            )
+            if not any(node is factor for _, node in places(tree)):
+                over, words = (
+                    (f"{slug}-missing", f"the factor {what} is missing")
+                    if within
+                    else (f"divided-by-{slug}", f"there is a division by {what} too many")
+                )
+                yield self._edit(over, output, words, ((output, (), div(tree, factor)),), True)
         for size in names.sizes[:1]:
             yield self._edit(
                 f"{_slug(output)}-times-{size}",
@@ -125,13 +125,13 @@ class Edits:
             yield self._edit("only-the-diagonal", output, words, ((output, (), alone),), True)
         if output.startswith("d") and output[1:] in names.given:
             parameter = ref(output[1:], names.sizes_of(output[1:]))
-            yield self._edit(
-                "parameter-updated",
-                output,
-                f"this is {output[1:]} after a step of gradient descent: return the gradient itself",
-                ((output, (), add(parameter, neg(tree))),),
-                False,
-            )
+            words = f"this is {output[1:]} after a step of gradient descent: return the gradient itself"
+            for rate in (1, 0.1, 0.01, 0.001):
+                after = add(parameter, neg(mul(num(rate), tree)))
+                yield self._edit("parameter-updated", output, words, ((output, (), after),), False)
+        yield self._edit(
+            f"{_slug(output)}-sign", output, "everything has the wrong sign", ((output, (), neg(tree)),), True
+        )
         inside = list(
             dict.fromkeys(node for _, node in places(tree) if node.op == "ref" and node.data[0] not in names.sizes)
         )
@@ -143,9 +143,7 @@ class Edits:
     def _of(self, line: str, node: Node) -> Iterator[tuple[str, Node, str, bool]]:
         names = self.derivation.names
         for rule in self.rules:
-            for made in rule.rule.at(node, names):
-                bound = next(match(rule.rule.pattern, node, {}))
-                parts = {key: value for key, value in bound.items() if isinstance(value, Node)}
+            for made, parts in rule.rule.at(node, names):
                 shown = {key: self._shown(part.args[0] if part.op == "neg" else part) for key, part in parts.items()}
                 yield self._slug(rule.name, shown), made, rule.words.format_map(shown), rule.often
         if node.op == "reduce" and all(letter == size for letter, size in node.data[1]):
@@ -229,7 +227,17 @@ class Edits:
             if other != name and (wanted == sizes or (wanted and wanted == sizes[1:])):
                 made = ref(other, node.data[1][len(sizes) - len(wanted) :])
                 words = f"{self._shown(made)} stands where {self._shown(node)} belongs"
-                near = wanted == sizes and name in self.derivation.lines and self.derivation.uses(name, other)
+                line_of = self.derivation.lines.get(name)
+                if name.startswith("_") and line_of and line_of.tree.op == "mul" and made in line_of.tree.args:
+                    rest = mul(*(arg for arg in line_of.tree.args if arg is not made))
+                    yield (
+                        f"{_slug(plain(rest))}-missing" if rest.op == "ref" else "factor-missing",
+                        made,
+                        f"the factor {self._shown(rest)} is missing",
+                        True,
+                    )
+                    continue
+                near = wanted == sizes and name in self.derivation.lines and self.derivation.comes_from(name, other)
                 yield f"{_slug(other)}-for-{_slug(name)}", made, words, near
         if name == "eps":
             for value in FIXED:
@@ -313,9 +321,12 @@ def _slug(name: str) -> str:
 
 
 def multipliers(derivation: Derivation) -> list[Node]:
-    """The quantities with one value a feature by which the lines multiply or divide."""
+    """The quantities with one value a feature by which the lines multiply."""
     names = derivation.names
-    nodes = [node for line in derivation.lines.values() for _, node in places(line.tree) if node.op in ("mul", "div")]
-    factors = dict.fromkeys(arg for node in nodes for arg in node.args if arg.op == "ref")
+    nodes = [node for line in derivation.lines.values() for _, node in places(line.tree)]
+    above = [
+        arg for node in nodes for arg in (node.args if node.op == "mul" else node.args[:1] if node.op == "div" else ())
+    ]
+    factors = dict.fromkeys(arg for arg in above if arg.op == "ref")
     batch = set(names.sizes[:1])
     return [f for f in factors if f.data[0] not in names.sizes and not batch & set(names.sizes_of(f.data[0]))]

@@ -16,7 +16,6 @@ TABLE = """
 sum-for-mean: mean(A) => sum(A) | a sum stands where a mean belongs: is there a division by the number of examples?
 mean-for-sum: sum(A) => mean(A) | a mean stands where a sum belongs: here the contributions add up
 only-the-diagonal: mean(A) => A / N | only the term k = i of a mean is there: every k contributes, so there is a sum over all of them
-not-averaged: mean(A) => A | the mean of {A} is not taken
 not-summed: sum(A) => A | the sum of {A} is not taken
 one-division-too-many: mean(A) => mean(A) / N | there is one division by N too many
 bessel: variance(A) => variance(A) * N / (N - 1) | the variance divides by N - 1, and it should divide by N: look at ddof
@@ -39,6 +38,7 @@ variance-for-mean-square: mean(A**2) => variance(A) | a variance stands where a 
 exchanged: A * B + C => C * B + A | {A} and {C} are exchanged: which of them is multiplied, and which added?
 shift-before-scale: A * B + C => A * (B + C) | {C} is multiplied by {A} as well: it should be added behind the product
 .......
+not-averaged: mean(A) => A | the mean of {A} is not taken
 not-squared: A**2 => A | {A} is not squared
 exponent: A**3 => A**2 | one power of {A} is missing
 exponent: A**3 => A | two powers of {A} are missing
