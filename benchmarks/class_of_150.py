@@ -14,14 +14,15 @@ import csv
 import json
 import os
 import random
+import re
 import resource
-import runpy
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import zipfile
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,10 @@ from bnlib.notebooks import parse
 from bnlib.stubs import Lesson, lessons
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from answers import Program, collection  # noqa: E402
+
 LESSONS = [lesson for lesson in lessons() if lesson.key < "05"]
 DUE = 1_800_000_000
 COURSE = """title = "A class of {students}"
@@ -70,7 +75,7 @@ def _week(folder: Path, arguments: argparse.Namespace) -> list[str]:
     began, processor = time.monotonic(), _processor()
     for share in (0.15, 0.5):
         kept = _killed(folder, out, [*first, *options], round(share * arguments.students))
-        print(f"killed with {kept} of {arguments.students} students done, after {time.monotonic() - began:.0f} s")
+        print(f"killed with {kept} of {arguments.students} students known, after {time.monotonic() - began:.0f} s")
     _, said = _run(folder, "grade", "in", "--out", "out", *first, *options)
     print(f"three lessons: {said}")
     seconds, said = _run(folder, "grade", "in", "--out", "out", f"--lesson={LESSONS[-1].key}", *options)
@@ -113,9 +118,9 @@ def simulate(folder: Path, students: int, seed: int = 0) -> dict[str, dict[str, 
             put[name][lesson.key] = kinds = {each: _kind(rng.random(), strength) for each in lesson.stubs}
             right, wrong = answers[lesson.key]
             texts = {each: rng.choice(wrong[each]) for each, kind in kinds.items() if kind == "wrong"}
-            if not texts and set(kinds.values()) == {"right"}:  # forms of several exercises may not fit together
-                unusual = rng.choice(list(kinds))
-                texts = {unusual: rng.choice(right[unusual])}
+            if not texts and set(kinds.values()) == {"right"}:
+                unusual = rng.choice([name for name in kinds if right[name]] or [""])
+                texts = {unusual: rng.choice(right[unusual])} if unusual else {}
             files[f"{lesson.key}.ipynb"] = _notebook(lesson, kinds, texts)
         _hand_in(folder, name, files, DUE + 3600 * (1 if late else -1), number % 3 == 0)
     return put
@@ -126,10 +131,19 @@ def _kind(luck: float, strength: float) -> str:
 
 
 def _answers(lesson: Lesson) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-    """Right and wrong answers by exercise."""
-    module = runpy.run_path(str(ROOT / "tests" / "answers" / f"{lesson.name}.py"))
-    right = {name: list(forms.values()) for name, forms in module["RIGHT"].items()}
-    return right, {name: [text for _, text in forms.values()] for name, forms in module["WRONG"].items()}
+    """Right and wrong answers by exercise, of those that a decorator can stand above."""
+
+    def texts(name: str, programs: Iterable[Program]) -> list[str]:
+        return [each.text for each in programs if re.search(rf"^(def|class) {name}\b", each.text, re.MULTILINE)]
+
+    found = collection(lesson)
+    right = {name: texts(name, each.right()) for name, each in found.items()}
+    last = list(found)[-1]  # nothing builds on it
+    others = [rf"\b{name}\b" for name in (*list(found)[:-1], "cache")]
+    right = {
+        name: [] if name != last else [t for t in right[last] if not re.search("|".join(others), t)] for name in right
+    }
+    return right, {name: texts(name, each.wrong()) for name, each in found.items()}
 
 
 def _notebook(lesson: Lesson, kinds: dict[str, str], texts: dict[str, str]) -> str:
@@ -141,7 +155,7 @@ def _notebook(lesson: Lesson, kinds: dict[str, str], texts: dict[str, str]) -> s
         if name in texts:
             text = texts[name].strip("\n")
             # what an answer needs beside its function stays above the decorator
-            start = max(text.rfind(f"\n{word} {name}") for word in ("def", "class")) + 1
+            start = [found.start() for found in re.finditer(rf"^(def|class) {name}\b", text, re.MULTILINE)][-1]
             cell["source"] = f"{text[:start]}@fill({lesson.name}.{name})\n{text[start:]}"
         elif kinds.get(name) == "right":
             cell["source"] = solved[name]

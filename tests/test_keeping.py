@@ -137,6 +137,23 @@ def test_a_new_lesson_is_added_and_nothing_is_dropped(folder, tmp_path, capsys):
     assert here.batches == []
 
 
+def test_a_lesson_that_has_other_exercises_now_is_said_and_stops_nothing(folder, tmp_path):  # noqa: F811
+    out, later = tmp_path / "out", tmp_path / "later"
+    grade(folder, out, settings=FAST, executor=Here())
+    path = out / "results" / "right.json"
+    path.write_text(path.read_text().replace('"name": "center"', '"name": "centre"'))
+    later.mkdir()
+    (later / "right.ipynb").write_text(empty("01_chain_rule"))
+    grade(later, out, settings=FAST, executor=Here(), wanted=["01"])
+    row = next(row for row in gradebook(out) if row["student"] == "right")
+    assert (
+        "02_translation has other exercises now than when it was graded: grade it again with --lesson 02"
+        in row["reason"]
+    )
+    grade(folder, out, settings=FAST, executor=Here(), wanted=["02"], force=True)
+    assert scores(out)["right"] == str(ALL)
+
+
 def test_a_full_disk_is_one_line_and_an_end(folder, tmp_path, monkeypatch, capsys):  # noqa: F811
     written = files.write
 
@@ -162,17 +179,18 @@ def _raise(error):
     raise error
 
 
-def test_kernels_that_never_start_end_the_run_with_one_line(monkeypatch):
+@pytest.mark.parametrize("outcome", [Outcome(False, fault="no kernel: timed out"), Outcome(False, message="timed out")])
+def test_kernels_that_never_start_end_the_run_with_one_line(monkeypatch, outcome):
     """Not a minute for each notebook: after the first, an empty one is tried, and that is all."""
     tried = []
 
     def never(jobs, *more):
         tried.append(sorted(jobs))
-        return {min(jobs): Outcome(False, fault="no kernel: timed out")}
+        return {min(jobs): outcome}
 
     monkeypatch.setattr(stage, "_one_run", never)
     job = Job({}, "a.ipynb", {})
-    with pytest.raises(CourseError, match=r"nbval's kernels do not start here \(no kernel: timed out\); mend that"):
+    with pytest.raises(CourseError, match=r"nbval's kernels do not start here \(.*timed out\); mend that"):
         stage.run([job] * 30)
     assert tried == [list(range(30)), [0]]
 
@@ -190,10 +208,13 @@ def test_one_notebook_without_a_kernel_costs_no_other(monkeypatch):
     assert sorted(seen) == [0, 1, 2]
 
 
-def test_a_broken_interpreter_is_one_line(folder, tmp_path, monkeypatch):  # noqa: F811
-    monkeypatch.setattr("multiprocessing.spawn.get_executable", lambda: b"/nonexistent/python")
-    with pytest.raises((GradeError, OSError)):
-        grade(folder, tmp_path / "out", settings=FAST, jobs=1)
+@pytest.mark.parametrize("python", ["/nonexistent/python", "/bin/false"])
+def test_a_broken_interpreter_is_one_line(folder, tmp_path, monkeypatch, capsys, python):  # noqa: F811
+    monkeypatch.setattr("sys.executable", python)
+    assert main(["grade", str(folder), "--out", str(tmp_path / "out"), "--no-nbval", "--jobs", "1"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"bnlib grade: {python}: this Python cannot be started any more (")
+    assert said.count("\n") == 1
 
 
 def test_folders_of_runs_that_were_killed_are_removed(tmp_path, monkeypatch):

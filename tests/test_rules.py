@@ -6,12 +6,13 @@ import csv
 import json
 import os
 import stat
+import subprocess
 import zipfile
 from dataclasses import replace
 from datetime import datetime, timezone
 
 import pytest
-from test_grade import ALL, FAST, POINTS, Here, folder, gradebook, notebook, scores  # noqa: F401
+from test_grade import ALL, FAST, POINTS, Here, command, folder, gradebook, notebook, scores  # noqa: F401
 
 from bnlib.cli import main
 from bnlib.grading.course import Course
@@ -213,11 +214,12 @@ def test_what_was_given_by_hand_is_kept_through_every_regrade(folder, tmp_path):
         assert scores(out)["right"] == str(ALL)
         assert summary.said == ("overrides.csv: ana is no student here",)
     page = (out / "feedback" / "wrong.html").read_text()
-    assert "Your teacher gave 1.5 of 3 points by hand: half of it, &lt;b&gt;well&lt;/b&gt; argued" in page
+    most = POINTS["center_backward"]
+    assert f"Your teacher gave 1.5 of {most} points by hand: half of it, &lt;b&gt;well&lt;/b&gt; argued" in page
     assert "Your teacher: a nice loop" in (out / "feedback" / "right.html").read_text()
     row = next(row for row in gradebook(out) if row["student"] == "wrong")
     assert "given" not in row["flags"]
-    assert "1.5 of 3 points by hand" in row["reason"]
+    assert f"1.5 of {most} points by hand" in row["reason"]
     assert (out / "overrides.csv").read_text() == "\n".join(lines)
 
 
@@ -261,10 +263,18 @@ def test_the_course_decides_for_every_command(folder, tmp_path, monkeypatch, cap
     assert main(arguments) == 0
     assert json.loads((tmp_path / "r.json").read_text())["tests"][0]["max_score"] == 4
     (course / "course.toml").write_text("tittle = 3")
-    for command in (["grade", str(folder), "--out", str(tmp_path / "o2")], ["gradescope", "zip", "--out", "x.zip"]):
+    for words in (["grade", str(folder), "--out", str(tmp_path / "o2")], ["gradescope", "zip", "--out", "x.zip"]):
         capsys.readouterr()
-        assert main(command) == 2
+        assert main(words) == 2
         assert "course.toml: tittle: is not known" in capsys.readouterr().err
+
+
+def test_course_toml_of_the_folder_one_is_in_is_read(folder, tmp_path):  # noqa: F811
+    (tmp_path / "course.toml").write_text("tittle = 3")
+    done = subprocess.run(command(folder, tmp_path / "out"), cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("bnlib grade: course.toml: tittle: is not known; there are: title")
+    assert done.stderr.count("\n") == 1
 
 
 def test_the_seed_is_a_secret_of_the_course(folder, tmp_path):  # noqa: F811

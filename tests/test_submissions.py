@@ -12,7 +12,7 @@ from datetime import datetime
 import pytest
 
 from bnlib.grading import submissions
-from bnlib.grading.grade import write
+from bnlib.grading.files import write
 from bnlib.grading.submissions import FolderError, collect
 
 

@@ -19,7 +19,7 @@ from bnlib.grading.marks import OVERRIDES, Teacher, marked
 from bnlib.grading.reports import words
 from bnlib.grading.result import SCHEMA, FileResult, LessonResult, Result
 from bnlib.grading.submissions import Handed, Submission, lesson_note
-from bnlib.stubs import Lesson, lesson_of
+from bnlib.stubs import Lesson, lesson_of, lessons
 
 GRADEBOOK = "gradebook.csv"
 UNFINISHED = "unfinished.txt"
@@ -87,8 +87,23 @@ def read_results(out: Path) -> dict[str, Result]:
         with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
             result = Result.from_json(json.loads(path.read_text("utf-8")))
             if result.schema == SCHEMA and result.slug == path.stem:
-                found[result.student] = result
+                kept = {key: _fitting(key, each) for key, each in result.lessons.items() if key in _lessons()}
+                found[result.student] = replace(result, lessons=kept)
     return found
+
+
+def _lessons() -> dict[str, Lesson]:
+    return {lesson.key: lesson for lesson in lessons()}
+
+
+def _fitting(key: str, known: LessonResult) -> LessonResult:
+    """What is known of a lesson, or that it has other exercises now."""
+    lesson = _lessons()[key]
+    if [each.name for each in known.exercises] == [*lesson.stubs]:
+        return known
+    return nothing(
+        lesson, f"{key} has other exercises now than when it was graded: grade it again with --lesson {key[:2]}"
+    )
 
 
 @dataclass(frozen=True)

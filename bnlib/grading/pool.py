@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import multiprocessing
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 from collections import deque
@@ -92,6 +94,8 @@ class _Pool:
 
     def __init__(self, settings: Settings, jobs: int, executor: Executor | None) -> None:
         self._jobs, self._given = jobs, executor
+        if executor is None:
+            _require_python()
         self._others = {process.pid for process in multiprocessing.active_children()}
         _remove_what_was_left()
         self._folder = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", ignore_cleanup_errors=True)
@@ -188,10 +192,23 @@ class _Pool:
             return self._executor.submit(grade_batch, self._settings, works)
 
 
+def _require_python() -> None:
+    """Make sure that processes can be started at all.
+
+    Raises:
+        GradeError: They cannot.
+    """
+    try:
+        done = subprocess.run([sys.executable, "-c", ""], capture_output=True, timeout=60)
+        why = f"it ends with {done.returncode}" if done.returncode else ""
+    except (OSError, subprocess.TimeoutExpired) as error:
+        why = getattr(error, "strerror", None) or str(error)
+    if why:
+        raise GradeError(f"{sys.executable}: this Python cannot be started any more ({why}); install bnlib anew")
+
+
 def _remove_what_was_left() -> None:
     """Runs that were killed leave a folder; those whose process is gone are removed."""
-    import shutil
-
     import psutil  # type: ignore[import-untyped]
 
     for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):

@@ -134,7 +134,7 @@ def run(
         left = {index: job for index, job in enumerate(jobs) if index not in outcomes}
         known = _one_run(left, cell_seconds, notebook_seconds, proven, tell)
         known = known or {min(left): Outcome(False, fault="nbval could not be started")}
-        if not proven and any(outcome.fault for outcome in known.values()):
+        if not proven and any(each.fault or not (each.ended or each.cells) for each in known.values()):
             _require_kernels()
         proven = True
         for index, outcome in known.items():
@@ -149,10 +149,12 @@ def _require_kernels() -> None:
         CourseError: It does not.
     """
     notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [dict(_EMPTY)]}
-    outcomes = _one_run({0: Job(notebook, "empty.ipynb", {})}, STARTUP, STARTUP, False, lambda index, outcome: None)
-    fault = outcomes[0].fault if outcomes else "nbval could not be started"
-    if fault:
-        raise CourseError(f"nbval's kernels do not start here ({fault}); mend that, or grade with --no-nbval")
+    job = Job(notebook, "empty.ipynb", {})
+    outcomes = _one_run({0: job}, STARTUP, 2 * STARTUP, False, lambda index, outcome: None)
+    outcome = outcomes.get(0, Outcome(False, fault="nbval could not be started"))
+    if not outcome.passed:
+        why = outcome.fault or outcome.message
+        raise CourseError(f"nbval's kernels do not start here ({why}); mend that, or grade with --no-nbval")
 
 
 _EMPTY: Mapping[str, Any] = {

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bnlib.grading import command
 from bnlib.grading.course import Course
 from bnlib.grading.reports import words
 from bnlib.grading.result import NOT_GRADED, RIGHT, Result
@@ -53,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--lesson", action="append", default=[], metavar="KEY", help="lesson to grade; may be repeated"
     )
     results.add_argument(
-        "--seed", type=int, help="decides the hidden inputs (default: that of course.toml, or a secret)"
+        "--seed", type=command.seed, help="decides the hidden inputs (default: that of course.toml, or a secret)"
     )
     results.add_argument("--no-nbval", action="store_true", help="do not run the notebook from top to bottom")
     results.set_defaults(run=_results)
