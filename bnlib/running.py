@@ -159,7 +159,8 @@ def describe_error(error: BaseException) -> str:
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not _is_library(frame.filename):
             line = f", `{frame.line}`" if frame.line else ""
-            return f"{said} (line {frame.lineno} of the cell{line})"
+            where = "" if frame.name.startswith("<") else f"in {frame.name}, "  # it may be another exercise's cell
+            return f"{said} ({where}line {frame.lineno} of the cell{line})"
     return said
 
 
@@ -191,7 +192,7 @@ def load(key: str) -> None:
     ):
         warnings.simplefilter("ignore")
         errors = run_cells(notebook.cells, new_namespace())
-    written = {cell.exercise: not _empty(cell) for cell in notebook.cells if cell.exercise}
+    written = {cell.exercise: not as_handed_out(cell) for cell in notebook.cells if cell.exercise}
     filled = [name for name, stub in lesson.stubs.items() if stub.answer is not None and written.get(name)]
     more = "" if len(filled) == len(lesson.stubs) else " (more in an open one? Save it, then load again)"
     print(f"{len(filled)} of {len(lesson.stubs)} exercises of {lesson.key} are filled in the saved notebook{more}")
@@ -200,7 +201,7 @@ def load(key: str) -> None:
             print(f"  {cell.exercise}: {errors[cell.id]}")
 
 
-def _empty(cell: Cell) -> bool:
+def as_handed_out(cell: Cell) -> bool:
     """Whether an answer is as it was handed out: a function, or a method, that says so before it returns anything."""
     try:
         tree = ast.parse(python_of(cell.source))

@@ -52,6 +52,16 @@ def server():
         yield running
 
 
+@pytest.fixture(scope="session")
+def patient():
+    """A fork server with limits that no machine is too slow for."""
+    from bnlib.grading.isolation.sandbox import Limits
+    from bnlib.grading.process.worker import Server
+
+    with Server(Limits(wall=60, cells=60)) as running:
+        yield running
+
+
 @pytest.fixture
 def learner(server, book):
     """The functions of a notebook, in their own process; closed after the test."""

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from answering import running
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -355,6 +356,21 @@ def test_of_a_single_number_no_shape_is_spoken():
     assert (first.name, first.ok) == ("runs, and returns a number", True)
 
 
+def test_what_a_choice_should_be_is_never_said():
+    stub = lesson_of("normalization").stubs["first_slip"]
+    checks, unnamed = checks_of(stub), 0
+    for case in visible(stub, 40):
+        for guess in {*range(9), -1, 0.5} - {case.slip}:
+            learner = SimpleNamespace(first_slip=lambda lines, args, guess=guess: guess)
+            found = examine(checks, learner, [case], checks.truth)
+            assert "slip =" not in found.message
+            if found.names == ("unnamed",):
+                unnamed += 1
+                sizes = {str(guess), str(len(case.lines)), str(len(case.args))}
+                assert set(re.findall(r"-?\d+\.?\d*", found.message)) <= sizes, found.message
+    assert unnamed > 50
+
+
 def test_a_backward_without_a_cache_waits_for_its_forward():
     stub = lesson_of("normalization").stubs["batchnorm_backward"]
 
@@ -370,6 +386,59 @@ def test_a_backward_without_a_cache_waits_for_its_forward():
     found = examine(checks_of(stub), One(), visible(stub), checks_of(stub).truth)
     assert (found.names, found.undone) == (("empty",), "waits")
     assert "check(normalization.batchnorm_forward) comes first" in found.message
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "text", "words"),
+    [
+        (
+            "gates",
+            "gates_backward",
+            "def gates_forward(x, gamma, beta, eps):\n    mu, var = x.mean(0), x.var(0, ddof=1)\n    xc, std = x - mu, np.sqrt(var + eps)\n"
+            "    x_hat = xc / std\n    return gamma * x_hat + beta, dict(gamma=gamma, xc=xc, std=std, inv_std=1 / std, x_hat=x_hat)",
+            "gates_forward is not right yet, and gates_backward works on its cache: check(gates.gates_forward) comes first.",
+        ),
+        (
+            "gates",
+            "join_branches",
+            "def square_backward(dsq, xc):\n    return xc * dsq",
+            "square_backward is not right yet, and join_branches calls it: check(gates.square_backward) comes first.",
+        ),
+        (
+            "layer",
+            "batchnorm_train_forward",
+            "def update_running(running, batch, momentum, convention):\n    return batch",
+            "update_running is not right yet, and batchnorm_train_forward calls it",
+        ),
+        ("gates", "join_branches", "def mean_backward(dvar, N):\n    return dvar", ""),
+    ],
+)
+def test_what_builds_on_a_wrong_exercise_is_not_blamed(key, name, text, words):
+    with running(lesson_of(key), text):
+        report = report_on(lesson_of(key).stubs[name])
+        assert report.ok == (not words)
+        assert words in report.message
+        assert len(report.message) < 1000
+
+
+def test_what_a_forward_does_to_its_input_is_not_its_backwards_fault():
+    text = (
+        "right = batchnorm_train_forward\ndef batchnorm_train_forward(x, gamma, beta, running_mean, *rest):\n"
+        "    result = right(x, gamma, beta, running_mean, *rest)\n    running_mean += 1\n    return result"
+    )
+    lesson = lesson_of("layer")
+    with running(lesson, text):
+        assert report_on(lesson.stubs["batchnorm_train_forward"]).names == ("input-changed",)
+        assert report_on(lesson.stubs["batchnorm_train_backward"]).ok
+
+
+@pytest.mark.parametrize("body", ["raise ValueError('no')", "return x", "return 1, 2, 3"])
+def test_a_backward_waits_for_a_forward_that_does_not_run(body):
+    lesson = lesson_of("gates")
+    with running(lesson, f"def gates_forward(x, gamma, beta, eps):\n    {body}"):
+        report = report_on(lesson.stubs["gates_backward"])
+        assert report.undone == "waits"
+        assert "check(gates.gates_forward) comes first" in report.message
 
 
 def test_a_source_is_a_function_and_its_text():

@@ -136,6 +136,33 @@ def test_results_feedback_and_gradebook(folder, tmp_path):
         assert (out / unquote(link)).is_file(), link
 
 
+@pytest.mark.parametrize(
+    "junk", ["a = '" + "x" * 3_000_000 + "'", "# " + "\u03bc" * 600_000], ids=["long", "long when escaped"]
+)
+def test_a_cell_of_megabytes_is_left_out_and_the_answers_are_graded(tmp_path, junk):
+    document = json.loads(notebook(center_backward="return dout"))
+    own = {"cell_type": "code", "id": "mine", "metadata": {}, "source": junk, "outputs": [], "execution_count": None}
+    document["cells"].insert(1, own)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "long.ipynb").write_text(json.dumps(document))
+    grade(tmp_path / "in", tmp_path / "out", settings=FAST, executor=Here())
+    assert scores(tmp_path / "out") == {"long": "6"}
+    page = (tmp_path / "out" / "feedback" / "long.html").read_text("utf-8")
+    assert "cell mine: the cell holds" in page
+    assert "left out" in page
+
+
+def test_an_answer_cell_of_megabytes_says_so(tmp_path):
+    document = json.loads(notebook())
+    cell = next(cell for cell in document["cells"] if cell.get("id") == "center")
+    cell["source"] += "\n#" + "x" * 3_000_000
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "long.ipynb").write_text(json.dumps(document))
+    grade(tmp_path / "in", tmp_path / "out", settings=FAST, executor=Here())
+    assert scores(tmp_path / "out") == {"long": "8"}
+    assert "could not be run: the cell holds 3.0 MB of code" in gradebook(tmp_path / "out")[0]["reason"]
+
+
 def test_late_and_refused_files_are_in_the_gradebook(folder, tmp_path, monkeypatch, capsys):
     os.utime(folder / "right.ipynb", (1e9, 1e9))
     os.utime(folder / "wrong.ipynb", (1e9 + 3600, 1e9 + 3600))

@@ -8,16 +8,17 @@ import hashlib
 import io
 import re
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
 from bnlib.grading.book import gradebook
 from bnlib.grading.course import Course
+from bnlib.grading.reports.gradescope import results
 from bnlib.grading.reports.report import class_page, feedback_data, feedback_page
 from bnlib.grading.reports.words import reason
-from bnlib.grading.result import ByHand, CellResult, Exercise, LessonResult, Marks, NbvalResult, Record, Result
+from bnlib.grading.result import ByHand, CellResult, Exercise, LessonResult, Marks, NbvalResult, Result, Seen
 from bnlib.stubs import translation
 
 if sys.version_info >= (3, 11):
@@ -152,31 +153,15 @@ def test_what_the_teacher_gave_and_what_lateness_cost_is_shown_as_such():
     assert "lateness" not in feedback_page(result())
 
 
-@dataclass(frozen=True)
-class Judged(Exercise):
-    """An exercise with what the hidden test looked at, row by row."""
-
-    rows: tuple = ()
-    causes: tuple = ()
-
-
-@dataclass(frozen=True)
-class Row(Record):
-    name: str
-    ok: bool | None
-    message: str = ""
-    detail: str = ""
-
-
 def test_every_failing_output_is_shown_once():
     rows = (
-        Row("dx agrees", False, "a path is missing"),
-        Row("dgamma agrees", True),
-        Row("dbeta agrees", False, "a <sum>", "largest difference 0.5"),
-        Row("shape", False),
-        Row("the same again", None),
+        Seen("dx agrees", False, "a path is missing"),
+        Seen("dgamma agrees", True),
+        Seen("dbeta agrees", False, "a <sum>", "largest difference 0.5"),
+        Seen("shape", False),
+        Seen("the same again", None),
     )
-    wrong = Judged("center", 1, "wrong", "In dx, a path is missing", rows=rows)
+    wrong = Exercise("center", 1, "wrong", "In dx, a path is missing", rows=rows)
     page = Page(feedback_page(result("anna", [wrong]))).text
     assert page.count("a path is missing") == 1
     assert "dbeta agrees: wrong (largest difference 0.5). a <sum>." in page
@@ -190,7 +175,7 @@ def test_every_failing_output_is_shown_once():
 def test_an_error_that_is_carried_forward_is_nobodys_mistake():
     names = list(translation.lesson.stubs)
     cause = an_exercise(names[0], "wrong", "a sum", mistakes=("sum-for-mean",))
-    carried = Judged(names[1], 2, "carried", f"Right by itself; mend {names[0]} first", causes=(names[0],))
+    carried = Exercise(names[1], 2, "carried", f"Right by itself; mend {names[0]} first", causes=(names[0],))
     rest = [an_exercise(name) for name in names[2:]]
     results = [result(f"s{i}", [cause, carried, *rest]) for i in range(4)]
     assert "✓ right by itself" in feedback_page(results[0])
@@ -299,3 +284,17 @@ def test_names_do_not_steer_a_terminal_or_a_spreadsheet():
     for text in (told, feedback_page(given), class_page([given], [translation.lesson], [name])):
         assert not set(text) & set("\x1b\x07\u202e")
     assert "'\uff1d1+1" in told
+
+
+def test_what_is_right_by_itself_has_its_points_and_counts_no_mistake():
+    names = list(translation.lesson.stubs)
+    carried = an_exercise(names[2], "carried", "Right by itself; mend center_jacobian first", causes=(names[1],))
+    exercises = [*wrong(mistakes=("a-mistake",))[:2], carried, an_exercise(names[3])]
+    one = result(exercises=exercises)
+    assert one.score == one.max - exercises[0].points
+    page = Page(feedback_page(one)).text
+    assert "✓ right by itself" in page
+    assert "mend center_jacobian first" in page
+    told = results(one)["tests"][2]
+    assert (told["status"], told["score"]) == ("passed", carried.points)
+    assert "mend center_jacobian first" in told["output"]

@@ -7,6 +7,7 @@ import sys
 import textwrap
 import threading
 import time
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from bnlib.grading.process.worker import Interrupted, LearnerError, NeedsAnother
 from bnlib.judging.examining import examine
 from bnlib.notebooks import Cell, Notebook
 from bnlib.running import describe_error
-from bnlib.stubs import translation
+from bnlib.stubs import gates, translation
 
 ROOT = Path(__file__).resolve().parents[1]
 X = np.arange(6.0).reshape(3, 2)
@@ -105,6 +106,34 @@ def test_a_cell_that_cannot_be_made_into_python_costs_itself_alone(learner, cell
         assert judged(exercise, graded).ok
 
 
+HELD = {
+    "text": "(['x' * 900_000] + ['a'] * 60, *range(9))",
+    "no numbers": "(np.zeros((0, 150_000_000)),) * 10",
+    "no numbers between two dimensions": "(np.zeros((8_000_000, 0, 8_000_000)),) * 10",
+}
+
+
+@pytest.mark.parametrize("forged", HELD.values(), ids=HELD)
+def test_the_grader_holds_little_whatever_comes_back(server, forged):
+    """What a message costs its reader is bounded by what it says, also when the other side keeps to no rule."""
+    source = (
+        "import sys\nimport numpy as np\nfrom bnlib import fill\nfrom bnlib.stubs import gates\n"
+        "sys.modules['bnlib.grading.process.protocol'].extent = lambda shape: 0\n"
+        "answers = sys.modules['bnlib.grading.process.answers']\nhonest = answers.returned\n"
+        f"answers.returned = lambda value, names, kept: honest(value, names, kept) if len(names) == 2 else {forged}\n"
+        "@fill(gates.gates_forward)\ndef gates_forward(x, gamma, beta, eps):\n    return x, None\n"
+        "@fill(gates.gates_backward)\ndef gates_backward(dout, cache):\n    return ()\n"
+    )
+    notebook = Notebook(Path("04_gates.ipynb"), gates.lesson, (Cell("all", None, False, source),))
+    with server.learner([notebook], gates.lesson) as graded:
+        tracemalloc.start()
+        report = judged(gates.gates_backward, graded)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert not report.ok
+    assert peak < 30_000_000
+
+
 def test_calls_that_are_just_in_time_are_not_many(learner, monkeypatch):
     """All calls of an exercise have a limit together: none here, so that the first call is past it."""
     monkeypatch.setattr(worker, "CALLS", 0)
@@ -148,25 +177,22 @@ def test_the_reference_notebook_is_right(server):
 
 def test_arguments_and_results_keep_dtype_shape_and_order(learner):
     graded = learner(
-        helper="def same(x):\n    return x\ndef about(x):\n    return str(x.dtype), x.shape, x.flags.writeable"
+        helper="def same(x):\n    return x\ndef dtype(x):\n    return str(x.dtype)\n"
+        "def about(x):\n    return x.shape, x.flags.writeable"
     )
     for array in (X, np.asfortranarray(X), X[::2], X.astype(np.float32), np.array(3), np.zeros((0, 2)), X > 2, X + 1j):
         got = graded.same(array)
         assert (got.dtype, got.shape) == (array.dtype, array.shape)
         assert np.array_equal(got, array)
-        assert graded.about(array) == (str(array.dtype), array.shape, True)
+        assert graded.dtype(array) == str(array.dtype)
+        assert graded.about(array) == (array.shape, True)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    value=st.recursive(
-        st.one_of(
-            st.none(),
-            st.booleans(),
-            st.integers(-(2**63), 2**63 - 1),
-            st.floats(allow_nan=False),
-            st.text("aé\n", max_size=5),
-        ),
+    value=st.text("aé\n", max_size=5)
+    | st.recursive(
+        st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False)),
         lambda inner: st.one_of(st.lists(inner, max_size=3), st.lists(inner, max_size=3).map(tuple)),
         max_leaves=5,
     ),
@@ -175,6 +201,14 @@ def test_arguments_and_results_keep_dtype_shape_and_order(learner):
 def test_what_goes_there_comes_back(same, value, array):
     assert same(value) == value
     assert np.array_equal(same((array,))[0], array, equal_nan=True)
+
+
+def test_text_in_a_list_stays_there(learner):
+    graded = learner(helper="def texts():\n    return ['a', 1.0]")
+    text, number = graded.texts()
+    assert isinstance(text, Handle)
+    assert type(text).__name__ == "str"
+    assert number == 1.0
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 from functools import cache
+from types import CodeType
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from bnlib.judging.diagnosing.steps import Step, Steps, numbers
 from bnlib.judging.diagnosing.terms import Term
 from bnlib.judging.examining import examine, ordinary_cases
 from bnlib.judging.showing.report import Report, show
+from bnlib.judging.showing.table import report_behind
 from bnlib.judging.source import Source
 from bnlib.stubs import NotFilledError, Quiz, Stub
 
@@ -104,8 +106,30 @@ def report_on(stub: Stub, cases: int = 3) -> Report:
         raise NotFilledError(
             f"{stub.name}. Write it in the cell that begins with @fill({stub.id}), run that cell, then this one again."
         )
+    report = _examined(stub, cases)
+    if report.ok or report.undone:
+        return report
+    wrong = next((earlier for earlier in _needed(stub) if earlier.answer and not _examined(earlier, cases).ok), None)
+    return report_behind(report, stub, wrong) if wrong else report
+
+
+def _examined(stub: Stub, cases: int) -> Report:
     checks = checks_of(stub)
     return examine(checks, Filled(stub), visible(stub, cases), checks.truth, ordinary_cases)
+
+
+def _needed(stub: Stub) -> list[Stub]:
+    """The earlier exercises whose cache it works on or that its answer calls, the first one first."""
+    called = {stub.cache_of, *_names(stub.answer)}
+    return [earlier for name, earlier in stub.lesson.stubs.items() if name in called & {stub.cache_of, *stub.builds_on}]
+
+
+def _names(thing: object) -> set[str]:
+    """Global names that the code of a function, or of a class's methods, uses."""
+    if isinstance(thing, type):
+        return set().union(*(_names(value) for value in vars(thing).values()))
+    code = thing if isinstance(thing, CodeType) else getattr(thing, "__code__", None)
+    return set(code.co_names).union(*(_names(part) for part in code.co_consts)) if code else set()
 
 
 _hints_given: dict[str, int] = {}

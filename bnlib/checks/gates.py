@@ -11,7 +11,7 @@ import numpy as np
 
 from bnlib.checks import Answer, Case, Checks, Property, Slip, Step, Steps, Term, negligible, numbers
 from bnlib.numerics import vjp_complex
-from bnlib.stubs import NotFilledError, gates
+from bnlib.stubs import gates
 
 GRADIENTS = tuple(name[1:] for name in gates.gates_backward.returns)
 """What the walk back passes, in order: beta, gamma, x_hat, and so on down to x."""
@@ -560,44 +560,11 @@ def _slip(name, message, output, compute):
     return Slip(name, message, output, lambda case: compute(_exact(case)))
 
 
-_CANNOT_READ = ("KeyError", "TypeError", "AttributeError", "IndexError", "ValueError")
-"""Errors, here or in another process, of a function that expects another cache."""
-
-
-def _walk(learner, case):
-    """The learner's forward, then the learner's backward on the cache of that forward.
-
-    A learner whose forward is wrong or missing is not failed for it here: the backward is then tried on the cache that
-    the contract describes.
-
-    Raises:
-        NotFilledError: The forward is not right, and the backward cannot read the contract's cache.
-    """
-    values = _chain(case)
-    try:
-        out, cache = learner.gates_forward(*(np.copy(case[name]) for name in ("x", "gamma", "beta")), case.eps)
-        out = np.asarray(out, dtype=np.float64)
-        close = 1e-3 if case.x.dtype == np.float32 else 1e-10
-        wrong, size = np.abs(out - values["out"]).max(axis=0), np.abs(values["out"]).max(axis=0)
-        ready = out.shape == case.x.shape and bool(np.all(wrong <= close * size))
-    except Exception:
-        ready = False
-    if ready:
-        return learner.gates_backward(case.dout, cache)
-    try:
-        return learner.gates_backward(case.dout, values)
-    except Exception as error:
-        if getattr(error, "kind", type(error).__name__) not in _CANNOT_READ:
-            raise
-    raise NotFilledError("gates_forward does not give the right out yet: check(gates.gates_forward) comes first.")
-
-
 gates_backward = Checks(
     gates.gates_backward,
     draw=_batch,
     truth=lambda case: tuple(_gradient(case, name) for name in GRADIENTS),
     against="its numerical gradient",
-    call=_walk,
     steps=Steps(_BACK, _with_values),
     walk=True,
     hints=(

@@ -377,19 +377,6 @@ def _train_truth(case):
     )
 
 
-def _run_train_forward(learner, case):
-    return learner.batchnorm_train_forward(
-        case.x, case.gamma, case.beta, case.running_mean, case.running_var, case.momentum, case.eps, case.convention
-    )
-
-
-def _run_train_backward(learner, case):
-    value = _run_train_forward(learner, case)
-    if not isinstance(value, (tuple, list)) or len(value) != 4:
-        raise ValueError("batchnorm_train_forward should return four values: check it first")
-    return learner.batchnorm_train_backward(case.dout, value[3])
-
-
 def _dout(case):
     return case.dout
 
@@ -398,7 +385,6 @@ batchnorm_train_forward = Checks(
     layer.batchnorm_train_forward,
     draw=_draw_train,
     truth=_train_truth,
-    call=_run_train_forward,
     against="its definition, feature by feature",
     steps=Steps(
         (
@@ -437,7 +423,6 @@ batchnorm_train_backward = Checks(
         vjp_complex(lambda gamma: _trained(case.x, gamma, case.beta, case.eps), case.gamma, case.dout),
         vjp_complex(lambda beta: _trained(case.x, case.gamma, beta, case.eps), case.beta, case.dout),
     ),
-    call=_run_train_backward,
     against="the numerical derivative of eq. 5.1",
     steps=Steps((*_TRAINING, *_PARAMETERS, _steps.three_terms("eq. 5.8"))),
     hints=(
@@ -468,22 +453,10 @@ batchnorm_train_backward = Checks(
 # -- 4: evaluation mode
 
 
-def _run_eval_forward(learner, case):
-    return learner.batchnorm_eval_forward(case.x, case.gamma, case.beta, case.running_mean, case.running_var, case.eps)
-
-
-def _run_eval_backward(learner, case):
-    value = _run_eval_forward(learner, case)
-    if not isinstance(value, (tuple, list)) or len(value) != 2:
-        raise ValueError("batchnorm_eval_forward should return two values: check it first")
-    return learner.batchnorm_eval_backward(case.dout, value[1])
-
-
 batchnorm_eval_forward = Checks(
     layer.batchnorm_eval_forward,
     draw=_draw_eval,
     truth=lambda case: (_served(case.x, case),),
-    call=_run_eval_forward,
     against="eq. 5.9, entry by entry",
     steps=Steps((*_evaluation_steps("x"), _steps.scaled("out", "eq. 5.9"))),
     hints=(
@@ -505,7 +478,6 @@ batchnorm_eval_backward = Checks(
         vjp_complex(lambda gamma: _served(case.x, Case(case, gamma=gamma)), case.gamma, case.dout),
         vjp_complex(lambda beta: _served(case.x, Case(case, beta=beta)), case.beta, case.dout),
     ),
-    call=_run_eval_backward,
     against="the numerical derivative of eq. 5.9",
     steps=Steps(
         (*_evaluation_steps("x"), *_PARAMETERS, Step("dx", "eq. 5.11", lambda q: q.gamma * q.inv_std * q.dout))
@@ -661,13 +633,6 @@ relu_backward = Checks(
 )  # fmt: skip
 
 
-def _run_block_backward(learner, case):
-    value = learner.block_forward(case.x, case.W, case.b, case.gamma, case.beta, case.eps)
-    if not isinstance(value, (tuple, list)) or len(value) != 2:
-        raise ValueError("block_forward should return two values: check it first")
-    return learner.block_backward(case.da, value[1])
-
-
 @remembered
 def _y(case):
     v = _block_view(case)
@@ -717,7 +682,6 @@ block_forward = Checks(
     layer.block_forward,
     draw=_draw_block,
     truth=lambda case: (_block(case.x, case.W, case.b, case),),
-    call=lambda learner, case: learner.block_forward(case.x, case.W, case.b, case.gamma, case.beta, case.eps),
     against="eq. 5.17, layer by layer",
     steps=Steps((*_BLOCK, Step("a", "eq. 5.17", lambda q: np.maximum(q.gamma * q.x_hat + q.beta, 0))), _with_h),
     hints=(
@@ -788,7 +752,6 @@ block_backward = Checks(
         vjp_complex(lambda g: _block(case.x, case.W, case.b, Case(case, gamma=g)), case.gamma, case.da),
         vjp_complex(lambda b: _block(case.x, case.W, case.b, Case(case, beta=b)), case.beta, case.da),
     ),
-    call=_run_block_backward,
     steps=Steps(
         (
             Step("dy", "eq. 5.16", lambda q: q.da * q.positive(q.y)),

@@ -21,7 +21,7 @@ from bnlib.checks import (
 )
 from bnlib.judging.mistakes.known import Known
 from bnlib.numerics import jacobian_complex, vjp_complex
-from bnlib.stubs import NotFilledError, normalization
+from bnlib.stubs import normalization
 
 # -- definitions
 
@@ -523,7 +523,7 @@ first_slip = Checks(
     draw=_draw_ladder,
     truth=lambda case: case.slip,
     against="the line where the slip was put",
-    scalar=True,
+    choice=True,
     hints=(
         "You need no algebra. Call two neighbouring lines with the same arguments: do they give the same numbers?",
         "Go through the lines in order, keep the value of the line before, and return the number of the first line whose "
@@ -618,20 +618,6 @@ batchnorm_forward = Checks(
 )
 
 
-def _cache(learner, case):
-    """The cache of the learner's own forward pass.
-
-    Raises:
-        NotFilledError: The forward pass returns no cache, so there is nothing to go back with.
-    """
-    given = learner.batchnorm_forward(case.x, case.gamma, case.beta, case.eps)
-    if not isinstance(given, (tuple, list)) or len(given) != 2:
-        raise NotFilledError(
-            "batchnorm_forward does not return out and a cache yet: check(normalization.batchnorm_forward) comes first."
-        )
-    return given[1]
-
-
 _LAYER_PROPERTIES = (
     Property(
         "each feature of dx sums to zero over the batch",
@@ -660,7 +646,6 @@ batchnorm_backward = Checks(
         words=_about_dx("eq. 3.23", "Eq. 3.22") | _ABOUT_PARAMETERS,
         terms=_paths("the third term of eq. 3.23, which comes from eq. 3.20"),
     ),
-    call=lambda learner, case: learner.batchnorm_backward(case.dout, _cache(learner, case)),
     hints=(
         "Three results, three equations: 3.23 for dx, 3.24 for dbeta, 3.25 for dgamma. Two of them are sums over the batch, and "
         "eq. 3.26 shows that dx contains the same two sums.",
@@ -729,7 +714,6 @@ batchnorm_backward_composed = Checks(
         words=_about_dx("eq. 3.30", "Eq. 3.22") | _ABOUT_PARAMETERS,
         terms=_paths("eq. 3.28"),
     ),
-    call=lambda learner, case: learner.batchnorm_backward_composed(case.dout, _cache(learner, case)),
     hints=(
         "Forward: centre, scale by one over the root mean square, then gamma and beta. Backward: the same three in reverse order.",
         "What arrives at z is gamma * dout. Send it through your rms_scale_backward, which wants xc and eps from the cache. "

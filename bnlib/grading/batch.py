@@ -26,7 +26,7 @@ from bnlib.grading.nbval import stage as nbval_stage
 from bnlib.grading.nbval.transplant import OWN, transplant
 from bnlib.grading.process import hollow
 from bnlib.grading.process.worker import Server
-from bnlib.grading.result import NOT_GRADED, RIGHT, Exercise, LessonResult, NbvalResult
+from bnlib.grading.result import CARRIED, NOT_GRADED, RIGHT, Exercise, LessonResult, NbvalResult, Seen
 from bnlib.grading.submissions import notebook_of
 from bnlib.judging.showing.table import WAITS
 from bnlib.notebooks import Notebook, parse
@@ -50,6 +50,7 @@ class Settings:
         notebook_seconds: How long one notebook may take under nbval.
         require_isolation: Refuse to run learners' code with less than full isolation.
         spool: Folder in which a batch leaves what it knows of each student as soon as it knows it; "" for none.
+        strict: An exercise that is right by itself and suffers from another's mistake earns nothing.
     """
 
     root: str = str(Course().root)
@@ -60,6 +61,7 @@ class Settings:
     notebook_seconds: float = 120.0
     require_isolation: bool = False
     spool: str = ""
+    strict: bool = False
 
     @property
     def course(self) -> Course:
@@ -136,11 +138,13 @@ def _judge(state: _State) -> None:
     with _server(settings) as server:
         if settings.require_isolation and not server.level.isolated:
             raise IsolationError(f"isolation is required, and this machine has less: {server.level}")
-        batch = Batch(settings.course, server, state.subjects, wanted, settings.seed or 0, replay=settings.nbval)
+        batch = Batch(
+            settings.course, server, state.subjects, wanted, settings.seed or 0, replay=settings.nbval, carry=True
+        )
 
         def judged(name: str) -> None:
             for key in sorted(wanted[name]):
-                state.results[name][key] = _result(batch, name, lesson_of(key), str(server.level))
+                state.results[name][key] = _result(batch, name, lesson_of(key), str(server.level), settings.strict)
             state.tell(name, done=not settings.nbval)
 
         batch.judged = judged
@@ -165,26 +169,31 @@ def _server(settings: Settings) -> AbstractContextManager[Server]:
     return nullcontext(_kept[key])
 
 
-def _result(batch: Batch, name: str, lesson: Lesson, level: str) -> LessonResult:
+def _result(batch: Batch, name: str, lesson: Lesson, level: str, strict: bool) -> LessonResult:
     """What the hidden tests say about one lesson of one student."""
     notebook = batch.subjects[name].notebook(lesson)
     errors = batch.errors.get((name, lesson.key), {})
     replayed = batch.replays.get((name, lesson.key), {})
     exercises = tuple(
-        replace(exercise(stub, batch.verdict(name, stub), notebook, errors), replayed=replayed.get(stub.name))
+        replace(exercise(stub, batch.verdict(name, stub), notebook, errors, strict), replayed=replayed.get(stub.name))
         for stub in lesson.stubs.values()
     )
     flags = _grouped((e.name, f"could not be graded ({e.message})") for e in exercises if e.status == NOT_GRADED)
-    return LessonResult(lesson.key, lesson.title, exercises, isolation=level, flags=tuple(flags))
+    notes = tuple(f"cell {cell}: {why}" for cell, why in batch.left_out.get((name, lesson.key), {}).items())
+    return LessonResult(lesson.key, lesson.title, exercises, notes=notes, isolation=level, flags=tuple(flags))
 
 
-def exercise(stub: Stub, verdict: Verdict, notebook: Notebook | None, errors: Mapping[str, str]) -> Exercise:
-    """One exercise, as it is written down: points are earned when all hidden tests pass, and only then."""
+def exercise(
+    stub: Stub, verdict: Verdict, notebook: Notebook | None, errors: Mapping[str, str], strict: bool = False
+) -> Exercise:
+    """One exercise, as it is written down: right when all hidden tests pass, and only then."""
     status, message, mistakes = "wrong", verdict.message, verdict.mistakes
     if verdict.fault:
         status, message, mistakes = NOT_GRADED, verdict.fault, ()
     elif verdict.right:
         status = RIGHT
+    elif verdict.carried:
+        status = "wrong" if strict else CARRIED
     elif notebook is None:
         status = "missing"
     else:
@@ -206,6 +215,8 @@ def exercise(stub: Stub, verdict: Verdict, notebook: Notebook | None, errors: Ma
         status,
         _begun(message, stub),
         mistakes,
+        verdict.causes,
+        tuple(Seen(row.name, row.ok, row.message, row.detail) for row in verdict.rows),
         verdict.remarks,
         verdict.passed,
         verdict.total,
@@ -273,7 +284,7 @@ def disagreements(result: LessonResult, outcome: nbval_stage.Outcome) -> list[st
             words = "its check passes in the notebook and not when replayed: hidden state or tampering"
         elif seen == "failed" and each.replayed is True:
             words = f"its check passes when replayed and not in the notebook: another cell gets in the way{why}"
-        elif seen == "passed" and each.status not in (RIGHT, NOT_GRADED):
+        elif seen == "passed" and each.status not in (RIGHT, CARRIED, NOT_GRADED):
             words = "passes the notebook's own check, but not the hidden tests"
         elif seen == "failed" and each.status == RIGHT:
             words = f"passes the hidden tests, but not the notebook's own check{why}"

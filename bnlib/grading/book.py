@@ -139,7 +139,7 @@ class Book:
         """Change with anything that the hidden tests, and nbval, depend on."""
         told = self._settings
         files = [f"{key} {file.digest}" for key, file in sorted(submission.notebooks.items()) if key <= lesson.key]
-        judged = _digest(SCHEMA, self._state[lesson.key], told.seed, told.call_seconds, *files)
+        judged = _digest(SCHEMA, self._state[lesson.key], told.seed, told.call_seconds, told.strict, *files)
         others = [file.digest for _, file in sorted(submission.notebooks.items())]
         return _Keys(judged, _digest(judged, told.cell_seconds, told.notebook_seconds, *others))
 

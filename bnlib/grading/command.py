@@ -53,6 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-nbval", action="store_true", help="do not run the notebooks with nbval: faster, same scores"
     )
+    parser.add_argument(
+        "--strict", action="store_true", help="what builds on a wrong exercise earns nothing, right by itself or not"
+    )
     parser.add_argument("--force", action="store_true", help="go over finished results; what did not change is kept")
     parser.add_argument("--fresh", action="store_true", help="grade everything again, whatever OUT holds")
     parser.add_argument(
@@ -88,6 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
         cell_seconds=arguments.cell_seconds,
         notebook_seconds=arguments.notebook_seconds,
         require_isolation=arguments.require_isolation,
+        strict=arguments.strict,
     )
     bar = Bar()
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: with nothing left behind

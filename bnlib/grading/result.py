@@ -18,6 +18,7 @@ SCHEMA = 2
 """Changes with the form of the JSON; a result of another form is graded again."""
 
 RIGHT = "right"
+CARRIED = "carried"
 NOT_GRADED = "not graded"
 
 Points = float
@@ -98,15 +99,35 @@ class ByHand(Record):
 
 
 @dataclass(frozen=True)
+class Seen(Record):
+    """One thing that the hidden test which failed looked at: the row of a check's table.
+
+    Attributes:
+        name: What was looked at.
+        ok: None when an earlier row already failed.
+        message: What to do about it.
+        detail: How far it is off, where that is known.
+    """
+
+    name: str
+    ok: bool | None
+    message: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True)
 class Exercise(Record):
     """One exercise.
 
     Attributes:
         name: The exercise's name in its lesson.
         points: What a right answer is worth.
-        status: "right", "wrong", "empty", "missing" (no answer cell, no notebook) or "not graded" (a fault of the grader).
+        status: "right", "carried" (right by itself: it suffers from another's mistake), "wrong", "empty", "missing" (no answer
+            cell, no notebook) or "not graded" (a fault of the grader).
         message: What is wrong, in plain words; "" when nothing is.
-        mistakes: Names of the mistakes, for counting.
+        mistakes: Names of the mistakes of its own, for counting.
+        causes: Names of the exercises whose mistakes it suffers from.
+        rows: What the test that failed looked at; empty where none did.
         remarks: What was accepted and is still worth knowing.
         passed: How many hidden tests passed; after the first that does not, the others are not run.
         tests: How many hidden tests there are.
@@ -121,6 +142,8 @@ class Exercise(Record):
     status: str = "missing"
     message: str = ""
     mistakes: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
+    rows: tuple[Seen, ...] = ()
     remarks: tuple[str, ...] = ()
     passed: int = 0
     tests: int = 0
@@ -132,7 +155,7 @@ class Exercise(Record):
         """The points it has: those given by hand, else those it earned."""
         if self.by_hand and self.by_hand.points is not None:
             return self.by_hand.points
-        return self.points if self.status == RIGHT else 0
+        return self.points if self.status in (RIGHT, CARRIED) else 0
 
 
 @dataclass(frozen=True)
@@ -184,6 +207,7 @@ class LessonResult(Record):
         title: What it is called.
         exercises: In the order of the notebook.
         reason: Why there was nothing to grade, or "".
+        notes: What the student should know about the notebook as a whole.
         nbval: What nbval saw; None where it did not run.
         isolation: What the answers were confined with, in words.
         flags: What a person should look at; nbval has flags of its own.
@@ -199,6 +223,7 @@ class LessonResult(Record):
     title: str
     exercises: tuple[Exercise, ...]
     reason: str = ""
+    notes: tuple[str, ...] = ()
     nbval: NbvalResult | None = None
     isolation: str = ""
     flags: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,7 @@ from bnlib.judging.diagnosing.steps import Steps
 from bnlib.judging.diagnosing.terms import Factors, Term
 from bnlib.judging.mistakes.known import Known
 from bnlib.numerics import Array
-from bnlib.stubs import Quiz, Stub
+from bnlib.stubs import NotFilledError, Quiz, Stub
 
 TOLERANCE = 1e-9
 """Right float64 code is within 5e-15 of the natural scale, the nearest wrong answer 2e-7 away."""
@@ -46,8 +47,9 @@ class Checks:
         against: Words that complete "agrees with ...".
         hints: The ladder: where to look, what to write, a worked line.
         idea: The idea of the worked answer, in words.
-        call: How to run the learner's functions on a case; the default calls the exercise with its arguments. It gets a
-            namespace with the lesson's exercises (``learner.center``), which may run in another process.
+        call: How to run the learner's functions on a case; the default calls the exercise with its arguments, a cache being
+            that of the learner's own forward pass. It gets a namespace with the lesson's exercises (``learner.center``), which
+            may run in another process.
         terms: For each output, the terms a right result is the sum of.
         known: The derivation of the outputs: terms and mistakes follow from it.
         slips: Named mistakes that are no edit of a line.
@@ -59,7 +61,7 @@ class Checks:
             then about those that follow from them; each is judged by itself.
         walk: The outputs are stations of one walk, each computed from those before: the table goes on behind the first
             wrong one, says how large each difference is, and outputs may still be None.
-        scalar: The one output is a single number: of its shape nothing is said.
+        choice: The one output is a number that says which: of its shape nothing is said, nor ever what it should be.
     """
 
     stub: Stub
@@ -78,7 +80,7 @@ class Checks:
     tolerance: float = TOLERANCE
     follows: Callable[[Case, Mapping[str, Array]], tuple[Case, dict[str, Array]]] | None = None
     walk: bool = False
-    scalar: bool = False
+    choice: bool = False
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -97,7 +99,31 @@ class Checks:
         """Call the learner's functions on a case."""
         if self.call is not None:
             return self.call(learner, case)
-        return getattr(learner, self.stub.name)(*(case[name] for name in self.stub.parameters))
+        given = dict(case)
+        if self.stub.cache_of:
+            given["cache"] = _cache(learner, self.stub.lesson.stubs[self.stub.cache_of], case)
+        return getattr(learner, self.stub.name)(*(given[name] for name in self.stub.parameters))
+
+
+def _cache(learner: Any, forward: Stub, case: Case) -> Any:
+    """What the learner's forward pass leaves for the way back. It runs on copies: what it does to them is its own matter.
+
+    Raises:
+        NotFilledError: The forward pass does not run, or returns no cache.
+    """
+    copies = copy.deepcopy(case)
+    try:
+        value = getattr(learner, forward.name)(*(copies[name] for name in forward.parameters))
+    except NotImplementedError:
+        raise
+    except Exception:
+        raise NotFilledError(f"{forward.name} does not run yet: check({forward.id}) comes first.") from None
+    if not isinstance(value, (tuple, list)) or len(value) != len(forward.returns):
+        *others, last = forward.returns
+        raise NotFilledError(
+            f"{forward.name} does not return {', '.join(others)} and {last} yet: check({forward.id}) comes first."
+        )
+    return value[forward.returns.index("cache")]
 
 
 @dataclass(frozen=True)

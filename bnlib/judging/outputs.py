@@ -65,7 +65,7 @@ def wrong_outputs(
             thorough = not unnamed  # what is wrong in many places has one reason further up
             known = {known for said in found.values() for known in said.names}
             finding = finding or _diagnose(checks, name, wrong, thorough, known)
-            found[name] = finding or Finding(("unnamed",), _first_difference(name, wrong[0]))
+            found[name] = finding or Finding(("unnamed",), _first_difference(checks, name, wrong[0]))
     return found | _exchanged(checks, cases, results, expected, found)
 
 
@@ -161,8 +161,11 @@ def same_for_every_input(
     return None
 
 
-def _first_difference(name: str, item: Evidence) -> str:
-    """Words for a result nobody has a name for: where it differs first."""
+def _first_difference(checks: Checks, name: str, item: Evidence) -> str:
+    """Words for a result nobody has a name for: where it differs first; of a choice, never what is right."""
+    if checks.choice:
+        given = ", ".join(f"{k} {_describe(item.case[k])}" for k in checks.stub.parameters)
+        return f"{name} is {float(item.got):.6g}, and should be another one (for {given})."
     difference = np.abs(item.got - item.expected)
     where = tuple(int(i) for i in np.argwhere(difference > 1e-6 * np.max(difference))[0]) if item.got.ndim else ()
     place = f"{name}[{', '.join(map(str, where))}]" if where else name

@@ -53,6 +53,9 @@ class Stub:
         minutes: How long it takes, about.
         difficulty: 1 (write down what you read), 2 (think), 3 (derive on paper first).
         equation: The numbered equation the exercise belongs to, for example ``"2.3"``.
+        builds_on: Names of earlier exercises that an answer may call: a mistake in one of them is charged once. None is
+            listed that would be the answer by itself.
+        cache_of: Name of the exercise whose cache comes in as the argument ``cache``, or "".
         answer: The learner's function or class, or None; set by :func:`bnlib.fill` only.
     """
 
@@ -64,6 +67,8 @@ class Stub:
     minutes: int
     difficulty: int
     equation: str
+    builds_on: tuple[str, ...] = ()
+    cache_of: str = ""
     answer: Callable[..., Any] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -158,13 +163,24 @@ class Lesson:
         return sum(stub.points for stub in self.stubs.values())
 
     def exercise(
-        self, *, returns: tuple[str, ...], points: int, minutes: int, difficulty: int, equation: str
+        self,
+        *,
+        returns: tuple[str, ...],
+        points: int,
+        minutes: int,
+        difficulty: int,
+        equation: str,
+        builds_on: tuple[str, ...] = (),
+        cache_of: str = "",
     ) -> Callable[[Callable[..., Any]], Stub]:
         """Decorator: turn an empty function, or a class of such, with docstrings into the contract of an exercise."""
+        for earlier in (*builds_on, *((cache_of,) if cache_of else ())):
+            if earlier not in self.stubs:
+                raise ValueError(f"{self.key}: {earlier} is no earlier exercise of this lesson")
 
         def make(contract: Callable[..., Any]) -> Stub:
             name = contract.__name__
-            stub = Stub(name, self, contract, returns, points, minutes, difficulty, equation)
+            stub = Stub(name, self, contract, returns, points, minutes, difficulty, equation, builds_on, cache_of)
             self.stubs[name] = stub
             return stub
 

@@ -90,7 +90,14 @@ def multiply_backward(dx_hat, xc, inv_std):
     """
 
 
-@lesson.exercise(returns=("dxc_product", "dxc_square", "dxc"), points=2, minutes=8, difficulty=2, equation="4.17")
+@lesson.exercise(
+    returns=("dxc_product", "dxc_square", "dxc"),
+    points=2,
+    minutes=8,
+    difficulty=2,
+    equation="4.17",
+    builds_on=("square_backward", "multiply_backward"),
+)
 def join_branches(dx_hat, dsq, xc, inv_std):
     """The gradient of xc, which feeds two gates: x_hat = xc times inv_std, and sq = xc squared (eq. 4.17).
 
@@ -113,6 +120,16 @@ def join_branches(dx_hat, dsq, xc, inv_std):
     minutes=25,
     difficulty=3,
     equation="4.20",
+    builds_on=(
+        "gates_forward",
+        "mean_backward",
+        "square_backward",
+        "root_backward",
+        "invert_backward",
+        "multiply_backward",
+        "join_branches",
+    ),
+    cache_of="gates_forward",
 )
 def gates_backward(dout, cache):
     """Walk the gates in reverse; one operation a line, d + name for each gradient.

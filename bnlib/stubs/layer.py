@@ -34,7 +34,12 @@ def kept_variance(x, convention):
 
 
 @lesson.exercise(
-    returns=("out", "running_mean", "running_var", "cache"), points=3, minutes=12, difficulty=2, equation="5.1"
+    returns=("out", "running_mean", "running_var", "cache"),
+    points=3,
+    minutes=12,
+    difficulty=2,
+    equation="5.1",
+    builds_on=("update_running", "kept_variance"),
 )
 def batchnorm_train_forward(x, gamma, beta, running_mean, running_var, momentum, eps, convention):
     """Training mode, forward: normalize with the batch's own statistics, and update the running ones.
@@ -57,7 +62,15 @@ def batchnorm_train_forward(x, gamma, beta, running_mean, running_var, momentum,
     """
 
 
-@lesson.exercise(returns=("dx", "dgamma", "dbeta"), points=2, minutes=10, difficulty=2, equation="5.8")
+@lesson.exercise(
+    returns=("dx", "dgamma", "dbeta"),
+    points=2,
+    minutes=10,
+    difficulty=2,
+    equation="5.8",
+    builds_on=("update_running", "kept_variance"),
+    cache_of="batchnorm_train_forward",
+)
 def batchnorm_train_backward(dout, cache):
     """Training mode, backward (eqs. 5.7, 5.8).
 
@@ -90,7 +103,14 @@ def batchnorm_eval_forward(x, gamma, beta, running_mean, running_var, eps):
     """
 
 
-@lesson.exercise(returns=("dx", "dgamma", "dbeta"), points=2, minutes=10, difficulty=3, equation="5.11")
+@lesson.exercise(
+    returns=("dx", "dgamma", "dbeta"),
+    points=2,
+    minutes=10,
+    difficulty=3,
+    equation="5.11",
+    cache_of="batchnorm_eval_forward",
+)
 def batchnorm_eval_backward(dout, cache):
     """Evaluation mode, backward (eq. 5.11, and what it says about gamma and beta).
 
@@ -148,7 +168,14 @@ def relu_backward(da, y):
     """
 
 
-@lesson.exercise(returns=("a", "cache"), points=2, minutes=8, difficulty=2, equation="5.17")
+@lesson.exercise(
+    returns=("a", "cache"),
+    points=2,
+    minutes=8,
+    difficulty=2,
+    equation="5.17",
+    builds_on=("update_running", "kept_variance", "batchnorm_train_forward"),
+)
 def block_forward(x, W, b, gamma, beta, eps):
     """Affine, then batch normalization in training mode, then ReLU (eq. 5.17).
 
@@ -166,7 +193,22 @@ def block_forward(x, W, b, gamma, beta, eps):
     """
 
 
-@lesson.exercise(returns=("dx", "dW", "db", "dgamma", "dbeta"), points=3, minutes=12, difficulty=2, equation="5.18")
+@lesson.exercise(
+    returns=("dx", "dW", "db", "dgamma", "dbeta"),
+    points=3,
+    minutes=12,
+    difficulty=2,
+    equation="5.18",
+    builds_on=(
+        "update_running",
+        "kept_variance",
+        "batchnorm_train_forward",
+        "batchnorm_train_backward",
+        "affine_backward",
+        "relu_backward",
+    ),
+    cache_of="block_forward",
+)
 def block_backward(da, cache):
     """Send a gradient back through the block: ReLU, batch normalization, affine.
 
@@ -208,6 +250,10 @@ def fold_into_affine(W, b, gamma, beta, running_mean, running_var, eps):
         "out_eval", "dx_eval", "dgamma_eval", "dbeta_eval", "running_mean_after", "running_var_after",
     ),
     points=5, minutes=20, difficulty=2, equation="5.9",
+    builds_on=(
+        "update_running", "kept_variance", "batchnorm_train_forward", "batchnorm_train_backward",
+        "batchnorm_eval_forward", "batchnorm_eval_backward",
+    ),
 )  # fmt: skip
 class BatchNorm:
     """A batch normalization layer: what trains, and what serves.

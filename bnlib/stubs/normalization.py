@@ -30,7 +30,7 @@ def dvar_dx(x):
     """
 
 
-@lesson.exercise(returns=("dinv_std",), points=2, minutes=10, difficulty=2, equation="3.12")
+@lesson.exercise(returns=("dinv_std",), points=2, minutes=10, difficulty=2, equation="3.12", builds_on=("dvar_dx",))
 def dinvstd_dx(x, eps):
     """How inv_std = 1 / sqrt(var + eps) of one feature changes with each of its N examples (eq. 3.12).
 
@@ -43,7 +43,9 @@ def dinvstd_dx(x, eps):
     """
 
 
-@lesson.exercise(returns=("J",), points=2, minutes=15, difficulty=3, equation="3.6")
+@lesson.exercise(
+    returns=("J",), points=2, minutes=15, difficulty=3, equation="3.6", builds_on=("dvar_dx", "dinvstd_dx")
+)
 def xhat_jacobian(x, eps):
     """Jacobian of x_hat for one feature, straight from the product rule (eq. 3.6).
 
@@ -56,7 +58,9 @@ def xhat_jacobian(x, eps):
     """
 
 
-@lesson.exercise(returns=("J",), points=2, minutes=10, difficulty=2, equation="3.15")
+@lesson.exercise(
+    returns=("J",), points=2, minutes=10, difficulty=2, equation="3.15", builds_on=("dvar_dx", "dinvstd_dx")
+)
 def normalize_jacobian(x, gamma, eps):
     """Jacobian of y = gamma * x_hat + beta for one feature, in its short form (eq. 3.15).
 
@@ -70,7 +74,14 @@ def normalize_jacobian(x, gamma, eps):
     """
 
 
-@lesson.exercise(returns=("dx",), points=3, minutes=15, difficulty=3, equation="3.18")
+@lesson.exercise(
+    returns=("dx",),
+    points=3,
+    minutes=15,
+    difficulty=3,
+    equation="3.18",
+    builds_on=("dvar_dx", "dinvstd_dx", "normalize_jacobian"),
+)
 def normalize_backward(dout, x, gamma, eps):
     """Send a gradient back through the normalization of one feature, without building a Jacobian (eq. 3.18).
 
@@ -99,7 +110,9 @@ def first_slip(lines, args):
     """
 
 
-@lesson.exercise(returns=("out", "cache"), points=2, minutes=10, difficulty=1, equation="3.19")
+@lesson.exercise(
+    returns=("out", "cache"), points=2, minutes=10, difficulty=1, equation="3.19", builds_on=("batch_statistics",)
+)
 def batchnorm_forward(x, gamma, beta, eps):
     """Batch normalization of a whole batch, in training mode (eq. 3.19).
 
@@ -115,7 +128,15 @@ def batchnorm_forward(x, gamma, beta, eps):
     """
 
 
-@lesson.exercise(returns=("dx", "dgamma", "dbeta"), points=4, minutes=20, difficulty=3, equation="3.23")
+@lesson.exercise(
+    returns=("dx", "dgamma", "dbeta"),
+    points=4,
+    minutes=20,
+    difficulty=3,
+    equation="3.23",
+    builds_on=("batch_statistics",),
+    cache_of="batchnorm_forward",
+)
 def batchnorm_backward(dout, cache):
     """Gradients of batch normalization with respect to all its inputs (eq. 3.23, 3.24 and 3.25).
 
@@ -144,7 +165,15 @@ def rms_scale_backward(dout, xc, eps):
     """
 
 
-@lesson.exercise(returns=("dx", "dgamma", "dbeta"), points=2, minutes=10, difficulty=2, equation="3.30")
+@lesson.exercise(
+    returns=("dx", "dgamma", "dbeta"),
+    points=2,
+    minutes=10,
+    difficulty=2,
+    equation="3.30",
+    builds_on=("batch_statistics", "rms_scale_backward"),
+    cache_of="batchnorm_forward",
+)
 def batchnorm_backward_composed(dout, cache):
     """The same gradients by the second route: backward of the scaling, then backward of the centring (eq. 3.30).
 

@@ -29,7 +29,7 @@ def center_jacobian(N):
     """
 
 
-@lesson.exercise(returns=("J",), points=3, minutes=15, difficulty=3, equation="2.6")
+@lesson.exercise(returns=("J",), points=3, minutes=15, difficulty=3, equation="2.6", builds_on=("center_jacobian",))
 def center_jacobian_full(N, D):
     """Jacobian of the centring of a whole batch, every output with respect to every input (eq. 2.6).
 

@@ -277,3 +277,13 @@ def test_folded_backward_exact(judge):
 @hidden(gates.gates_backward)
 def test_gates_backward_exact(judge):
     judge.exact(6)
+
+
+@hidden(gates.root_backward)
+def test_root_backward_exact(judge):
+    judge.exact(6)
+
+
+@hidden(gates.invert_backward)
+def test_invert_backward_exact(judge):
+    judge.exact(6)

@@ -469,3 +469,8 @@ def test_batchnorm_train_backward_exact(judge):
 @hidden(layer.block_backward)
 def test_block_backward_exact(judge):
     judge.exact(6)
+
+
+@hidden(layer.BatchNorm)
+def test_layer_exact(judge):
+    judge.exact(6)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import os
+import re
 import sys
 import tempfile
 import threading
@@ -23,16 +25,23 @@ import pytest
 from bnlib.checks import Case, checks_of, visible
 from bnlib.grading.course import Course
 from bnlib.grading.hidden.judge import Judge, WrongAnswer
+from bnlib.grading.hidden.lending import Lender
 from bnlib.grading.hidden.reference import Reference, reference
 from bnlib.grading.process.remote import Interrupted
 from bnlib.judging.examining import examine
+from bnlib.judging.showing.report import Report, Row
+from bnlib.judging.showing.table import WAITS, behind
 from bnlib.notebooks import Notebook, read
+from bnlib.running import as_handed_out
 from bnlib.stubs import Lesson, Stub, lesson_of
 
 _QUIET = (
     "terminal", "cacheprovider", "faulthandler", "logging", "warnings", "unraisableexception", "threadexception",
     "junitxml", "doctest", "unittest", "nose", "setuponly", "setupplan", "stepwise", "pastebin", "debugging", "legacypath",
 )  # fmt: skip
+_FREE = ("raises-", "wrong-", "unnamed", "not-repeatable", "empty")
+"""Beginnings of names of mistakes whose messages repeat what the learner's code says: texts, types, shapes, numbers."""
+_FIGURE = re.compile(r"\d[\d.e+-]{5,}")
 _one_session = threading.Lock()
 
 
@@ -63,6 +72,9 @@ class Verdict:
         message: What is wrong, in plain words; "" when nothing is.
         mistakes: Names of the mistakes, for counting.
         remarks: What was accepted and is still worth knowing.
+        rows: What the test that failed looked at, row by row.
+        carried: It is not right, and is with what it builds on put right.
+        causes: Exercises whose mistakes it suffers from.
         fault: What went wrong on the grader's own side, or "".
     """
 
@@ -71,12 +83,39 @@ class Verdict:
     message: str = ""
     mistakes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    rows: tuple[Row, ...] = ()
+    carried: bool = False
+    causes: tuple[str, ...] = ()
     fault: str = ""
 
     @property
     def right(self) -> bool:
         """True when all hidden tests passed."""
         return 0 < self.total == self.passed
+
+    def put_right(self, second: Verdict, causes: tuple[str, ...]) -> None:
+        """Add what came of a second judgement, in which the mistakes of ``causes`` were put right.
+
+        Of what the learner's code says there, no text and no number of its choice may be told: it may be a lent value.
+        """
+        if second.fault:
+            self.fault = second.fault
+        elif second.right:
+            self.carried, self.causes, self.mistakes, self.rows = True, causes, (), ()
+            self.message, self.remarks = f"right by itself; mend {' and '.join(causes)} first", second.remarks
+        elif causes:
+            others = " and ".join(causes)
+            free = not second.mistakes or any(mistake.startswith(_FREE) for mistake in second.mistakes)
+            if not free and not _FIGURE.search(" ".join(row.message for row in second.rows)):
+                self.message, self.mistakes, self.rows = second.message, second.mistakes, second.rows
+                self.message += f" (This was seen with {others} put right, which comes first.)"
+            else:
+                self.message += f" (With {others} put right it is not right either.)"
+
+    def says(self, report: Report) -> None:
+        """Take down the first report that is not right."""
+        if not self.message:
+            self.message, self.mistakes, self.rows = report.message, report.names, report.rows
 
 
 @dataclass(eq=False)  # pytest keeps its plugins in sets
@@ -90,11 +129,13 @@ class Batch:
         wanted: Which lessons of which subject are judged; by default all that it has.
         seed: Decides the hidden inputs.
         replay: Run the notebook's own checks too, on the inputs the learner sees, with the learner's code in its process.
+        carry: Judge what fails a second time, with what it builds on put right.
         stop_early: Leave out an exercise's remaining tests once one has failed.
         verdicts: By subject and id of the exercise.
         replays: By subject and lesson: for each exercise, whether its own check passes.
         errors: By subject and lesson: for each cell in which something failed, its id and the first error.
         judged: Told the name of a subject as soon as all is known of it.
+        left_out: By subject and lesson: for each cell that was not run at all, its id and why.
     """
 
     course: Course
@@ -103,14 +144,17 @@ class Batch:
     wanted: Mapping[str, set[str]] | None = None
     seed: int = 0
     replay: bool = False
+    carry: bool = False
     stop_early: bool = True
     replays: dict[tuple[str, str], dict[str, bool]] = field(default_factory=dict)
     verdicts: dict[str, dict[str, Verdict]] = field(default_factory=dict)
     errors: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     judged: Callable[[str], None] = lambda name: None
+    left_out: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     _references: dict[str, Reference] = field(default_factory=dict)
     _known: dict[Hashable, Any] = field(default_factory=dict)
     _visible: dict[str, Any] = field(default_factory=dict)
+    _tests: dict[str, dict[tuple[str, str], Callable[[Judge], None]]] = field(default_factory=dict)
     _current: tuple[str, str] | None = None
     _learner: Any = None
 
@@ -128,24 +172,32 @@ class Batch:
 
     def judge(self, name: str, stub: Stub, test: str) -> Judge:
         """A judge for one hidden test of one subject."""
-        lesson = stub.lesson
+        return self._judge(stub, self._learner_of(name, stub.lesson), test)
+
+    def _judge(self, stub: Stub, learner: Any, test: str) -> Judge:
+        return Judge(stub, learner, self._reference(stub.lesson), self.seed, test, self._known)
+
+    def _reference(self, lesson: Lesson) -> Reference:
         if lesson.key not in self._references:
             self._references[lesson.key] = reference(lesson, self.course)
-        learner = self._learner_of(name, lesson)
-        return Judge(stub, learner, self._references[lesson.key], self.seed, test, self._known)
+        return self._references[lesson.key]
 
     def _learner_of(self, name: str, lesson: Lesson) -> Any:
         """The subject's functions in a process of their own; one subject's is alive at a time."""
         if self._current != (name, lesson.key):
             self.close()
-            notebooks = [n for n in self.subjects[name].notebooks if n.lesson.key <= lesson.key]
-            self._learner = self.server.learner(notebooks, lesson)
+            self._learner = self.server.learner(self._notebooks(name, lesson), lesson)
             self._current = (name, lesson.key)
             self.errors[self._current] = dict(self._learner.errors)
+            self.left_out[self._current] = dict(self._learner.left_out)
         return self._learner
 
+    def _notebooks(self, name: str, lesson: Lesson) -> list[Notebook]:
+        """What a subject's notebook of a lesson may load, and that notebook."""
+        return [notebook for notebook in self.subjects[name].notebooks if notebook.lesson.key <= lesson.key]
+
     def close(self) -> None:
-        """End the learner's process that is still there."""
+        """End the learner's process that is still there, and judge again what needs it."""
         learner, current = self._learner, self._current
         self._learner = self._current = None
         if learner is not None:
@@ -153,6 +205,51 @@ class Batch:
                 self.replays[current] = self._replay(learner, lesson_of(current[1]))
             with contextlib.suppress(Exception):
                 learner.close()
+            if self.carry and current:
+                self._carry(current[0], lesson_of(current[1]))
+
+    def _carry(self, name: str, lesson: Lesson) -> None:
+        """Find out which exercises of a subject are wrong by themselves, and which suffer from others' mistakes."""
+        verdicts = {exercise: self.verdict(name, stub) for exercise, stub in lesson.stubs.items()}
+        wrong = {exercise for exercise, verdict in verdicts.items() if not verdict.right}
+        notebooks = self._notebooks(name, lesson)
+
+        def causes(exercises: Iterable[str]) -> tuple[str, ...]:
+            """The mistakes behind these: where one suffers from others, those."""
+            found = (verdicts[each].causes or (each,) for each in lesson.stubs if each in exercises)
+            return tuple(dict.fromkeys(cause for each in found for cause in each))
+
+        for exercise, stub in lesson.stubs.items():
+            verdict = verdicts[exercise]
+            cells = [
+                cell for book in notebooks if book.lesson is lesson for cell in book.cells if cell.exercise == exercise
+            ]
+            if verdict.right or verdict.fault or all(as_handed_out(cell) for cell in cells):
+                continue
+            if wrong & set(stub.builds_on):
+                lender = Lender(stub, wrong, self._reference(lesson))
+                verdict.put_right(self._again(stub, notebooks, lender), causes(lender.asked & wrong))
+            forward = stub.cache_of if stub.cache_of not in stub.builds_on else ""
+            if forward in wrong and not verdict.carried and not verdicts[forward].carried:
+                verdict.causes, verdict.mistakes = causes({forward}), ("waits",)
+                if not verdict.message.startswith(WAITS):
+                    verdict.message = behind(stub, lesson.stubs[forward], verdict.message)
+
+    def _again(self, stub: Stub, notebooks: list[Notebook], lender: Lender) -> Verdict:
+        """Judge one exercise in a process of its own, in which others' values are lent."""
+        verdict = Verdict(total=len(self._tests[stub.id]))
+        try:
+            with self.server.learner(notebooks, stub.lesson, lender) as learner:
+                for (test, _), function in self._tests[stub.id].items():
+                    judge = self._judge(stub, learner, test)
+                    function(judge)
+                    verdict.passed += 1
+                    verdict.remarks = tuple(dict.fromkeys(verdict.remarks + judge.remarks))
+        except WrongAnswer as wrong:
+            verdict.says(wrong.report)
+        except (Exception, Interrupted) as error:
+            verdict.fault = f"{stub.name}, judged again: {type(error).__name__}: {error}"
+        return verdict
 
     def _replay(self, learner: Any, lesson: Lesson) -> dict[str, bool]:
         """What ``check`` says of each exercise when nothing of the notebook but its answers is there."""
@@ -180,6 +277,11 @@ class Batch:
         for what in found.values():
             if what:
                 self.verdict(*what).total += 1
+        for item in items:
+            if (mark := item.get_closest_marker("exercise")) and isinstance(item, pytest.Function):
+                chosen = {name: value for name, value in item.callspec.params.items() if name != "subject"}
+                test = functools.partial(item.obj, **chosen)
+                self._tests.setdefault(mark.args[0].id, {})[item.originalname, str(chosen)] = test
         if self.stop_early:
 
             def turn(item: pytest.Item) -> int:
@@ -208,8 +310,7 @@ class Batch:
         if isinstance(error, pytest.skip.Exception):
             return
         if isinstance(error, WrongAnswer):
-            verdict.message = verdict.message or error.report.message
-            verdict.mistakes = verdict.mistakes or error.report.names
+            verdict.says(error.report)
         elif error is not None:
             verdict.fault = verdict.fault or f"{item.nodeid.split('::')[-1]}: {type(error).__name__}: {error}"
         elif call.when == "call":

@@ -11,7 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from bnlib.grading.process.protocol import KINDS, MAX_MESSAGE, Handle, TooLargeError, Unsupported, named
+from bnlib.grading.process.protocol import (
+    KINDS,
+    MAX_MESSAGE,
+    MAX_NUMBERS,
+    Handle,
+    TooLargeError,
+    Unsupported,
+    extent,
+    named,
+)
 from bnlib.numerics import is_exact
 
 
@@ -64,14 +73,16 @@ def _numbers(value: Any) -> Any:
         return named(Unsupported, kind)("cannot be made an array")
     if array.dtype.kind not in KINDS:
         return named(Unsupported, kind)(f"an array of dtype {array.dtype}")
-    if array.nbytes > MAX_MESSAGE:
+    if array.nbytes > MAX_MESSAGE or extent(array.shape) > MAX_NUMBERS:
         raise TooLargeError(f"an array of shape {array.shape}")
     return np.array(array, subok=False) if type(array) is not np.ndarray else array
 
 
 def anything(value: Any, kept: Kept, depth: int = 0) -> Any:
     """What a function without a contract returned: numbers, arrays and short sequences travel, the rest stays here."""
-    if value is None or type(value) in (bool, float, complex, str):
+    if value is None or type(value) in (bool, float, complex):
+        return value
+    if type(value) is str and not depth:
         return value
     if type(value) is int and -(2**63) <= value < 2**63:
         return value

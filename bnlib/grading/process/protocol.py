@@ -240,6 +240,8 @@ def _unpack(tree: Any, arrays: _Arrays, trusted: bool, depth: int) -> Any:
         raise ProtocolError("a message holds a value of unknown form")
     ((tag, item),) = tree.items()
     if tag in ("list", "tuple") and isinstance(item, list):
+        if not trusted and any(isinstance(each, str) for each in item):
+            raise ProtocolError("text among numbers")  # an array of text is as wide everywhere as at its longest
         items = [_unpack(each, arrays, trusted, depth + 1) for each in item]
         return items if tag == "list" else tuple(items)
     if tag == "dict" and isinstance(item, dict):
@@ -288,10 +290,12 @@ def _array(payload: bytearray) -> np.ndarray:
     dtype, shape, order = _read_npy_header(bytes(payload[: min(start, 1000)]))
     if len(payload) - start != math.prod(shape) * dtype.itemsize:
         raise ProtocolError("an array's bytes do not fit its shape")
-    try:
-        return np.frombuffer(payload, dtype, offset=start).reshape(shape, order=order)
-    except ValueError:
-        raise ProtocolError("an array has a shape that does not exist") from None
+    return np.frombuffer(payload, dtype, offset=start).reshape(shape, order=order)
+
+
+def extent(shape: tuple[int, ...]) -> int:
+    """How many numbers a shape could stand for: an array without any can still be reduced to one that has them."""
+    return math.prod(size or 1 for size in shape)
 
 
 @lru_cache(maxsize=256)
@@ -304,6 +308,8 @@ def _read_npy_header(data: bytes) -> tuple[np.dtype[Any], tuple[int, ...], Liter
     except TypeError:
         raise ProtocolError("an array has a dtype that does not exist here") from None
     shape = tuple(int(n) for n in re.findall(rb"\d+", header["shape"] or b""))
+    if extent(shape) > MAX_NUMBERS:
+        raise ProtocolError("an array has a shape that is too large")
     if dtype.kind not in KINDS or dtype.itemsize == 0 or len(shape) > 32:
         raise ProtocolError("an array is not one of plain numbers")
     return dtype, shape, "F" if header["fortran"] == b"True" else "C"

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -44,6 +44,19 @@ class Unfilled(LearnerError, NotImplementedError):
 
 class NeedsAnother(Unfilled, NotFilledError):
     """The exercise calls another one that is still empty."""
+
+
+class Refused(ValueError):  # noqa: N818 - it is said to the learner's code, which may do without
+    """A value that is not lent; one line says why."""
+
+
+class Lender(Protocol):
+    """Answers in the place of exercises that are not right, for one session."""
+
+    names: tuple[str, ...]
+
+    def __call__(self, name: object, given: object) -> Any:
+        """The value of a lent exercise; raises Refused."""
 
 
 class Ended(Exception):  # noqa: N818 - a state, not a mistake of ours
@@ -94,7 +107,8 @@ def twice(ask: Callable[[], T]) -> T:
 class Session:
     """One process with a learner's code in it, seen from the grader."""
 
-    def __init__(self, server: ForkServer, limits: Limits, number: int) -> None:
+    def __init__(self, server: ForkServer, limits: Limits, number: int, lender: Lender | None = None) -> None:
+        self._lender = lender
         self._number = number
         self._limits = limits
         self._sock, theirs = socket.socketpair()
@@ -117,7 +131,8 @@ class Session:
             (book.lesson.key, [(cell.id, cell.exercise, cell.given, cell.source) for cell in book.cells])
             for book in notebooks
         ]
-        request = {"lesson": lesson.name, "notebooks": cells, "skip": list(skip), "errors": errors}
+        lent = list(self._lender.names) if self._lender else []
+        request = {"lesson": lesson.name, "notebooks": cells, "skip": list(skip), "errors": errors, "lent": lent}
         if trouble := self._answer(time.monotonic() + self._limits.cells, "starting", self._limits.cells).get(
             "trouble"
         ):
@@ -170,15 +185,27 @@ class Session:
         return self._child.end(grace)
 
     def _exchange(self, request: dict[str, Any], seconds: float, doing: str) -> tuple[dict[str, Any], list[np.ndarray]]:
-        """Send a request and wait for its answer."""
+        """Send a request and wait for its answer; until then, lend what is asked for."""
         deadline = time.monotonic() + seconds
+        sent = self._tell(request, deadline, doing, seconds)
+        while "ask" in (reply := self._answer(deadline, doing, seconds)):
+            if self._lender is None:
+                raise self._broken("a question")
+            try:
+                given = {"value": self._lender(reply["ask"], reply.get("given"))}
+            except Refused as no:
+                given = {"refused": str(no)}
+            self._tell(given, deadline, doing, seconds)
+        return reply, sent
+
+    def _tell(self, message: dict[str, Any], deadline: float, doing: str, seconds: float) -> list[np.ndarray]:
+        """Send a message; the arrays it held."""
         try:
-            sent = protocol.send(self._sock, request, deadline)
+            return protocol.send(self._sock, message, deadline)
         except TimeoutError:
             raise self._late(doing, seconds) from None
         except protocol.Closed:
             raise self._ended_by_itself(doing) from None
-        return self._answer(deadline, doing, seconds), sent
 
     def _answer(self, deadline: float, doing: str, seconds: float) -> dict[str, Any]:
         """Wait for what the process says."""
@@ -223,9 +250,9 @@ class Session:
         return Ended(LearnerError("Protocol", f"Protocol: the learner's process sent {what}"))
 
     def _raised(self, name: str, error: Any) -> Exception:
-        if not isinstance(error, list) or len(error) != 2 or not all(isinstance(part, str) for part in error):
+        if not isinstance(error, dict) or not all(isinstance(error.get(part), str) for part in ("kind", "text")):
             return self._broken("an error of unknown form")
-        kind, text = protocol.plain(error[0]), protocol.one_line(error[1])
+        kind, text = protocol.plain(error["kind"]), protocol.one_line(error["text"])
         self._others_took_threads(text)
         if kind in ("NotFilledError", "NotImplementedError"):
             error_class = NeedsAnother if kind == "NotFilledError" else Unfilled

@@ -6,6 +6,8 @@ included. All it can change that way is its own answers.
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import mmap
 import random
 import socket
@@ -49,7 +51,7 @@ def run(sock: socket.socket, page: mmap.mmap, trouble: str) -> None:
     request = protocol.receive(sock, trusted=True)
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002 - answers that draw without a seed should at least repeat
-    session = Session(request, page)
+    session = Session(request, page, sock)
     protocol.send(sock, {"errors": session.errors})
     while True:
         try:
@@ -79,11 +81,13 @@ class Session:
 
     Args:
         request: ``lesson``: its name; ``notebooks``: for each its lesson's key and its cells; ``skip``: statements that
-            never came to an end in an earlier session; ``errors``: what is known of those.
+            never came to an end in an earlier session; ``errors``: what is known of those; ``lent``: names of exercises in
+            whose place the grader answers.
         page: Where to note which statement is being run.
+        sock: To the grader, for what is lent.
     """
 
-    def __init__(self, request: dict[str, Any], page: mmap.mmap) -> None:
+    def __init__(self, request: dict[str, Any], page: mmap.mmap, sock: socket.socket) -> None:
         self.page = page
         self.lesson: Lesson = sys.modules[f"bnlib.stubs.{request['lesson']}"].lesson
         self.notebooks: list[tuple[str, list[Cell]]] = [
@@ -92,8 +96,10 @@ class Session:
         self.skip = {tuple(position) for position in request["skip"]}
         self.errors: dict[str, str] = dict(request["errors"])
         self.kept = answers.Kept()
+        self.lent = {name: Lent(sock, self.lesson.stubs[name]) for name in request["lent"]}
         self.namespace = _main()
         self._stand_in()
+        self._lend()
         self._run(self.lesson.key, self.namespace, self.errors)
         POSITION.pack_into(self.page, 0, -1, -1, -1)
 
@@ -135,7 +141,20 @@ class Session:
                         exec(statement, namespace)  # noqa: S102 - running the learner's code is what this is for
                     except BaseException as error:
                         errors.setdefault(cell.id, _described(error))
+                self._lend()
         POSITION.pack_into(self.page, 0, *outer)
+
+    def _lend(self) -> None:
+        """Put what is lent into the place of the learner's functions, whatever the cells have made of those."""
+        for name, lent in self.lent.items():
+            stub = self.lesson.stubs[name]
+            for own in (stub.answer, self.namespace.get(name)):
+                if own is not lent and callable(own) and not isinstance(own, Stub):
+                    lent.stands_for(own)
+                    for key, value in list(self.namespace.items()):
+                        if value is own:
+                            self.namespace[key] = lent
+            stub.answer = self.namespace[name] = lent
 
     def makes_an_object(self, name: str) -> bool:
         """True for an exercise that is a class."""
@@ -185,6 +204,37 @@ class Session:
         raise NotImplementedError(f"{name} is still empty")
 
 
+class Lent:
+    """In the place of a learner's wrong function, while one that builds on it is judged again: it asks the grader."""
+
+    def __init__(self, sock: socket.socket, stub: Stub) -> None:
+        self._sock, self._stub, self._signature = sock, stub, stub.signature
+
+    def stands_for(self, function: Callable[..., Any]) -> None:
+        """Take arguments as the learner's own function does, by its names and with its defaults."""
+        with contextlib.suppress(TypeError, ValueError):
+            self._signature = inspect.signature(function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The value that the exercise's contract promises.
+
+        Raises:
+            ValueError: The grader does not lend it; the message says why.
+        """
+        bound, asked = self._signature.bind(*args, **kwargs), self._stub.parameters
+        own = list(self._signature.parameters)[len(asked) :]
+        if any(name in bound.arguments for name in own):
+            raise ValueError(f"{self._stub.name} takes {', '.join(asked)} alone")
+        bound.apply_defaults()
+        values = [np.asarray(value) if isinstance(value, (list, tuple)) else value for value in bound.args]
+        given = dict(zip(asked, values))  # noqa: B905 - a learner's own arguments are at their defaults
+        protocol.send(self._sock, {"ask": self._stub.name, "given": given})
+        reply = protocol.receive(self._sock, trusted=True)
+        if "refused" in reply:
+            raise ValueError(reply["refused"])
+        return reply["value"]
+
+
 class _CellError(Exception):
     """An exercise has no function because its cell failed."""
 
@@ -215,7 +265,7 @@ def _described(error: BaseException) -> str:
 
 
 def _error(kind: str, text: str) -> dict[str, Any]:
-    return {"error": [str(kind), str(text)]}
+    return {"error": {"kind": str(kind), "text": str(text)}}
 
 
 def warm_up() -> None:

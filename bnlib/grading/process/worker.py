@@ -6,10 +6,12 @@ end is killed when it passes: nothing depends on the good will of the learner's 
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from bnlib.grading.process.remote import (
     Ended,
     Interrupted,
     LearnerError,
+    Lender,
     NeedsAnother,
     Session,
     Unfilled,
@@ -38,6 +41,9 @@ __all__ = ["Interrupted", "Learner", "LearnerError", "NeedsAnother", "Server", "
 
 CALLS = 4
 """All calls of an exercise together may take this many times as long as one."""
+
+MAX_CODE = protocol.MAX_HEADER // 2
+"""Bytes of JSON that all cells together may have."""
 
 MAX_RUNS = 6
 """How often a notebook's cells are run again without the statement that did not come to an end."""
@@ -61,14 +67,15 @@ class Server(ForkServer):
         super().__init__(command, _environment())
         _ = self.level  # it is ready, or it is said here why it is not
 
-    def learner(self, notebooks: Sequence[Notebook], lesson: Lesson) -> Learner:
+    def learner(self, notebooks: Sequence[Notebook], lesson: Lesson, lender: Lender | None = None) -> Learner:
         """Run the cells of a student's notebook of ``lesson``; its exercises can then be called.
 
         Args:
             notebooks: All notebooks of the student, for ``load``; one of them is of ``lesson``.
             lesson: The lesson whose exercises will be called.
+            lender: Answers in the place of some of them.
         """
-        return Learner(self, notebooks, lesson)
+        return Learner(self, notebooks, lesson, lender)
 
 
 class Learner:
@@ -79,12 +86,16 @@ class Learner:
 
     Attributes:
         errors: For each cell in which something failed, its id and the first error in words.
+        left_out: The same for cells that are too long to be run.
     """
 
-    def __init__(self, server: Server, notebooks: Sequence[Notebook], lesson: Lesson) -> None:
+    def __init__(
+        self, server: Server, notebooks: Sequence[Notebook], lesson: Lesson, lender: Lender | None = None
+    ) -> None:
+        self._lender = lender
         self._server = server
         self._lesson = lesson
-        self._notebooks = list(notebooks)
+        self._notebooks, self.left_out = _fitting(notebooks, lesson)
         self._lost: dict[str, LearnerError] = {}
         self._spent: dict[str, float] = {}
         self._skip: list[tuple[int, ...]] = []
@@ -92,7 +103,8 @@ class Learner:
         self._session: Session | None = None
         self._sessions = 0
         self._hopeless: LearnerError | None = None
-        self.errors: dict[str, str] = {}
+        self._noted = dict(self.left_out)
+        self.errors = dict(self._noted)
         self._open()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -164,9 +176,9 @@ class Learner:
             return
         for _ in range(MAX_RUNS):
             self._sessions += 1
-            session = Session(self._server, self._server.limits, self._sessions)
+            session = Session(self._server, self._server.limits, self._sessions, self._lender)
             try:
-                errors = session.run(self._lesson, self._notebooks, self._skip, self.errors)
+                errors = session.run(self._lesson, self._notebooks, self._skip, self._noted)
             except Ended as end:
                 position = session.position()
                 session.end()
@@ -207,8 +219,41 @@ class Learner:
             return False
         self._skip.append(position)
         if self._notebooks[number].lesson.key == self._lesson.key:
-            self.errors.setdefault(cells[index].id, str(error))
+            self._noted.setdefault(cells[index].id, str(error))
+            self.errors = dict(self._noted)
         return True
+
+
+def _fitting(notebooks: Sequence[Notebook], lesson: Lesson) -> tuple[list[Notebook], dict[str, str]]:
+    """The notebooks with their longest cells emptied until the code fits into a message; which of ``lesson`` were."""
+    lengths = {
+        (number, index): len(json.dumps((cell.id, cell.source)))
+        for number, notebook in enumerate(notebooks)
+        for index, cell in enumerate(notebook.cells)
+    }
+    total, emptied, said = sum(lengths.values()), set(), {}
+    for place in sorted(lengths, key=lengths.__getitem__, reverse=True):
+        if total <= MAX_CODE:
+            break
+        total -= lengths[place]
+        emptied.add(place)
+        cell = notebooks[place[0]].cells[place[1]]
+        if notebooks[place[0]].lesson is lesson:
+            said[cell.id] = (
+                f"the cell holds {len(cell.source) / 1e6:.1f} MB of code, and all cells together may hold {MAX_CODE / 1e6:g} MB: it was left out"
+            )
+    if not emptied:
+        return list(notebooks), {}
+    return [
+        replace(
+            notebook,
+            cells=tuple(
+                replace(cell, source="") if (number, index) in emptied else cell
+                for index, cell in enumerate(notebook.cells)
+            ),
+        )
+        for number, notebook in enumerate(notebooks)
+    ], said
 
 
 class RemoteObject:

@@ -174,6 +174,7 @@ def results(result: Result, visibility: str = "visible") -> dict[str, Any]:
     notes = [*result.reasons, *result.notes]
     notes += [lesson.reason for lesson in result.lessons.values() if lesson.reason and lesson.reason not in notes]
     for key, lesson in result.lessons.items():
+        notes += [f"{key}: {note}" for note in lesson.notes]
         if lesson.nbval and not lesson.nbval.passed:
             notes.append(f"{key}: run from top to bottom, the notebook does not do all that the solution does.")
     return {

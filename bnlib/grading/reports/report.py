@@ -25,11 +25,11 @@ def feedback_data(result: Result) -> dict[str, Any]:
     for key, lesson in result.lessons.items():
         known = shown["lessons"][key]
         exercises = [
-            {name: data[name] for name in ("name", "points", "score", "status", "remarks", "by_hand")}
-            | {"message": words.message(each), "rows": data.get("rows", []), "causes": data.get("causes", [])}
+            {name: data[name] for name in ("name", "points", "score", "status", "causes", "rows", "remarks", "by_hand")}
+            | {"message": words.message(each)}
             for each, data in zip(lesson.exercises, known["exercises"], strict=True)
         ]
-        lessons[key] = {name: known[name] for name in ("title", "score", "max", "reason", "isolation")} | {
+        lessons[key] = {name: known[name] for name in ("title", "score", "max", "reason", "notes", "isolation")} | {
             "lost": lesson.marks.lost,
             "nbval": known["nbval"] and {name: known["nbval"][name] for name in ("passed", "message", "ran", "cells")},
             "exercises": exercises,

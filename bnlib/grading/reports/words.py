@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from bnlib.grading.result import NOT_GRADED, RIGHT, Exercise, LessonResult, Result
+from bnlib.grading.result import CARRIED, NOT_GRADED, RIGHT, Exercise, LessonResult, Result
 from bnlib.judging.showing.report import printable
 
 _FORMULA = re.compile(r"(^|[;\t|])(\s*)(?=[=+\-@＝＋－＠])")
@@ -37,7 +37,7 @@ def cell(text: str) -> str:
 
 def solved(each: Exercise) -> bool:
     """True when the student's own part of it is right."""
-    return each.status in (RIGHT, "carried")
+    return each.status in (RIGHT, CARRIED)
 
 
 def status(each: Exercise) -> str:
@@ -48,7 +48,7 @@ def status(each: Exercise) -> str:
 def failing(each: Exercise) -> list[str]:
     """What is wrong with each output of an exercise beyond what its message says, in the order in which it was looked at."""
     said = []
-    for row in getattr(each, "rows", ()):
+    for row in each.rows:
         if row.ok is False and not (row.message and row.message in each.message):
             detail = f" ({row.detail})" if row.detail else ""
             said.append(f"{row.name}: wrong{detail}" + (f". {row.message}" if row.message else ""))

@@ -26,7 +26,7 @@ class Table:
             else "all methods run, and return what they should in the right shape"
             if checks.stub.methods
             else f"runs, and returns a {shown}"
-            if checks.scalar
+            if checks.choice
             else f"runs, and returns {shown} in the right shape",
             "leaves its input unchanged",
             *(f"{name} agrees with {checks.against}" for name in checks.outputs),
@@ -90,6 +90,22 @@ def stations_of(
             largest = max(relative_error(got, right) for _, got, right in triples)
             found[row] = False, f"largest difference {largest:.2g}"
     return found
+
+
+def behind(stub: Stub, earlier: Stub, message: str) -> str:
+    """A message on an exercise that builds on one that is not right yet: it may be right itself, and nobody can tell."""
+    how = "works on its cache" if stub.cache_of == earlier.name else "calls it"
+    return (
+        f"{earlier.name} is not right yet, and {stub.name} {how}: check({earlier.id}) comes first. As it is: {message}"
+    )
+
+
+def report_behind(report: Report, stub: Stub, earlier: Stub) -> Report:
+    """A report with such a message."""
+    first = next(index for index, row in enumerate(report.rows) if row.ok is False)
+    rows = list(report.rows)
+    rows[first] = replace(rows[first], message=behind(stub, earlier, rows[first].message))
+    return replace(report, rows=tuple(rows))
 
 
 WAITS = "it needs another exercise first"
