@@ -53,11 +53,7 @@ DEFINITIONS: dict[str, str] = {}
 
 RNG = np.random.default_rng($number)
 ''',
-    "tests/answers/$lesson.py": '''"""Lesson $key: right answers in many forms, and wrong ones with the name their diagnosis must give."""
-
-RIGHT: dict[str, dict[str, str]] = {}
-WRONG: dict[str, dict[str, tuple[str, str]]] = {}
-''',
+    "tests/answers/$lesson.txt": "# Lesson $key. How this is read: tests/answers/__init__.py.\n",
 }
 """The head of every file of a lesson; its notebook is in ``COVER``."""
 
@@ -118,15 +114,21 @@ def test_eq_$test():
     x = RNG.normal(size=(4, 3))
     np.testing.assert_allclose(2 * x, x + x)
 """,
-    "tests/answers/$lesson.py": """
-RIGHT["$exercise"] = {
-    "a sum": "def $exercise(x):\\n    return x + x",
-    "a list": "def $exercise(x):\\n    return [[2 * value for value in row] for row in x]",
-}
-WRONG["$exercise"] = {
-    "squared": ("squared", "def $exercise(x):\\n    return x * x"),
-    "three times": ("double-coefficient", "def $exercise(x):\\n    return 3 * x"),
-}
+    "tests/answers/$lesson.txt": """
+== $exercise
+style product
+    return 2 * x
+right a sum: return x + x
+right lists: return [[2 * value for value in row] for row in x]
+wrong double-coefficient
+    2 * => 5 *
+wrong double-sign
+    2 * => -2 *
+wrong squared: return x**2
+wrong returned-none: 2 * x
+wrong input-changed
+    x *= 2
+    return x
 """,
 }
 """What an exercise adds to each file of its lesson; its cells are in ``CELLS``."""

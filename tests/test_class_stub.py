@@ -187,6 +187,8 @@ def test_a_source_with_a_class_is_released_as_its_skeleton(source, stub):
     learners = released(notebook, Path("99_made_up.ipynb"))
     assert learners.cells[0].source == stub_source(stub)
     assert "self.n" not in learners.cells[0].source
+    own = source(ANSWER.replace("class Adder:", 'class Adder:\n    """Adds."""'))
+    assert own.cells[0].source == notebook.cells[0].source, "the contract's docstring is the one"
 
 
 @pytest.mark.parametrize(
@@ -195,8 +197,7 @@ def test_a_source_with_a_class_is_released_as_its_skeleton(source, stub):
         ("class Adder:", "class Other:", "defines no class Adder"),
         ("def forget(self)", "def drop(self)", "has no method forget"),
         ("def add(self, x)", "def add(self, y)", "takes ('self', 'y') in add, its contract ('self', 'x')"),
-        ("self.n = 0", '"""Forget."""', "has a docstring"),
-        ("class Adder:", 'class Adder:\n    """Adds."""', "has a docstring"),
+        ("self.n = 0", '"""Forget."""', "has methods with docstrings"),
         (END, "", "needs one region"),
     ],
 )
