@@ -1,8 +1,21 @@
 """Lesson 03, the full normalization: centre and scale a batch, and send a gradient back through both."""
 
-from bnlib.stubs import Lesson
+from bnlib.stubs import Lesson, Setting, Waypoint
 
 lesson = Lesson("03_normalization", "The full normalization")
+
+ONE_FEATURE = Setting(
+    given={"x": "N", "dout": "N", "gamma": "", "beta": "", "eps": ""},
+    definitions="""
+        mu = mean(x[k] for k in N)                   # eq. 3.1
+        var = mean((x[k] - mu)**2 for k in N)        # eq. 3.2
+        r = 1 / sqrt(var + eps)                      # eq. 3.3
+        x_hat[i] = (x[i] - mu) * r                   # eq. 3.4
+        y[i] = gamma * x_hat[i] + beta               # eq. 3.5
+        L = sum(dout[k] * y[k] for k in N)
+    """,
+    latex={"var": r"\sigma^2", "dout": r"\mathrm{dout}"},
+)
 
 
 @lesson.exercise(returns=("mu", "var"), points=1, minutes=5, difficulty=1, equation="3.2")
@@ -83,6 +96,26 @@ def normalize_backward(dout, x, gamma, eps):
     Returns:
         dx: (N,) array, dx[i] = dL / d x[i].
     """
+
+
+@lesson.derivation(
+    setting=ONE_FEATURE,
+    start="d(L, x[i])",
+    form="d delta nested sums>2",
+    waypoints=(
+        Waypoint("the chain rule over all outputs is written", 1, has="d delta", lacks="d(L)"),
+        Waypoint("the product rule is done", 1, has="d delta", lacks="d(L) d(y) d(x_hat) d(product)"),
+        Waypoint("no derivative is left", 1, lacks="d"),
+    ),
+    points=4,
+    minutes=30,
+    difficulty=3,
+    equation="3.18",
+    code="normalize_backward",
+    in_notebook=False,
+)
+def input_gradient():
+    """How the loss changes with one input of one feature: from dL/dx[i] to three terms (eq. 3.18)."""
 
 
 @lesson.exercise(returns=("number",), points=2, minutes=15, difficulty=2, equation="3.18")
