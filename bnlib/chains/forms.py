@@ -34,13 +34,13 @@ def has(node: Node, word: str) -> bool:
     if match := re.fullmatch(r"d\((\w+)\)", word):
         return any((of.data[0] if of.op == "ref" else "product") == match[1] for of in _differentiated(node))
     if word == "delta":
-        return any(each.op == "delta" or (each.op == "reduce" and each.data[2]) for each in _below(node))
+        return any(each.op == "delta" or (each.op == "reduce" and each.data[2]) for each in below(node))
     if word == "sum":
-        return any(each.op == "reduce" for each in _below(node))
+        return any(each.op == "reduce" for each in below(node))
     if word == "nested":
-        return any(each.op == "reduce" and any(has(arg, "sum") for arg in each.args) for each in _below(node))
+        return any(each.op == "reduce" and any(has(arg, "sum") for arg in each.args) for each in below(node))
     if match := re.fullmatch(r"sums>(\d)", word):
-        return len({each for each in _below(node) if each.op == "reduce"}) > int(match[1])
+        return len({each for each in below(node) if each.op == "reduce"}) > int(match[1])
     raise ValueError(f"no form is called {word}")
 
 
@@ -69,11 +69,11 @@ def wanted(form: str) -> str:
 
 
 def _differentiated(node: Node) -> Iterator[Node]:
-    return (each.args[0] for each in _below(node) if each.op == "d")
+    return (each.args[0] for each in below(node) if each.op == "d")
 
 
-def _below(node: Node) -> set[Node]:
-    """The node and all below it, each once however often it stands there."""
+def below(node: Node) -> set[Node]:
+    """A formula and all below it, each once however often it stands there."""
     found, waiting = {node}, [node]
     while waiting:
         for arg in waiting.pop().args:

@@ -7,7 +7,7 @@ other and from draw to draw, so that N is no 5 and no D.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from bnlib.language.reading import define, read
 from bnlib.language.tree import Node, letters_of, renamed
 from bnlib.language.values import Values
 from bnlib.numerics import Array
-from bnlib.stubs import Derivation, Setting, Waypoint
+from bnlib.stubs import Setting, Waypoint
 
 DRAWS = 3
 SMALLEST, LARGEST = 3, 5
@@ -111,7 +111,7 @@ class Ground:
     def _unbound(self, letter: str, tree: Node) -> str:
         if not letter.islower():
             name = next(
-                each.data[0] for each in _all(tree) if each.op == "ref" and letter in each.data[1]
+                each.data[0] for each in forms.below(tree) if each.op == "ref" and letter in each.data[1]
             )  # its sizes stand for its letters where it is written without
             count = len(self.names.sizes_of(name))
             return f"{name} has {count} ind{'ex' if count == 1 else 'ices'} here: write {name}[{', '.join('jklm'[:count])}]"
@@ -247,7 +247,8 @@ def judge(
     place = found.wrong
     if place is not None:
         line = lines[place]
-        message, mistakes = line.message, ("unreadable",)
+        message = line.message
+        mistakes: tuple[str, ...] = ("unreadable",)
         if line.tree is not None and not message:
             above = lines[place - 1].tree if place else ground.start
             assert above is not None
@@ -335,10 +336,6 @@ def _unfinished(last: Line, form: str) -> str:
 
 def _letters(tree: Node) -> tuple[str, ...]:
     return tuple(letter for letter in letters_of(tree) if letter in tree.free)
-
-
-def _all(tree: Node) -> Iterable[Node]:
-    return forms._below(tree)
 
 
 def _derivatives(tree: Node) -> int:

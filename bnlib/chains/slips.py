@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bnlib.chains.forms import has
+from bnlib.chains.forms import below, has
 from bnlib.language.names import FormulaError
 from bnlib.language.tree import (
     ONE,
@@ -97,7 +97,7 @@ def slip(ground: Ground, above: Node, line: Node) -> tuple[str, tuple[str, ...]]
         dict.fromkeys(
             arg
             for tree in (above, line)
-            for node in _each(tree)
+            for node in below(tree)
             if node.op == "mul"
             for arg in node.args
             if arg.op == "add"
@@ -522,23 +522,23 @@ def _carried_out(ground: Ground, above: Node) -> Iterator[Node]:
 
 def _making(bench: _Bench, line: Node) -> Iterator[Edit]:
     """Edits of the line above, as one makes them in passing on to the next line."""
-    derived = any(each.op == "ref" and each.data[0].startswith("d ") for each in _each(bench.tree))
+    derived = any(each.op == "ref" and each.data[0].startswith("d ") for each in below(bench.tree))
     for name in sorted(
-        {each.data[0] for each in _each(bench.tree) if each.op == "ref" and each.data[0].startswith("d ")}
+        {each.data[0] for each in below(bench.tree) if each.op == "ref" and each.data[0].startswith("d ")}
     ):
         of, _, by = name[2:].rpartition(" / d ")
         words = f"{of} depends on {by} as well: the part in which {of} moves is missing"
         left = _without(bench.tree, name)
         if bench.flat(left) is not ZERO and not has(line, f"d({of})"):
             yield Edit(left, words, "held-constant", 0.8)
-    for node, place, role, into in _everywhere(bench.tree, bench.start):
+    for node, place, _, into in _everywhere(bench.tree, bench.start):
         at = _at(place)
         if node.op == "add":
             for number, term in enumerate(node.args):
                 rest = add(*node.args[:number], *node.args[number + 1 :])
                 moves = [
                     each.data[0][2:].rpartition(" / d ")[0]
-                    for each in _each(term)
+                    for each in below(term)
                     if each.op == "ref" and each.data[0][:2] == "d "
                 ]
                 if moves:
@@ -567,7 +567,7 @@ def _making(bench: _Bench, line: Node) -> Iterator[Edit]:
                         "chain-rule",
                         1,
                     )
-                elif not any(each.op == "ref" and each.data[0].startswith("d ") for each in _each(factor)):
+                elif not any(each.op == "ref" and each.data[0].startswith("d ") for each in below(factor)):
                     yield Edit(into(rest), f"{_shown(factor)} got lost{at}", "factor-lost", 1.1)
         if node.op == "reduce" and node.data[0] in ("sum", "mean"):
             kind, over, _ = node.data
@@ -601,16 +601,6 @@ def _plainly(node: Node) -> Node:
         of, _, by = node.data[0][2:].rpartition(" / d ")
         return ref(f"d({of}, {by})")
     return rebuilt(node, tuple(map(_plainly, node.args)))
-
-
-def _each(node: Node) -> set[Node]:
-    found, waiting = {node}, [node]
-    while waiting:
-        for arg in waiting.pop().args:
-            if arg not in found:
-                found.add(arg)
-                waiting.append(arg)
-    return found
 
 
 def _count(node: Node) -> int:

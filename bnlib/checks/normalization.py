@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from bnlib.chains.course import Chain, Move
 from bnlib.checks import (
     Answer,
     Case,
@@ -790,4 +791,41 @@ swapped_order = Answer(
         "these two directions are at right angles, and removing one does not touch the other.",
         "d": "It holds for every eps: eps only changes the length of x_hat, not its direction.",
     },
+)
+
+input_gradient = Chain(
+    normalization.input_gradient,
+    (
+        Move(
+            "x[i] reaches L by as many ways as there are outputs, for every y[k] contains mu and r.",
+            "Write the chain rule over all outputs: a sum over k, with dout[k] and a derivative of y[k] in it.",
+            "sum(dout[k] * d(y[k], x[i]) for k in N)",
+        ),
+        Move(
+            "What of y[k] depends on x[i]? Not gamma, and not beta.",
+            "Put in what y[k] and x_hat[k] are, and take gamma out in front.",
+            "gamma * sum(dout[k] * d((x[k] - mu) * r, x[i]) for k in N)",
+        ),
+        Move(
+            "A product of two things that both move with x[i].",
+            "Use the product rule on (x[k] - mu) * r. The derivative of x[k] is delta[k, i], that of mu is 1/N.",
+            "gamma * sum(dout[k] * ((delta[k, i] - 1/N) * r + (x[k] - mu) * d(r, x[i])) for k in N)",
+        ),
+        Move(
+            "One derivative is left, that of r = (var + eps)**(-1/2).",
+            "Chain rule: -1/2 * r**3 times the derivative of var, which is 2/N * (x[i] - mu).",
+            "gamma * sum(dout[k] * ((delta[k, i] - 1/N) * r - (x[k] - mu) * r**3 * (x[i] - mu) / N) for k in N)",
+        ),
+        Move(
+            "Two of the factors r belong to the deviations beside them.",
+            "Write (x[k] - mu) * r as x_hat[k], the same for i, and take r out in front.",
+            "gamma * r * sum(dout[k] * (delta[k, i] - 1/N - x_hat[i] * x_hat[k] / N) for k in N)",
+        ),
+        Move(
+            "One sum of three terms is three sums, and every one of them keeps its dout[k].",
+            "The delta picks one term of the first sum, the second sum is a mean, and x_hat[i] comes out of the third.",
+            "gamma * r * (dout[i] - mean(dout[k] for k in N) - x_hat[i] * mean(dout[k] * x_hat[k] for k in N))",
+        ),
+    ),
+    idea="Write down all ways from x[i] to L, differentiate each factor that moves, and let the deltas eat the sums.",
 )

@@ -93,6 +93,11 @@ class Stub:
         """``translation.center``: what the learner types, and the name under which results are kept."""
         return f"{self.lesson.name}.{self.name}"
 
+    @property
+    def opening(self) -> str:
+        """How the answer cell begins."""
+        return f"@fill({self.id})"
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the learner's function.
 
@@ -102,7 +107,7 @@ class Stub:
         if self.answer is None:
             raise NotFilledError(
                 f"{self.name} is still empty. Write it in notebooks/{self.lesson.key}.ipynb, in the cell that begins "
-                f'with @fill({self.id}), and run that cell. Already done there? Save it, then load("{self.lesson.key}").'
+                f'with {self.opening}, and run that cell. Already done there? Save it, then load("{self.lesson.key}").'
             )
         return self.answer(*args, **kwargs)
 
@@ -160,6 +165,19 @@ class Derivation(Stub):
     waypoints: tuple[Waypoint, ...] = ()
     code: str = ""
     answer: Any = field(default=None, repr=False)
+
+    @property
+    def opening(self) -> str:
+        """How the answer cell begins."""
+        return f"derive({self.id}, "
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """A derivation is read, and no function.
+
+        Raises:
+            NotFilledError: Always.
+        """
+        raise NotFilledError(f"{self.name} is a derivation, and is not called: check({self.id}) looks at it.")
 
     @property
     def end_points(self) -> int:
@@ -251,9 +269,11 @@ class Lesson:
         """
 
         def make(contract: Callable[..., Any]) -> Derivation:
-            facts = {"setting": setting, "start": start, "form": form, "waypoints": waypoints, "code": code}
             name = contract.__name__
-            stub = Derivation(name, self, contract, ("lines",), points, minutes, difficulty, equation, **facts)
+            stub = Derivation(
+                name, self, contract, ("lines",), points, minutes, difficulty, equation,
+                setting=setting, start=start, form=form, waypoints=waypoints, code=code,
+            )  # fmt: skip
             self.derivations[name] = stub
             if in_notebook:
                 self.stubs[name] = stub
@@ -319,7 +339,7 @@ def told(stub: Stub) -> str:
 def derive_source(stub: Derivation, lines: Iterable[str]) -> str:
     """The answer cell of a derivation that holds these lines."""
     body = "\n".join(lines)
-    return f'derive({stub.id}, """\n{body}\n""")'
+    return f'{stub.opening}"""\n{body}\n""")'
 
 
 def _empty_function(name: str, signature: inspect.Signature, doc: str | None, title: str) -> str:
