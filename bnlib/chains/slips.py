@@ -6,7 +6,7 @@ derivatives carried out, gives the value of the learner's line. An edit is named
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
@@ -37,6 +37,8 @@ from bnlib.numerics import Array
 
 if TYPE_CHECKING:
     from bnlib.chains.judge import Ground
+
+_Into = Callable[[Node], Node]
 
 CLOSE = 1e-10
 MOST_EDITS = 2_500
@@ -214,23 +216,18 @@ def _parts(node: Node, place: Place) -> Iterator[tuple[Node, Place]]:
             yield arg, place
 
 
-def _everywhere(node: Node, place: Place, role: str = "term") -> Iterator[tuple[Node, Place, str, _Into]]:
+def _everywhere(
+    node: Node, place: Place, role: str = "term", into: _Into = lambda new: new
+) -> Iterator[tuple[Node, Place, str, _Into]]:
     """Every part of a formula with its place, its role (term or factor), and how to put another in its place."""
-    yield node, place, role, lambda new: new
+    yield node, place, role, into
     for number, (arg, there) in enumerate(_parts(node, place)):
         inner = "term" if node.op in ("add", "reduce", "d") or (node.op == "neg" and role == "term") else "factor"
 
         def put(new: Node, number: int = number) -> Node:
-            return rebuilt(node, (*node.args[:number], new, *node.args[number + 1 :]))
+            return into(rebuilt(node, (*node.args[:number], new, *node.args[number + 1 :])))
 
-        for part, where, what, into in _everywhere(arg, there, inner):
-            yield part, where, what, lambda new, into=into, put=put: put(into(new))
-
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    _Into = Callable[[Node], Node]
+        yield from _everywhere(arg, there, inner, put)
 
 
 def _shown(node: Node) -> str:
@@ -572,12 +569,12 @@ def _making(bench: _Bench, line: Node) -> Iterator[Edit]:
         if node.op == "reduce" and node.data[0] in ("sum", "mean"):
             kind, over, _ = node.data
             for letter, size in over:
-                left = tuple(pair for pair in over if pair[0] != letter)
+                others = tuple(pair for pair in over if pair[0] != letter)
                 for other, counts in place.letters:
                     if counts == size:
                         body = renamed(node.args[0], {letter: other})
                         words = f"the {kind} over {letter} got lost: only its term {letter} = {other} is left"
-                        yield Edit(into(reduce(kind, left, body) if left else body), words, "sum-lost", 1)
+                        yield Edit(into(reduce(kind, others, body) if others else body), words, "sum-lost", 1)
         if node.op == "pow":
             words = f"the exponent of {_shown(_plainly(node.args[0]))} is wrong in the derivative"
             for exponent in _EXPONENTS:

@@ -20,6 +20,8 @@ from typing import Any
 
 import pytest
 
+from bnlib.chains.course import judged
+from bnlib.chains.report import report
 from bnlib.checks import Case, checks_of, visible
 from bnlib.grading.course import Course
 from bnlib.grading.hidden.judge import Judge, WrongAnswer
@@ -27,7 +29,7 @@ from bnlib.grading.hidden.reference import Reference, reference
 from bnlib.grading.process.remote import Interrupted
 from bnlib.judging.examining import examine
 from bnlib.notebooks import Notebook, read
-from bnlib.stubs import Lesson, Stub, lesson_of
+from bnlib.stubs import Derivation, Lesson, Stub, lesson_of
 
 _QUIET = (
     "terminal", "cacheprovider", "faulthandler", "logging", "warnings", "unraisableexception", "threadexception",
@@ -64,6 +66,7 @@ class Verdict:
         mistakes: Names of the mistakes, for counting.
         remarks: What was accepted and is still worth knowing.
         fault: What went wrong on the grader's own side, or "".
+        earned: Points for what is right of an answer that is not right as a whole.
     """
 
     passed: int = 0
@@ -72,6 +75,7 @@ class Verdict:
     mistakes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     fault: str = ""
+    earned: int = 0
 
     @property
     def right(self) -> bool:
@@ -131,8 +135,16 @@ class Batch:
         lesson = stub.lesson
         if lesson.key not in self._references:
             self._references[lesson.key] = reference(lesson, self.course)
+        if isinstance(stub, Derivation):
+            text = self._text(name, stub)
+            return Judge(stub, None, self._references[lesson.key], self.seed, test, text=text)
         learner = self._learner_of(name, lesson)
         return Judge(stub, learner, self._references[lesson.key], self.seed, test, self._known)
+
+    def _text(self, name: str, stub: Derivation) -> str | None:
+        """What a subject wrote for a derivation."""
+        notebook = self.subjects[name].notebook(stub.lesson)
+        return notebook.derivation(stub.name) if notebook else None
 
     def _learner_of(self, name: str, lesson: Lesson) -> Any:
         """The subject's functions in a process of their own; one subject's is alive at a time."""
@@ -150,14 +162,17 @@ class Batch:
         self._learner = self._current = None
         if learner is not None:
             if self.replay and current:
-                self.replays[current] = self._replay(learner, lesson_of(current[1]))
+                self.replays[current] = self._replay(current[0], learner, lesson_of(current[1]))
             with contextlib.suppress(Exception):
                 learner.close()
 
-    def _replay(self, learner: Any, lesson: Lesson) -> dict[str, bool]:
+    def _replay(self, subject: str, learner: Any, lesson: Lesson) -> dict[str, bool]:
         """What ``check`` says of each exercise when nothing of the notebook but its answers is there."""
         said = {}
         for name, stub in lesson.stubs.items():
+            if isinstance(stub, Derivation):
+                said[name] = report(stub, judged(stub, self._text(subject, stub) or stub.start)).ok
+                continue
             checks = checks_of(stub)
             if stub.id not in self._visible:
                 cases = visible(stub)
@@ -210,6 +225,7 @@ class Batch:
         if isinstance(error, WrongAnswer):
             verdict.message = verdict.message or error.report.message
             verdict.mistakes = verdict.mistakes or error.report.names
+            verdict.earned = error.report.earned
         elif error is not None:
             verdict.fault = verdict.fault or f"{item.nodeid.split('::')[-1]}: {type(error).__name__}: {error}"
         elif call.when == "call":
