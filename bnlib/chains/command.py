@@ -108,9 +108,9 @@ def _code(stub: Derivation, found: Judgement) -> str:
     tree = found.lines[-1].tree
     assert tree is not None
     for values, right in zip(found.ground.draws, found.ground.values(tree), strict=True):
-        arguments = [np.array(values.named(name)) for name in other.parameters]
+        arguments = [values.lengths.get(name) or values.named(name).tolist() for name in other.parameters]
         try:
-            got = np.asarray(other(*(a if a.ndim else float(a) for a in arguments)), dtype=np.float64)
+            got = np.asarray(other(*(np.array(a) if isinstance(a, list) else a for a in arguments)), dtype=np.float64)
         except Exception as error:
             return f"Your {stub.code} does not run on the numbers of this derivation yet: {describe_error(error)}."
         if got.shape != right.value.shape:

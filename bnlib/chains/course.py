@@ -58,7 +58,8 @@ class Chain:
         trees = [line.tree for line in found.good if line.tree is not None]
         stands = min((_distance(tree, found.ground.names) for tree in trees), default=(99.0,))
         behind = [_distance(read(line, found.ground.names), found.ground.names) for line in self.lines]
-        return max((place for place, each in enumerate(behind) if stands <= each), default=0)
+        same = [place for place, line in enumerate(self.lines) if read(line, found.ground.names) in trees]
+        return max(same + [behind.index(each) for each in behind if stands <= each], default=0)
 
     def hints(self, found: Judgement) -> tuple[str, ...]:
         """The ladder for where the learner stands: where to look, what to do, the line."""
@@ -70,11 +71,11 @@ class Chain:
 
 
 def _distance(tree: Node, names: Names) -> tuple[float, ...]:
-    """How far a line is from an end: the highest name that is differentiated, deltas, sums inside sums, sums."""
+    """How far a line is from an end: the widest derivative, deltas, sums inside sums, letters that are summed over."""
     every = forms.below(tree)
-    highest = max((_height(each.args[0], names) for each in every if each.op == "d"), default=-1.0)
-    delta = forms.has(tree, "delta")
-    return (highest, float(delta), float(forms.has(tree, "nested")), float(sum(each.op == "reduce" for each in every)))
+    widest = max((_height(of, names) - _height(by, names) for of, by in forms.differentiated(tree)), default=-1.0)
+    summed = sum(len(each.data[1]) for each in every if each.op == "reduce")
+    return (widest, float(forms.has(tree, "delta")), float(forms.has(tree, "nested")), float(summed))
 
 
 def _height(node: Node, names: Names) -> float:

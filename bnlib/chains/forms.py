@@ -5,8 +5,10 @@ word           the line has it when there is
 ============== ====================================================================
 ``d``          a derivative
 ``d(y)``       a derivative of y; any name will do
+``d(L,x)``     a derivative of L by x
 ``d(product)`` a derivative of a formula that is more than a name
-``delta``      a delta, or a sum with ``if k != i``
+``delta``      a delta
+``unequal``    a sum with ``if k != i``
 ``sum``        a sum or a mean
 ``nested``     a sum inside another
 ``sums>2``     more than two sums or means; any number will do
@@ -30,11 +32,16 @@ def has(node: Node, word: str) -> bool:
         ValueError: No such word.
     """
     if word == "d":
-        return any(_differentiated(node))
-    if match := re.fullmatch(r"d\((\w+)\)", word):
-        return any((of.data[0] if of.op == "ref" else "product") == match[1] for of in _differentiated(node))
+        return any(differentiated(node))
+    if match := re.fullmatch(r"d\((\w+)(?:,(\w+))?\)", word):
+        return any(
+            (of.data[0] if of.op == "ref" else "product") == match[1] and match[2] in (None, by.data[0])
+            for of, by in differentiated(node)
+        )
     if word == "delta":
-        return any(each.op == "delta" or (each.op == "reduce" and each.data[2]) for each in below(node))
+        return any(each.op == "delta" for each in below(node))
+    if word == "unequal":
+        return any(each.op == "reduce" and each.data[2] for each in below(node))
     if word == "sum":
         return any(each.op == "reduce" for each in below(node))
     if word == "nested":
@@ -48,10 +55,12 @@ def words(word: str) -> str:
     """What to say of a last line that has it."""
     if word == "d":
         return "there is still a derivative in it"
-    if match := re.fullmatch(r"d\((\w+)\)", word):
+    if match := re.fullmatch(r"d\((\w+).*\)", word):
         return f"there is still a derivative of {match[1]} in it"
     if word == "delta":
-        return "there is still a delta in it, or a sum with k != i"
+        return "there is still a delta in it"
+    if word == "unequal":
+        return "there is still a sum in it that leaves one term out"
     if word == "sum":
         return "there is still a sum in it"
     if word == "nested":
@@ -68,8 +77,9 @@ def wanted(form: str) -> str:
     return "the last line has " + " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
 
 
-def _differentiated(node: Node) -> Iterator[Node]:
-    return (each.args[0] for each in below(node) if each.op == "d")
+def differentiated(node: Node) -> Iterator[tuple[Node, ...]]:
+    """Of every derivative, what is differentiated and by what."""
+    return (each.args for each in below(node) if each.op == "d")
 
 
 def below(node: Node) -> set[Node]:

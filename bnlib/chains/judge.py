@@ -95,7 +95,7 @@ class Ground:
         flat = self.names.without_d(tree)
         found = []
         for values in self.draws:
-            work = values.work(flat)
+            work = values.work(flat, self.sizes)
             self.work += work
             if work > MOST_WORK or self.work > MOST_WORK_IN_ALL:
                 raise FormulaError("there are too many letters in use at once: finish some of the sums first")

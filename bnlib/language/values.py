@@ -121,9 +121,9 @@ class Values:
             raise FormulaError(f"{size} is no size here: it is {' or '.join(self.lengths)}")
         return self.lengths[size]
 
-    def work(self, node: Node) -> int:
+    def work(self, node: Node, sizes: Mapping[str, str] | None = None) -> int:
         """How many numbers an evaluation makes at the most: a bound for formulas that strangers write."""
-        sizes = self.names.letter_sizes(node)
+        sizes = self.names.letter_sizes(node, sizes)
         inside = [
             each.free | {letter for letter, _ in each.data[1]} if each.op == "reduce" else each.free
             for each in walk(node)
