@@ -28,8 +28,10 @@ ROUNDING = 1e-12
 MOST_CANCELLED = 1e6
 """Lines whose terms are larger than this, measured by those of the start, have lost too many digits to be compared."""
 
-MOST_WORK = 2_000_000
-MOST_WORK_IN_ALL = 30_000_000
+MOST_WORK = 300_000
+MOST_WORK_IN_ALL = 3_000_000
+"""How many numbers one line, and all lines together, may make on all draws; the longest derivation of the course makes 13,000."""
+
 MOST_NODES = 20_000
 MOST_DERIVATIVES = 2
 

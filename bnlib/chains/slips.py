@@ -42,6 +42,9 @@ _Into = Callable[[Node], Node]
 
 CLOSE = 1e-10
 MOST_EDITS = 2_500
+MOST_WORK = 4_000_000
+"""How many numbers all edits together may make on one draw."""
+
 MOST_NODES = 400
 """Longer lines are compared and not searched."""
 
@@ -105,15 +108,23 @@ def slip(ground: Ground, above: Node, line: Node) -> tuple[str, tuple[str, ...]]
             if arg.op == "add"
         )
     )
-    ways = [mended, *(_Bench(ground, tree, got) for tree in _carried_out(ground, above))]
+    ways = [mended]
+    if any(np.max(np.abs(each)) > CLOSE * scale for each, scale in zip(got, ground.scale, strict=True)):
+        ways += [
+            _Bench(ground, tree, got) for tree in _carried_out(ground, above)
+        ]  # many slips lead to a line of zeros
     found: list[tuple[float, int, _Bench, Edit]] = []
     for number, bench in enumerate(ways):
         if bench.usable:
             edits = _mending(bench) if number == 0 else _making(bench, line)
             found += [(edit.cost + (MAKING if number else 0), number, bench, edit) for edit in edits]
     found.sort(key=lambda item: item[:2])
+    left = MOST_WORK
     seen: set[tuple[int, Node]] = set()
     for _, number, bench, edit in found[:MOST_EDITS]:
+        left -= bench.work
+        if left < 0:
+            break
         if (number, edit.tree) not in seen and bench.fits(edit.tree):
             return edit.words, (edit.name,)
         seen.add((number, edit.tree))
@@ -142,6 +153,7 @@ class _Bench:
                 if self.sizes.get(letter.rstrip("'"), letter) in values.lengths
             }
             self.contexts.append(values.context(lengths))
+        self.work = ground.draws[0].work(self.flat(tree), ground.sizes)
         self.scales = [
             max(float(np.max(np.abs(each))), 1e-3 * scale) for each, scale in zip(wanted, ground.scale, strict=True)
         ]
@@ -263,6 +275,9 @@ def _mending(bench: _Bench) -> Iterator[Edit]:
             for number, factor in enumerate(node.args):
                 rest = mul(*node.args[:number], *node.args[number + 1 :])
                 yield Edit(into(rest), f"{_shown(factor)} is one factor too many{at}", "factor-extra", 1.05)
+                if factor.op in ("ref", "call", "pow", "add"):
+                    words = f"{_shown(factor)} is a factor{at}, and should divide"
+                    yield Edit(into(div(rest, factor)), words, "upside-down", 1.2)
         if node.op == "div":
             yield Edit(
                 into(node.args[0]), f"the division by {_shown(node.args[1])} is one too many{at}", "factor-extra", 1.05

@@ -145,7 +145,9 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("place", "line", "name", "words"), WRONG, ids=[f"{each[2]}-{n}" for n, each in enumerate(WRONG)])
+@pytest.mark.parametrize(
+    ("place", "line", "name", "words"), WRONG, ids=[f"{each[2]}-{n}" for n, each in enumerate(WRONG)]
+)
 @pytest.mark.parametrize("seed", [None, 1])
 def test_the_first_wrong_line_is_found_and_its_mistake_named(place, line, name, words, seed):
     rng = None if seed is None else np.random.default_rng(seed)
@@ -192,8 +194,16 @@ def test_a_jump_to_a_result_found_elsewhere_earns_the_last_row():
     [
         (normalization.input_gradient, CHAIN[1], "a derivative"),
         (normalization.input_gradient, CHAIN[4], "a delta"),
-        (normalization.input_gradient, f"{END} + sum(x_hat[k] for k in N)", "more sums in it than needed: two sums are enough"),
-        (normalization.input_gradient, "gamma * r * sum(dout[k] * (sum(delta[k, i] for i in N) - 1) for k in N) + d(L, x[i])", "derivative"),
+        (
+            normalization.input_gradient,
+            f"{END} + sum(x_hat[k] for k in N)",
+            "more sums in it than needed: two sums are enough",
+        ),
+        (
+            normalization.input_gradient,
+            "gamma * r * sum(dout[k] * (sum(delta[k, i] for i in N) - 1) for k in N) + d(L, x[i])",
+            "derivative",
+        ),
         (normalization.variance_slope, "2 * mean(x[i] - mu for k in N) / N", "a sum"),
     ],
 )

@@ -39,7 +39,10 @@ def test_what_begins_with_a_sign_may_go_on_or_not():
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("a" * (LONGEST_TEXT + 1), f"at most {LONGEST_TEXT} are read"), ("a\n" * (MOST_LINES + 1), f"at most {MOST_LINES} are read")],
+    [
+        ("a" * (LONGEST_TEXT + 1), f"at most {LONGEST_TEXT} are read"),
+        ("a\n" * (MOST_LINES + 1), f"at most {MOST_LINES} are read"),
+    ],
 )
 def test_too_long(text, said):
     with pytest.raises(FormulaError, match=said):
