@@ -57,7 +57,7 @@ class Notebook:
     cells: tuple[Cell, ...]
 
     def derivation(self, name: str) -> str | None:
-        """The text of a derivation, as it stands in the last cell that answers it; None where there is none."""
+        """The text of a derivation, as it stands in the last cell that answers it; None where no text stands there."""
         texts = [derivation(cell.source) for cell in self.cells if cell.exercise == name]
         return texts[-1] if texts else None
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from bnlib.chains import forms
 from bnlib.chains.judge import Ground, Judgement, judge
-from bnlib.language.names import FormulaError, Names
+from bnlib.language.names import Names
 from bnlib.language.reading import read
 from bnlib.language.tree import Node
 from bnlib.stubs import Derivation
@@ -91,8 +91,10 @@ def ground_of(stub: Derivation, rng: np.random.Generator | None = None) -> Groun
     return Ground(stub.setting, stub.start, rng or np.random.default_rng(list(stub.id.encode())))
 
 
-def judged(stub: Derivation, text: str, rng: np.random.Generator | None = None) -> Judgement:
-    """What is found in a learner's text."""
-    if not isinstance(text, str):
-        raise FormulaError("a derivation is text between triple quotes")
-    return judge(ground_of(stub, rng), text, stub.form, stub.waypoints)
+def judged(stub: Derivation, text: str | None, rng: np.random.Generator | None = None) -> Judgement:
+    """What is found in a learner's text; None stands for an answer that is something else than text."""
+    ground = ground_of(stub, rng)
+    if text is None:
+        said = f'The answer is not text: write {stub.opening}"""...""") with your lines between the quotes.'
+        return Judgement(ground, message=said, mistakes=("no-text",))
+    return judge(ground, text, stub.form, stub.waypoints)

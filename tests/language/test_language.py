@@ -263,6 +263,7 @@ REFUSED = {
     "gamma(mu)": "gamma(...) means nothing here",
     "lambda: 1": "means nothing here",
     "(mu := 2)": "means nothing here",
+    "1(k == i)": "write delta[k, i], not 1(k == i)",
     "[mu for mu in N]": "means nothing here",
     "mu if mu else r": "means nothing here",
     "'mu'": "is no number",

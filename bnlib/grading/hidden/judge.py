@@ -54,7 +54,7 @@ class Judge:
         seed: Seed of the run; together with ``test`` it decides all inputs.
         test: Name of the hidden test.
         known: Reference results already computed; every submission of a run gets the same inputs.
-        text: What the answer cell of a derivation holds; None where there is none.
+        text: What the answer cell of a derivation holds; None where that is no text.
 
     Attributes:
         rng: Random generator for inputs of the test's own.
@@ -91,7 +91,7 @@ class Judge:
             WrongAnswer: It is not finished, or a line does not hold; the report says what was earned.
         """
         assert isinstance(self.stub, Derivation)
-        found = report(self.stub, judged(self.stub, self.text or self.stub.start, self.rng))
+        found = report(self.stub, judged(self.stub, self.text, self.rng))
         if not found.ok:
             raise WrongAnswer(found)
 

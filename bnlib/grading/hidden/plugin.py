@@ -142,9 +142,9 @@ class Batch:
         return Judge(stub, learner, self._references[lesson.key], self.seed, test, self._known)
 
     def _text(self, name: str, stub: Derivation) -> str | None:
-        """What a subject wrote for a derivation."""
+        """What a subject wrote for a derivation: its first line where nothing is, None where it is no text."""
         notebook = self.subjects[name].notebook(stub.lesson)
-        return notebook.derivation(stub.name) if notebook else None
+        return notebook.derivation(stub.name) if notebook and stub.name in notebook.answered else stub.start
 
     def _learner_of(self, name: str, lesson: Lesson) -> Any:
         """The subject's functions in a process of their own; one subject's is alive at a time."""
@@ -171,7 +171,7 @@ class Batch:
         said = {}
         for name, stub in lesson.stubs.items():
             if isinstance(stub, Derivation):
-                said[name] = report(stub, judged(stub, self._text(subject, stub) or stub.start)).ok
+                said[name] = report(stub, judged(stub, self._text(subject, stub))).ok
                 continue
             checks = checks_of(stub)
             if stub.id not in self._visible:
