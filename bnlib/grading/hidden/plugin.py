@@ -144,7 +144,9 @@ class Batch:
     def _text(self, name: str, stub: Derivation) -> str | None:
         """What a subject wrote for a derivation: its first line where nothing is, None where it is no text."""
         notebook = self.subjects[name].notebook(stub.lesson)
-        return notebook.derivation(stub.name) if notebook and stub.name in notebook.answered else stub.start
+        if notebook is None or all(cell.exercise != stub.name for cell in notebook.cells):
+            return stub.start
+        return notebook.derivation(stub.name)
 
     def _learner_of(self, name: str, lesson: Lesson) -> Any:
         """The subject's functions in a process of their own; one subject's is alive at a time."""
