@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bnlib.chains.edits import Place, choices, count
+from bnlib.chains.forms import below
 from bnlib.language.names import FormulaError
 from bnlib.language.tree import Node, div, letters_of, num, power, rebuilt, ref, renamed
 from bnlib.numerics import Array
@@ -17,16 +18,26 @@ if TYPE_CHECKING:
     from bnlib.chains.judge import Ground
 
 CLOSE = 1e-10
-MOST_NODES = 400
+MOST_NODES = 160
 """Longer lines are compared and not searched."""
 
 
 class Bench:
-    """One line on which edits are tried, and the values that an edit has to give."""
+    """One line on which edits are tried, and the values that an edit has to give.
 
-    def __init__(self, ground: Ground, tree: Node, wanted: list[Array]) -> None:
-        self.ground, self.tree, self.wanted = ground, tree, wanted
-        self.brackets: tuple[Node, ...] = ()
+    Args:
+        ground: Where lines are compared.
+        tree: The line.
+        wanted: The values, one for each draw.
+        near: The lines whose names and brackets may be what is missing: the one above, this one, and what they came from.
+    """
+
+    def __init__(self, ground: Ground, tree: Node, wanted: list[Array], near: tuple[Node, ...] = ()) -> None:
+        self.ground, self.tree = ground, tree
+        every = {node for each in near for node in below(each)}
+        self.names = [name for name in ground.names if any(node.op == "ref" and node.data[0] == name for node in every)]
+        products = [node for each in near[:2] for node in below(each) if node.op == "mul"]
+        self.brackets = tuple(dict.fromkeys(arg for node in products for arg in node.args if arg.op == "add"))
         self.usable = count(tree) <= MOST_NODES
         if not self.usable:
             return
@@ -43,6 +54,12 @@ class Bench:
                 if self.sizes.get(letter.rstrip("'"), letter) in values.lengths
             }
             self.contexts.append(values.context(lengths))
+        self._free = frozenset(ground.letters)
+        # The free letters come first among a context's axes; the others are summed away, and of length one.
+        self.wanted = [
+            each.reshape((*each.shape, *(1,) * (len(context.axes) - each.ndim)))
+            for each, context in zip(wanted, self.contexts, strict=True)
+        ]
         self.work = ground.draws[0].work(self.flat(tree), ground.sizes)
         self.scales = [
             max(float(np.max(np.abs(each))), 1e-3 * scale) for each, scale in zip(wanted, ground.scale, strict=True)
@@ -62,14 +79,12 @@ class Bench:
         """Whether a formula has the values wanted, on every draw."""
         try:
             flat = self.flat(tree)
+            if not flat.free <= self._free:
+                return False
             for context, wanted, scale in zip(self.contexts, self.wanted, self.scales, strict=True):
-                if not flat.free <= set(self.ground.letters):
+                if not np.abs(context.raw(flat) - wanted).max() <= CLOSE * scale:
                     return False
-                with np.errstate(all="ignore"):
-                    got = context.of(flat, self.ground.letters)
-                if not np.max(np.abs(got - wanted)) <= CLOSE * scale:
-                    return False
-        except (FormulaError, KeyError, AssertionError):
+        except (FormulaError, KeyError):
             return False
         return True
 
@@ -80,12 +95,17 @@ class Bench:
 
     def factors(self, place: Place) -> Iterator[tuple[Node, bool]]:
         """What a term may be multiplied by in error, or lack; True where it is a number."""
+        for factor, number in self._factors(place):
+            if not place.bound or place.bound & factor.free:
+                yield factor, number
+
+    def _factors(self, place: Place) -> Iterator[tuple[Node, bool]]:
         names = self.ground.names
         for size in names.sizes:
             yield ref(size), True
             yield div(num(2), ref(size)), True
         yield num(2), True
-        for name in names:
+        for name in self.names:
             for letters in choices(names.sizes_of(name), place.letters):
                 yield ref(name, letters), False
                 yield power(ref(name, letters), 2), False

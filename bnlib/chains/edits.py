@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from bnlib.language.tree import Node, rebuilt
 from bnlib.language.writing import plain
@@ -33,11 +34,19 @@ class Edit:
 
 @dataclass(frozen=True)
 class Place:
-    """Where in a line one is: in which term, inside which sum, with which letters at hand."""
+    """Where in a line one is: in which term, inside which sums, with which letters at hand.
+
+    Attributes:
+        letters: The letters that may be used there, with what they count.
+        term: In which term of the outermost bracket.
+        sums: Inside which sums, in words.
+        bound: Where it is all that a sum adds up: the letters of that sum. What has none of them belongs in front of it.
+    """
 
     letters: tuple[tuple[str, str], ...]
     term: int | None = None
     sums: tuple[str, ...] = ()
+    bound: frozenset[str] = frozenset()
 
     @property
     def words(self) -> str:
@@ -55,9 +64,10 @@ def parts(node: Node, place: Place) -> Iterator[tuple[Node, Place]]:
         elif node.op == "reduce":
             kind, over, _ = node.data
             known = tuple((letter, size) for letter, size in place.letters if letter not in dict(over))
-            yield arg, Place((*known, *over), place.term, (*place.sums, f"{kind} over {over[0][0]}"))
+            sums = (*place.sums, f"{kind} over {over[0][0]}")
+            yield arg, Place((*known, *over), place.term, sums, frozenset(letter for letter, _ in over))
         else:
-            yield arg, place
+            yield arg, Place(place.letters, place.term, place.sums)
 
 
 def everywhere(
@@ -82,6 +92,7 @@ def choices(sizes: tuple[str, ...], letters: tuple[tuple[str, str], ...]) -> lis
     return found
 
 
+@lru_cache(maxsize=2_000)
 def text_of(node: Node) -> str:
     """A part of a line as one types it, cut short where it is long."""
     text = plain(node)

@@ -98,7 +98,7 @@ def _factors(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edi
         yield Edit(into(mul(factor, node)), f"{lost}{where}", "one-over-n" if shown in n else "factor-lost", cost)
         if factor.op != "delta":
             yield Edit(into(div(node, factor)), f"{extra}{where}", "one-over-n" if shown in n else "factor-extra", cost)
-    for size in n:
+    for size in n if not place.bound else ():
         ratio = div(add(ref(size), num(-1)), ref(size))
         words = f"{size} - 1 stands where {size} belongs, or the other way round{at}"
         yield Edit(into(mul(ratio, node)), words, "bessel", 1.1)

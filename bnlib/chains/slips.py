@@ -6,13 +6,13 @@ derivatives carried out, gives the value of the learner's line. An edit is named
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bnlib.chains.bench import CLOSE, Bench
 from bnlib.chains.edits import Edit
-from bnlib.chains.forms import below
 from bnlib.chains.making import carried_out, making
 from bnlib.chains.mending import mending
 from bnlib.language.tree import Node
@@ -20,7 +20,7 @@ from bnlib.language.tree import Node
 if TYPE_CHECKING:
     from bnlib.chains.judge import Ground
 
-MOST_EDITS = 2_500
+MOST_EDITS = 1_200
 MOST_WORK = 4_000_000
 """How many numbers all edits together may make on one draw."""
 
@@ -40,36 +40,29 @@ def slip(ground: Ground, above: Node, line: Node) -> tuple[str, tuple[str, ...]]
         line: The line that does not equal it.
     """
     wanted, got = ([each.value for each in ground.values(tree)] for tree in (above, line))
-    mended = Bench(ground, line, wanted)
-    mended.brackets = tuple(
-        dict.fromkeys(
-            arg
-            for tree in (above, line)
-            for node in below(tree)
-            if node.op == "mul"
-            for arg in node.args
-            if arg.op == "add"
-        )
-    )
-    ways = [mended]
+    before = list(carried_out(ground, above))
+    ways = [Bench(ground, line, wanted, (above, line, *before))]
     if any(np.max(np.abs(each)) > CLOSE * scale for each, scale in zip(got, ground.scale, strict=True)):
-        ways += [Bench(ground, tree, got) for tree in carried_out(ground, above)]  # many slips lead to a line of zeros
+        ways += [Bench(ground, tree, got) for tree in before]  # many slips lead to a line of zeros
     found: list[tuple[float, int, Bench, Edit]] = []
     for number, bench in enumerate(ways):
         if bench.usable:
             edits = mending(bench) if number == 0 else making(bench, line)
-            found += [(edit.cost + (MAKING if number else 0), number, bench, edit) for edit in edits]
+            found += [
+                (edit.cost + (MAKING if number else 0), number, bench, edit) for edit in islice(edits, MOST_EDITS)
+            ]
     found.sort(key=lambda item: item[:2])
     left = MOST_WORK
     zero = all(np.max(np.abs(each)) <= CLOSE * scale for each, scale in zip(wanted, ground.scale, strict=True))
     seen: set[tuple[int, Node]] = set()
-    for _, number, bench, edit in found[:MOST_EDITS]:
-        if "'" in edit.words or (edit.name in _VANISH and zero):
-            continue
-        left -= bench.work
-        if left < 0:
-            break
-        if (number, edit.tree) not in seen and bench.fits(edit.tree):
-            return edit.words, (edit.name,)
-        seen.add((number, edit.tree))
+    with np.errstate(all="ignore"):
+        for _, number, bench, edit in found[:MOST_EDITS]:
+            if "'" in edit.words or (edit.name in _VANISH and zero) or (number, edit.tree) in seen:
+                continue
+            left -= bench.work
+            if left < 0:
+                break
+            if bench.fits(edit.tree):
+                return edit.words, (edit.name,)
+            seen.add((number, edit.tree))
     return None
