@@ -319,16 +319,16 @@ def _reached(good: Sequence[Line], waypoints: Sequence[Waypoint]) -> tuple[bool,
     reached: list[bool] = []
     trees = [line.tree for line in good if line.tree is not None]
     for waypoint in waypoints:
-        wanted, unwanted = waypoint.has.split(), waypoint.lacks.split()
-        reached.append(
-            any(
-                (not wanted or any(forms.has(tree, word) for word in wanted))
-                and not any(forms.has(tree, word) for word in unwanted)
-                and (wanted or any(reached[-1:]))
-                for tree in trees
-            )
-        )
+        ways = list(zip(waypoint.has.split("|"), waypoint.lacks.split("|"), strict=True))
+        earlier = waypoint.has != "" or any(reached[-1:])
+        reached.append(earlier and any(_has_form(tree, *way) for tree in trees for way in ways))
     return tuple(reached)
+
+
+def _has_form(tree: Node, has: str, lacks: str) -> bool:
+    return (not has or any(forms.has(tree, word) for word in has.split())) and not any(
+        forms.has(tree, word) for word in lacks.split()
+    )
 
 
 def _unfinished(last: Line, form: str) -> str:

@@ -136,8 +136,8 @@ class Waypoint:
     Attributes:
         words: What is done in that line, as a row of the check's table.
         points: What it is worth.
-        has: Of these the line has one at least; empty where anything will do.
-        lacks: Of these it has none.
+        has: Of these the line has one at least; empty where anything will do. Other ways follow behind a ``|``.
+        lacks: Of these it has none; as many ways as in ``has``.
     """
 
     words: str

@@ -31,6 +31,23 @@ ALL_FEATURES = Setting(
 )
 
 
+FROM_THE_LOSS = (
+    Waypoint(
+        "the chain rule is written, over all outputs or over mu and var",
+        1,
+        has="d(L) d(y) d(x_hat) d(product) d(r) delta",
+        lacks="d(L,x)",
+    ),
+    Waypoint(
+        "every factor that moves is differentiated: the product rule, or the ways through mu and var one by one",
+        1,
+        has="d(mu) d(r) d(var) delta | d(L,mu) d(L,var) d(L,r)",
+        lacks="d(L) d(y) d(x_hat) d(product) | d(L,x) d(y) d(product)",
+    ),
+    Waypoint("no derivative is left", 1, lacks="d"),
+)
+
+
 @lesson.exercise(returns=("mu", "var"), points=1, minutes=5, difficulty=1, equation="3.2")
 def batch_statistics(x):
     """Mean and variance of every feature over the batch (eq. 3.1 and 3.2).
@@ -178,13 +195,7 @@ def normalize_backward(dout, x, gamma, eps):
     setting=ONE_FEATURE,
     start="d(L, x[i])",
     form="d delta unequal nested sums>2",
-    waypoints=(
-        Waypoint(
-            "the chain rule over all outputs is written", 1, has="d(y) d(x_hat) d(product) d(r) delta", lacks="d(L,x)"
-        ),
-        Waypoint("the product rule is done", 1, has="d(mu) d(r) d(var) delta", lacks="d(L) d(y) d(x_hat) d(product)"),
-        Waypoint("no derivative is left", 1, lacks="d"),
-    ),
+    waypoints=FROM_THE_LOSS,
     points=4,
     minutes=30,
     difficulty=3,
@@ -245,13 +256,7 @@ def layer_slopes():
     setting=ALL_FEATURES,
     start="d(L, x[i, j])",
     form="d delta unequal nested sums>2",
-    waypoints=(
-        Waypoint(
-            "the chain rule over all outputs is written", 1, has="d(y) d(x_hat) d(product) d(r) delta", lacks="d(L,x)"
-        ),
-        Waypoint("the product rule is done", 1, has="d(mu) d(r) d(var) delta", lacks="d(L) d(y) d(x_hat) d(product)"),
-        Waypoint("no derivative is left", 1, lacks="d"),
-    ),
+    waypoints=FROM_THE_LOSS,
     points=4,
     minutes=25,
     difficulty=3,

@@ -88,8 +88,8 @@ def test_derive_shows_each_line_with_its_mark(capsys):
         "   3  wrong        = sum(d(y[k], x[i]) for k in N)\n"
         "      dout[k] is missing inside the sum over k\n"
         "   4  not reached  = 0\n"
-        "  done   the chain rule over all outputs is written\n"
-        "  to do  the product rule is done\n"
+        "  done   the chain rule is written, over all outputs or over mu and var\n"
+        "  to do  every factor that moves is differentiated: the product rule, or the ways through mu and var one by one\n"
         "  to do  no derivative is left\n"
         "  hint(normalization.input_gradient) helps.\n"
     )

@@ -68,6 +68,14 @@ RIGHT = {
     "broken lines": CHAIN[0]
     + "\n= gamma * sum(dout[k] * (\n   (delta[k, i] - 1/N) * r   # the product rule\n   + (x[k] - mu) * d(r, x[i])) for k in N)"
     + "\n= gamma * r * dout[i]\n  - gamma * r * mean(dout[k] for k in N)\n  - gamma * r * x_hat[i] * mean(dout[k] * x_hat[k] for k in N)",
+    "the ways through mu and var, as in the paper": chained(
+        CHAIN[0],
+        "d(L, x_hat[i]) * r + d(L, var) * d(var, x[i]) + d(L, mu) * d(mu, x[i])",
+        "dout[i] * gamma * r + d(L, var) * 2 * (x[i] - mu) / N + d(L, mu) / N",
+        "dout[i] * gamma * r + sum(dout[k] * gamma * (x[k] - mu) for k in N) * (-1/2) * (var + eps)**(-3/2) * 2 * (x[i] - mu) / N"
+        " - r * sum(dout[k] * gamma for k in N) / N",
+        END,
+    ),
     "N dout": chained(
         *CHAIN[:4], "gamma * r / N * (N * dout[i] - sum(dout[k] for k in N) - x_hat[i] * sum(dout[k] * x_hat[k] for k in N))"
     ),
