@@ -36,6 +36,10 @@ MOST_NODES = 20_000
 MOST_DERIVATIVES = 2
 
 
+class FreeLetterError(FormulaError):
+    """A letter is free that nothing binds."""
+
+
 class Ground:
     """Where lines are compared: the names they may use, the letters that stay free, and arrays of several sizes.
 
@@ -90,7 +94,7 @@ class Ground:
         if tree in self._known:
             return self._known[tree]
         for letter in sorted(tree.free - set(self.letters)):
-            raise FormulaError(self._unbound(letter, tree))
+            raise FreeLetterError(self._unbound(letter, tree))
         if _derivatives(tree) > MOST_DERIVATIVES or _grown(tree) > MOST_NODES:
             raise FormulaError("there is too much to differentiate in this line: do it in several lines")
         self.names.letter_sizes(tree, self.sizes)
@@ -177,12 +181,14 @@ class Line:
         tree: Its formula; None where it cannot be read.
         ok: Whether it equals the line above; None where that is not known.
         message: Why it does not hold, in one sentence.
+        mistake: The name of that, for counting.
     """
 
     piece: Piece
     tree: Node | None
     ok: bool | None
     message: str = ""
+    mistake: str = ""
 
 
 @dataclass(frozen=True)
@@ -250,7 +256,7 @@ def judge(
     if place is not None:
         line = lines[place]
         message = line.message
-        mistakes: tuple[str, ...] = ("unreadable",)
+        mistakes: tuple[str, ...] = (line.mistake,)
         if line.tree is not None and not message:
             above = lines[place - 1].tree if place else ground.start
             assert above is not None
@@ -311,7 +317,8 @@ def _line(ground: Ground, before: Sequence[Line], piece: Piece) -> Line:
         above = before[-1].tree if before else ground.start
         return Line(piece, tree, None if above is None else ground.same(above, tree))
     except FormulaError as error:
-        return Line(piece, tree, False, str(error))
+        name = "free-letter" if isinstance(error, FreeLetterError) else "unreadable" if tree is None else "no-value"
+        return Line(piece, tree, False, str(error), name)
 
 
 def _reached(good: Sequence[Line], waypoints: Sequence[Waypoint]) -> tuple[bool, ...]:

@@ -17,7 +17,7 @@ BEGIN = "d(L, x[i])\n= "
 LETTERS = "abcdefgh"
 
 ATTACKS = {
-    "python": "__import__('os').system('touch /tmp/pwned')",
+    "python": "__import__('os').system('touch pwned')",
     "class": "x.__class__.__mro__",
     "dunder": "__class__",
     "lambda": "(lambda: 0)()",
