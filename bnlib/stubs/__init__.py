@@ -232,6 +232,11 @@ class Lesson:
         return self.key.split("_", 1)[1]
 
     @property
+    def functions(self) -> dict[str, Stub]:
+        """The exercises that are answered with code, and not with a derivation."""
+        return {name: stub for name, stub in self.stubs.items() if not isinstance(stub, Derivation)}
+
+    @property
     def points(self) -> int:
         """Sum of the exercises' points."""
         return sum(stub.points for stub in self.stubs.values())
