@@ -209,7 +209,7 @@ def exercise(stub: Stub, verdict: Verdict, notebook: Notebook | None, errors: Ma
         verdict.remarks,
         verdict.passed,
         verdict.total,
-        earned=verdict.earned if status == "wrong" else 0,
+        share=verdict.earned / stub.points if status == "wrong" else 0.0,
     )
 
 

@@ -1,5 +1,7 @@
 """A derivation on its way through the grader: read as text, judged on other numbers, points for the steps it reached."""
 
+from dataclasses import replace
+
 import nbformat
 import pytest
 from nbformat import v4
@@ -10,6 +12,7 @@ from bnlib.grading.course import Course
 from bnlib.grading.hidden import plugin
 from bnlib.grading.hidden.plugin import Batch, Subject
 from bnlib.grading.process.worker import Server
+from bnlib.grading.result import Exercise
 from bnlib.notebooks import parse, read
 from bnlib.release import BEGIN, END, build, released
 from bnlib.running import new_namespace, run_cells
@@ -97,6 +100,8 @@ def test_points_for_what_was_reached(tmp_path, lesson):
     assert "at most 20000 are read" in found["megabyte"].message
     assert not any(verdict.fault for each in batch.verdicts.values() for verdict in each.values())
     assert STUB.points == 4
+    assert replace(found["half"], points=1).score == 0.5, "a teacher may give an exercise other points"
+    assert Exercise.from_json(found["half"].to_json()) == found["half"]
 
 
 def test_the_same_seed_gives_the_same_numbers(tmp_path, lesson):
