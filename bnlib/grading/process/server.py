@@ -71,6 +71,10 @@ def _preload(spec: Any) -> None:
                 f"{name} was imported by the learner's side of bnlib; a fork would inherit what is right"
             )
         sys.modules[name] = None  # type: ignore[assignment]
+    if any(name.startswith("bnlib.language") for name in sys.modules):
+        raise RuntimeError(
+            "bnlib.language was imported by the learner's side of bnlib; it would differentiate for an answer"
+        )
     sys.modules["bnlib.language"] = None  # type: ignore[assignment]
     importlib.import_module("bnlib.grading.process.session").warm_up()
 
