@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from bnlib.chains.course import Chain, Move
 from bnlib.checks import (
     Answer,
     Case,
@@ -774,4 +775,205 @@ swapped_order = Answer(
         "these two directions are at right angles, and removing one does not touch the other.",
         "d": "It holds for every eps: eps only changes the length of x_hat, not its direction.",
     },
+)
+
+input_gradient = Chain(
+    normalization.input_gradient,
+    (
+        Move(
+            "x[i] reaches L by as many ways as there are outputs, for every y[k] contains mu and r.",
+            "Write the chain rule over all outputs: a sum over k, with dout[k] and a derivative of y[k] in it.",
+            "sum(dout[k] * d(y[k], x[i]) for k in N)",
+        ),
+        Move(
+            "What of y[k] depends on x[i]? Not gamma, and not beta.",
+            "Put in what y[k] and x_hat[k] are, and take gamma out in front.",
+            "gamma * sum(dout[k] * d((x[k] - mu) * r, x[i]) for k in N)",
+        ),
+        Move(
+            "A product of two things that both move with x[i].",
+            "Use the product rule on (x[k] - mu) * r. The derivative of x[k] is delta[k, i], that of mu is 1/N.",
+            "gamma * sum(dout[k] * ((delta[k, i] - 1/N) * r + (x[k] - mu) * d(r, x[i])) for k in N)",
+        ),
+        Move(
+            "One derivative is left, that of r = (var + eps)**(-1/2).",
+            "Chain rule: -1/2 * r**3 times the derivative of var, which is 2/N * (x[i] - mu).",
+            "gamma * sum(dout[k] * ((delta[k, i] - 1/N) * r - (x[k] - mu) * r**3 * (x[i] - mu) / N) for k in N)",
+        ),
+        Move(
+            "Two of the factors r belong to the deviations beside them.",
+            "Write (x[k] - mu) * r as x_hat[k], the same for i, and take r out in front.",
+            "gamma * r * sum(dout[k] * (delta[k, i] - 1/N - x_hat[i] * x_hat[k] / N) for k in N)",
+        ),
+        Move(
+            "One sum of three terms is three sums, and every one of them keeps its dout[k].",
+            "The delta picks one term of the first sum, the second sum is a mean, and x_hat[i] comes out of the third.",
+            "gamma * r * (dout[i] - mean(dout[k] for k in N) - x_hat[i] * mean(dout[k] * x_hat[k] for k in N))",
+        ),
+    ),
+    idea="Write down all ways from x[i] to L, differentiate each factor that moves, and let the deltas eat the sums.",
+)
+
+variance_slope = Chain(
+    normalization.variance_slope,
+    (
+        Move(
+            "var is a mean of squares, and a mean is differentiated term by term.",
+            "The rule for a square inside the mean: 2 * (x[k] - mu) times the derivative of x[k], minus that of mu.",
+            "mean(2 * (x[k] - mu) * (d(x[k], x[i]) - d(mu, x[i])) for k in N)",
+        ),
+        Move(
+            "Two derivatives are left, and you know both of them.",
+            "That of x[k] is delta[k, i], that of mu is 1/N.",
+            "mean(2 * (x[k] - mu) * (delta[k, i] - 1/N) for k in N)",
+        ),
+        Move(
+            "Multiply the bracket out. Which of the two sums does the delta eat?",
+            "The first leaves one term, 2/N * (x[i] - mu). The second is a multiple of the sum of all deviations: write it down by itself.",
+            "2/N * (x[i] - mu) - 2/N**2 * sum(x[k] - mu for k in N)",
+        ),
+        Move(
+            "What is the sum of all deviations from a mean?",
+            "It is N * mu - N * mu, zero: the second term is gone.",
+            "2/N * (x[i] - mu)",
+        ),
+    ),
+    idea="The rule for a square, then two sums: one is eaten by a delta, the other is zero.",
+)
+
+inv_std_slope = Chain(
+    normalization.inv_std_slope,
+    (
+        Move(
+            "r is (var + eps) to the power -1/2, and only var moves with x[i].",
+            "The rule for a power: the exponent comes down, and one is taken from it; then times the derivative of var.",
+            "-1/2 * (var + eps)**(-3/2) * d(var, x[i])",
+        ),
+        Move(
+            "You derived the slope of the variance before (eq. 3.11).",
+            "Put in 2/N * (x[i] - mu), and cancel the 2.",
+            "-1/N * (var + eps)**(-3/2) * (x[i] - mu)",
+        ),
+    ),
+    idea="The chain rule for a power, and the derivative of the variance.",
+)
+
+x_hat_slopes = Chain(
+    normalization.x_hat_slopes,
+    (
+        Move(
+            "What is x_hat[k] made of? Both of its factors move with x[i].",
+            "The product rule: the derivative of x[k] - mu times r, plus x[k] - mu times the derivative of r.",
+            "(d(x[k], x[i]) - d(mu, x[i])) * r + (x[k] - mu) * d(r, x[i])",
+        ),
+        Move(
+            "Three derivatives are left, and you know all of them.",
+            "delta[k, i], 1/N, and that of r (eq. 3.12): -1/N * r**3 * (x[i] - mu).",
+            "(delta[k, i] - 1/N) * r - (x[k] - mu) * r**3 * (x[i] - mu) / N",
+        ),
+        Move(
+            "Two of the three factors r belong to the deviations beside them.",
+            "Write x_hat[k] and x_hat[i] for the deviations times r, and take the last r out in front.",
+            "r * (delta[k, i] - 1/N - x_hat[i] * x_hat[k] / N)",
+        ),
+    ),
+    idea="A product of two things that move: one term for each, then write deviations times r as x_hat.",
+)
+
+layer_slopes = Chain(
+    normalization.layer_slopes,
+    (
+        Move(
+            "What is y[k, l] made of? gamma[l] and beta[l] do not move.",
+            "gamma[l] times the derivative of x_hat[k, l].",
+            "gamma[l] * d(x_hat[k, l], x[i, j])",
+        ),
+        Move(
+            "x_hat[k, l] is a product of two things that move with x[i, j], where the feature is the same.",
+            "The product rule on (x[k, l] - mu[l]) * r[l].",
+            "gamma[l] * ((d(x[k, l], x[i, j]) - d(mu[l], x[i, j])) * r[l] + (x[k, l] - mu[l]) * d(r[l], x[i, j]))",
+        ),
+        Move(
+            "Each derivative that is left is that of one feature, times delta[l, j].",
+            "delta[k, i] * delta[l, j] for x, delta[l, j] / N for mu, and -delta[l, j] * r[l]**3 * (x[i, l] - mu[l]) / N for r.",
+            "gamma[l] * delta[l, j] * ((delta[k, i] - 1/N) * r[l] - (x[k, l] - mu[l]) * r[l]**3 * (x[i, l] - mu[l]) / N)",
+        ),
+        Move(
+            "Two of the three factors r belong to the deviations beside them.",
+            "Write x_hat for the deviations times r, and take the last r out in front.",
+            "delta[l, j] * gamma[l] * r[l] * (delta[k, i] - 1/N - x_hat[i, l] * x_hat[k, l] / N)",
+        ),
+    ),
+    idea="As for one feature, with a delta of the features in front: another feature moves nothing.",
+)
+
+layer_gradient = Chain(
+    normalization.layer_gradient,
+    (
+        Move(
+            "x[i, j] reaches L through every y[k, l]: there are two indices to sum over.",
+            "Write the chain rule: a sum over k in N and l in D of dout[k, l] times a derivative of y[k, l].",
+            "sum(dout[k, l] * d(y[k, l], x[i, j]) for k in N for l in D)",
+        ),
+        Move(
+            "You derived the slope of y[k, l] before (eq. 3.21).",
+            "Put it in, with its delta[l, j].",
+            "sum(dout[k, l] * delta[l, j] * gamma[l] * ((delta[k, i] - 1/N) * r[l] + (x[k, l] - mu[l]) * d(r[l], x[i, l])) for k in N for l in D)",
+        ),
+        Move(
+            "delta[l, j] eats a sum. And one derivative is left.",
+            "Drop the sum over l and write j for every l; the derivative of r[j] is -r[j]**3 * (x[i, j] - mu[j]) / N.",
+            "gamma[j] * sum(dout[k, j] * ((delta[k, i] - 1/N) * r[j] - (x[k, j] - mu[j]) * r[j]**3 * (x[i, j] - mu[j]) / N) for k in N)",
+        ),
+        Move(
+            "One sum of three terms is three sums, and every one of them keeps its dout[k, j].",
+            "The delta picks one term of the first sum, the second is a mean, and x_hat[i, j] comes out of the third; gamma[j] * r[j] stands in front.",
+            "gamma[j] * r[j] * (dout[i, j] - mean(dout[k, j] for k in N) - x_hat[i, j] * mean(dout[k, j] * x_hat[k, j] for k in N))",
+        ),
+    ),
+    idea="All ways from x[i, j] to L; delta[l, j] eats the sum over the features, and what is left is the case of one feature.",
+)
+
+gamma_gradient = Chain(
+    normalization.gamma_gradient,
+    (
+        Move(
+            "gamma[j] reaches L through every y[k, l] at most: sum over both indices.",
+            "Write the chain rule: a sum over k in N and l in D of dout[k, l] times a derivative of y[k, l].",
+            "sum(dout[k, l] * d(y[k, l], gamma[j]) for k in N for l in D)",
+        ),
+        Move(
+            "y[k, l] contains gamma[l] once, multiplied by x_hat[k, l]. When is that gamma[j]?",
+            "The slope is delta[l, j] * x_hat[k, l].",
+            "sum(dout[k, l] * delta[l, j] * x_hat[k, l] for k in N for l in D)",
+        ),
+        Move(
+            "Which sum does delta[l, j] eat?",
+            "Drop the sum over l, and write j for every l. Nothing eats the sum over k.",
+            "sum(dout[k, j] * x_hat[k, j] for k in N)",
+        ),
+    ),
+    idea="gamma[j] scales feature j of every example: a sum over the examples stays.",
+)
+
+beta_gradient = Chain(
+    normalization.beta_gradient,
+    (
+        Move(
+            "beta[j] reaches L through every y[k, l] at most: sum over both indices.",
+            "Write the chain rule: a sum over k in N and l in D of dout[k, l] times a derivative of y[k, l].",
+            "sum(dout[k, l] * d(y[k, l], beta[j]) for k in N for l in D)",
+        ),
+        Move(
+            "y[k, l] contains beta[l] once, and nothing multiplies it. When is that beta[j]?",
+            "The slope is delta[l, j].",
+            "sum(dout[k, l] * delta[l, j] for k in N for l in D)",
+        ),
+        Move(
+            "Which sum does delta[l, j] eat?",
+            "Drop the sum over l, and write j for every l. Nothing eats the sum over k.",
+            "sum(dout[k, j] for k in N)",
+        ),
+    ),
+    idea="beta[j] is added to feature j of every example: a sum over the examples stays.",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,9 +13,11 @@ from bnlib.judging.case import Case
 from bnlib.judging.diagnosing.slips import Slip
 from bnlib.judging.diagnosing.steps import Steps
 from bnlib.judging.diagnosing.terms import Factors, Term
-from bnlib.judging.mistakes.known import Known
 from bnlib.numerics import Array
 from bnlib.stubs import NotFilledError, Quiz, Stub
+
+if TYPE_CHECKING:  # a learner's process has the engine, and no language that differentiates
+    from bnlib.judging.mistakes.known import Known
 
 TOLERANCE = 1e-9
 """Right float64 code is within 5e-15 of the natural scale, the nearest wrong answer 2e-7 away."""

@@ -224,6 +224,8 @@ class _Reader:
 
     def _call(self, item: ast.Call) -> Node:
         name = item.func.id if isinstance(item.func, ast.Name) else ""
+        if isinstance(item.func, ast.Constant) and item.args and isinstance(item.args[0], ast.Compare):
+            raise FormulaError(f"write delta[k, i], not {_shown(item)}")
         if item.keywords or not item.args:
             raise FormulaError(f"{_shown(item)} means nothing here")
         if name == "d":
