@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from bnlib.stubs import OneLine, Stub, lessons
+from bnlib.stubs import Derivation, OneLine, Stub, lessons
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -57,6 +57,9 @@ def fill(stub: Stub) -> Callable[[F], F]:
     """
     if not isinstance(stub, Stub):
         raise SignatureError("@fill needs the exercise in brackets, for example @fill(translation.center)")
+
+    if isinstance(stub, Derivation):
+        raise SignatureError(f'{stub.name} is a derivation, and no function: write {stub.opening}"""...""")')
 
     def register(function: F) -> F:
         problem = _signature_problem(stub, function)

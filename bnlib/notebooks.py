@@ -20,7 +20,11 @@ MAX_BYTES = 50_000_000
 METADATA = "bnlib"
 """Key of this project's own metadata, in notebooks and in cells."""
 
-_FILL = re.compile(r"^[ \t]*@(?:\w+\.)*fill\(\s*(?:\w+\.)*?(\w+)\.(\w+)\s*\)", re.MULTILINE)
+_FILL = re.compile(
+    r"^[ \t]*(?:@(?:\w+\.)*fill\(\s*(?:\w+\.)*?(\w+)\.(\w+)\s*\)|(?:\w+\.)*derive\(\s*(?:\w+\.)*?(\w+)\.(\w+)\s*[,)])",
+    re.MULTILINE,
+)
+_TEXT = re.compile(r"\s*(?:(?:text|lines)\s*=\s*)?([rR]?)(\"\"\"|'''|\"|')")
 
 
 class NotebookError(OneLine, ValueError):
@@ -51,6 +55,11 @@ class Notebook:
     path: Path
     lesson: Lesson
     cells: tuple[Cell, ...]
+
+    def derivation(self, name: str) -> str | None:
+        """The text of a derivation, as it stands in the last cell that answers it; None where no text stands there."""
+        texts = [derivation(cell.source) for cell in self.cells if cell.exercise == name]
+        return texts[-1] if texts else None
 
 
 def read(path: Path) -> Notebook:
@@ -135,9 +144,21 @@ def parse(path: Path) -> dict[str, Any]:
 
 
 def fills(source: str) -> tuple[str, str] | None:
-    """The lesson's and the exercise's name in the last ``@fill(lesson.name)`` of a cell, or None."""
-    found = _FILL.findall(source)
-    return found[-1] if found else None
+    """The lesson's and the exercise's name in the last ``@fill(lesson.name)`` or ``derive(lesson.name, ...)`` of a cell, or None."""
+    found = list(_FILL.finditer(source))
+    return (found[-1][1] or found[-1][3], found[-1][2] or found[-1][4]) if found else None
+
+
+def derivation(source: str) -> str | None:
+    """The text in the last ``derive(lesson.name, \"\"\"...\"\"\")`` of a cell, read and not run; None where no text stands there."""
+    calls = [match for match in _FILL.finditer(source) if match[4]]
+    opened = _TEXT.match(source, calls[-1].end()) if calls else None
+    if not opened:
+        return None
+    text, closed, _ = source[opened.end() :].partition(opened[2])
+    if not closed:
+        return None
+    return text if opened[1] else text.replace("\\\n", " ").replace("\\n", "\n")
 
 
 def _exercise(lesson: Lesson, source: str, metadata: dict[str, Any]) -> str | None:

@@ -20,8 +20,9 @@ from typing import Any
 import nbformat
 
 from bnlib import sealed
+from bnlib.checks import chain_of
 from bnlib.notebooks import METADATA, NotebookError, fills, parse
-from bnlib.stubs import Lesson, Stub, lesson_of, lessons, stub_source, told
+from bnlib.stubs import Derivation, Lesson, Stub, derive_source, lesson_of, lessons, stub_source, told
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -242,8 +243,11 @@ def _code_metadata(cell: Any, lesson: Lesson, path: Path) -> tuple[Any, str]:
     nbgrader: dict[str, Any] = {"schema_version": 3, "task": False}
     if filled:
         stub = _stub(lesson, filled, path)
-        _agrees_with_contract(stub, cell.source, path)
-        cell.source = _documented(stub, cell.source, path)
+        if isinstance(stub, Derivation):
+            cell.source = _before_function(cell.source) + _derivation(stub)
+        else:
+            _agrees_with_contract(stub, cell.source, path)
+            cell.source = _documented(stub, cell.source, path)
         nbgrader |= {"grade": False, "solution": True, "locked": False, "grade_id": stub.name}
         return nbformat.from_dict({"nbgrader": nbgrader}), stub.name
     given = {METADATA: {"given": True}}
@@ -313,8 +317,16 @@ def _documented(stub: Stub, source: str, path: Path) -> str:
 
 
 def _before_function(source: str) -> str:
-    """What an answer cell holds above ``@fill``, which learners keep."""
-    return source[: source.index("@fill")]
+    """What an answer cell holds above ``@fill`` or ``derive``, which learners keep."""
+    found = re.search(r"^[ \t]*(?:@|\w+\.)*(?:fill|derive)\(", source, re.MULTILINE)
+    assert found is not None
+    return source[: found.start()]
+
+
+def _derivation(stub: Derivation) -> str:
+    """The answer cell of a derivation: the course's own chain, written down in the lesson's checks and nowhere else."""
+    first, *rest = chain_of(stub).lines
+    return derive_source(stub, (first, BEGIN, *(f"= {line}" for line in rest), END))
 
 
 def _execute(notebook: Any, path: Path) -> None:

@@ -80,7 +80,7 @@ def running(lesson: Lesson, text: str) -> Iterator[SimpleNamespace]:
     try:
         with quiet(io.StringIO()):
             exec(compile(text, "<answer>", "exec"), namespace)
-        mine = {stub: namespace[name] for name, stub in lesson.stubs.items()}
+        mine = {stub: namespace[name] for name, stub in lesson.functions.items()}
         _fill({**filled, **mine})
         yield SimpleNamespace(**{stub.name: answer for stub, answer in mine.items()})
     finally:

@@ -33,7 +33,7 @@ every_exercise = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=EXE
 
 def test_every_exercise_has_right_and_wrong_answers_and_hidden_tests():
     for lesson in lessons():
-        assert set(collection(lesson)) == set(lesson.stubs)
+        assert set(collection(lesson)) == set(lesson.functions)
         for name, exercise in collection(lesson).items():
             assert len(exercise.texts) >= 3, name
             assert len(list(exercise.wrong())) >= 5, name
@@ -117,7 +117,7 @@ def test_two_mistakes_at_once_fail_and_most_are_named():
 def test_reference_answers_agree_with_the_numerical_truth(lesson):
     """The visible checks never see a reference answer; on many inputs they must agree with it all the same."""
     answer = reference_answers(lesson)
-    for stub in lesson.stubs.values():
+    for stub in lesson.functions.values():
         checks = checks_of(stub)
         rng = np.random.default_rng(5)
         report = examine(checks, answer, [checks.draw(rng) for _ in range(12)], checks.truth)

@@ -70,7 +70,7 @@ def test_released_cells_hold_stubs_and_no_outputs():
                 assert cell["execution_count"] is None
         for lesson in lessons():
             if lesson.key == path.stem:
-                for name, stub in lesson.stubs.items():
+                for name, stub in lesson.functions.items():
                     source = cell_named(notebook, name)["source"]
                     assert "raise NotImplementedError" in source
                     assert stub.__doc__.splitlines()[0] in source
@@ -96,7 +96,7 @@ def test_what_nbgrader_hands_out_keeps_the_docstrings_of_the_contract():
     """generate_assignment takes solution regions out, and nothing else: docstrings stand above them."""
     for path in sources(SOLUTIONS):
         lesson = lesson_of(path.stem)
-        for name, stub in lesson.stubs.items():
+        for name, stub in lesson.functions.items():
             source = cell_named(parse(path), name)["source"]
             handed_out = re.sub(rf"{BEGIN}.*{END}", "raise NotImplementedError", source, flags=re.DOTALL)
             answer = ast.parse(handed_out).body[-1]

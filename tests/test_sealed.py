@@ -97,9 +97,10 @@ def test_a_check_a_hint_and_a_quiz_work_from_the_bundle(unzipped):
 def test_all_lessons_can_be_checked_from_the_bundle(unzipped):
     said = run(
         unzipped,
-        "from bnlib.checks import answer_of, checks_of, visible\nfrom bnlib.stubs import lessons\n"
+        "from bnlib.checks import answer_of, chain_of, visible\nfrom bnlib.stubs import lessons\n"
         "for lesson in lessons():\n"
-        "    [visible(stub) for stub in lesson.stubs.values()] + [answer_of(quiz) for quiz in lesson.quizzes.values()]\n"
+        "    [visible(stub) for stub in lesson.functions.values()] + [answer_of(quiz) for quiz in lesson.quizzes.values()]\n"
+        "    [chain_of(stub).text for stub in lesson.derivations.values()]\n"
         "    print(lesson.name)",
     )
     assert said.split() == [lesson.name for lesson in lessons()]

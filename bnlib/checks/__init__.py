@@ -8,7 +8,9 @@ that reads these descriptions is :mod:`bnlib.judging`; the words they are writte
 from __future__ import annotations
 
 import importlib
+from functools import cache
 from types import CodeType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,11 +26,15 @@ from bnlib.judging.examining import examine, ordinary_cases
 from bnlib.judging.showing.report import Report, show
 from bnlib.judging.showing.table import report_behind
 from bnlib.judging.source import Source
-from bnlib.stubs import NotFilledError, Quiz, Stub
+from bnlib.stubs import Derivation, NotFilledError, Quiz, Stub
+
+if TYPE_CHECKING:
+    from bnlib.chains.course import Chain
 
 __all__ = [
     "Answer", "Case", "Checks", "Knob", "Property", "Slip", "Source", "Step", "Steps", "Term",
-    "answer_of", "check", "checks_of", "hint", "negligible", "numbers", "remembered", "report_on", "same", "variants", "visible",
+    "answer_of", "chain_of", "check", "checks_of", "hint", "negligible", "numbers", "remembered", "report_on", "same", "variants",
+    "visible",
 ]  # fmt: skip
 
 
@@ -37,13 +43,19 @@ def checks_of(stub: Stub) -> Checks:
     return getattr(importlib.import_module(f"{__name__}.{stub.lesson.name}"), stub.name)
 
 
+def chain_of(stub: Derivation) -> Chain:
+    """The course's own derivation: the object of the exercise's name in the lesson's module of this package."""
+    return getattr(importlib.import_module(f"{__name__}.{stub.lesson.name}"), stub.name)
+
+
 def answer_of(quiz: Quiz) -> Answer:
     """The answer of a quiz question: the object of its name in the lesson's module of this package."""
     return getattr(importlib.import_module(f"{__name__}.{quiz.lesson.name}"), quiz.name)
 
 
+@cache
 def visible(stub: Stub, cases: int = 3) -> list[Case]:
-    """The inputs that :func:`check` looks at: the same every time."""
+    """The inputs that :func:`check` looks at: the same every time, and the same objects, which remember what mistakes make of them."""
     checks = checks_of(stub)
     rng = np.random.default_rng(list(stub.id.encode()))
     return [checks.draw(rng) for _ in range(cases)]
@@ -102,8 +114,10 @@ def report_on(stub: Stub, cases: int = 3) -> Report:
     need_exercise(stub, "check")
     if stub.answer is None:
         raise NotFilledError(
-            f"{stub.name}. Write it in the cell that begins with @fill({stub.id}), run that cell, then this one again."
+            f"{stub.name}. Write it in the cell that begins with {stub.opening}, run that cell, then this one again."
         )
+    if isinstance(stub, Derivation):
+        return _derived(stub)
     report = _examined(stub, cases)
     if report.ok or report.undone:
         return report
@@ -130,6 +144,13 @@ def _names(thing: object) -> set[str]:
     return set(code.co_names).union(*(_names(part) for part in code.co_consts)) if code else set()
 
 
+def _derived(stub: Derivation) -> Report:
+    from bnlib.chains.course import judged
+    from bnlib.chains.report import report
+
+    return report(stub, judged(stub, stub.answer))
+
+
 _hints_given: dict[str, int] = {}
 
 
@@ -144,14 +165,27 @@ def hint(stub: Stub, idea: bool = False) -> None:
         ArgumentError: ``stub`` is no exercise.
     """
     need_exercise(stub, "hint")
-    ladder = checks_of(stub).hints
-    given = _hints_given.get(stub.id, 0)
+    where, ladder, idea_of = stub.id, *_ladder(stub)
+    if isinstance(stub, Derivation):
+        where += ladder[0]  # each move of a derivation has hints of its own
+    given = _hints_given.get(where, 0)
     if given < len(ladder):
-        _hints_given[stub.id] = given + 1
+        _hints_given[where] = given + 1
         print(f"Hint {given + 1} of {len(ladder)}: {ladder[given]}")
     elif idea:
-        print(f"The idea: {checks_of(stub).idea}")
+        print(f"The idea: {idea_of}")
     else:
         print(f"That was the last hint. hint({stub.id}, idea=True) tells the idea of the worked answer.")
         for number, text in enumerate(ladder, 1):
             print(f"Hint {number} of {len(ladder)}: {text}")
+
+
+def _ladder(stub: Stub) -> tuple[tuple[str, ...], str]:
+    """The hints of an exercise, of a derivation those for where the learner stands; and the idea of the worked answer."""
+    if not isinstance(stub, Derivation):
+        checks = checks_of(stub)
+        return checks.hints, checks.idea
+    from bnlib.chains.course import judged
+
+    chain = chain_of(stub)
+    return chain.hints(judged(stub, stub.answer or stub.start)), chain.idea

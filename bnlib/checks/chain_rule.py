@@ -10,6 +10,7 @@ from functools import partial
 
 import numpy as np
 
+from bnlib.chains.course import Chain, Move
 from bnlib.checks import Answer, Case, Checks, Slip, Source, Step, Steps, Term
 from bnlib.numerics import jacobian_central, jacobian_complex, vjp_complex
 from bnlib.stubs import chain_rule
@@ -552,4 +553,21 @@ where_the_sum = Answer(
         "c": "A sum does grow with the batch. If the loss is a mean over the batch, its 1/N is in dout already. Count the paths instead.",
         "d": "Broadcasting repeats gamma for each example; it adds nothing up. y[i, j] is the only output that holds x_hat[i, j].",
     },
+)
+
+two_pistons = Chain(
+    chain_rule.two_pistons,
+    (
+        Move(
+            "From x to L there are as many paths as pistons. Look at one of them: which two slopes does it have?",
+            "Multiply the slope of L by y[p] with the slope of y[p] by x, and add up over all p in P.",
+            "sum(d(L, y[p]) * d(y[p], x) for p in P)",
+        ),
+        Move(
+            "Two derivatives are left, and both are plain numbers. How much does L rise when y[p] alone rises by 1?",
+            "L is a sum of b[p] * y[p], so its slope by y[p] is b[p]; the slope of y[p] = a[p] * x by x is a[p].",
+            "sum(b[p] * a[p] for p in P)",
+        ),
+    ),
+    idea="Along a path slopes multiply, and where paths meet they are added up.",
 )

@@ -10,6 +10,7 @@ import copy
 
 import numpy as np
 
+from bnlib.chains.course import Chain, Move
 from bnlib.checks import (
     Answer,
     Case,
@@ -1279,4 +1280,48 @@ bias_gradient = Answer(
         "c": "Evaluation mode has a gradient, eq. 5.11. It is only simpler.",
         "d": "Nearly: b's contribution passes the scaling, beta's does not. They differ by gamma / sqrt(running_var + eps).",
     },
+)
+
+evaluation_gradient = Chain(
+    layer.evaluation_gradient,
+    (
+        Move(
+            "x[i, j] may reach L through any y[k, l]: sum over both indices.",
+            "Write the chain rule: a sum over k in N and l in D of dout[k, l] times a derivative of y[k, l].",
+            "sum(dout[k, l] * d(y[k, l], x[i, j]) for k in N for l in D)",
+        ),
+        Move(
+            "Which parts of y[k, l] move with x[i, j]? running_mean and running_var do not.",
+            "Only x[k, l] moves, and only where it is x[i, j]: two deltas, times gamma[l] over the root.",
+            "sum(dout[k, l] * gamma[l] / sqrt(running_var[l] + eps) * delta[k, i] * delta[l, j] for k in N for l in D)",
+        ),
+        Move(
+            "There are two deltas, and two sums.",
+            "Each delta eats one sum: write i for every k, and j for every l.",
+            "dout[i, j] * gamma[j] / sqrt(running_var[j] + eps)",
+        ),
+    ),
+    idea="The statistics are numbers from before: an example moves its own output, and nothing else.",
+)
+
+bias_before_gradient = Chain(
+    layer.bias_before_gradient,
+    (
+        Move(
+            "b[j] is added to feature j of every example of h.",
+            "Write the chain rule through h: a sum over i in N of the derivative of L by h[i, j], each with slope 1.",
+            "sum(d(L, h[i, j]) for i in N)",
+        ),
+        Move(
+            "What arrives at h[i, j] is the gradient of the layer, eq. 5.8.",
+            "Put in its three terms, and add up each by itself over i in N.",
+            "gamma[j] * r[j] * (sum(dy[i, j] for i in N) - N * mean(dy[k, j] for k in N) - sum(x_hat[i, j] for i in N) * mean(dy[k, j] * x_hat[k, j] for k in N))",
+        ),
+        Move(
+            "Look at each of the sums over i. What is N times a mean? What is the sum of all x_hat of a feature?",
+            "The first two terms are the same number with opposite signs, and the third contains a sum that is zero.",
+            "0",
+        ),
+    ),
+    idea="A bias shifts a whole feature, the centring takes every shift out: the terms of the sum cancel.",
 )

@@ -10,23 +10,17 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from bnlib.chains.course import Chain, Move
 from bnlib.checks import (
     Answer,
     Case,
     Checks,
-    Knob,
     Property,
     Slip,
     Source,
-    Step,
-    Steps,
-    Term,
-    _steps,
     negligible,
-    numbers,
-    remembered,
-    variants,
 )
+from bnlib.judging.mistakes.known import Known
 from bnlib.numerics import jacobian_complex, vjp_complex
 from bnlib.stubs import normalization
 
@@ -148,236 +142,108 @@ def _off_centre(rng):
     return Case(dout=_upstream(rng, xc), xc=xc, eps=_eps(rng))
 
 
-# -- what mistakes compute
-
-
-@remembered
-def _standardized(case, eps=None, ddof=0, kind="root", axis=0, centre=True, one_pass=False):
-    """mu, xc, inv_std, x_hat of a batch, each possibly wrong in one of the usual ways."""
-    x, keep = case.x, axis != 0
-    eps = case.eps if eps is None else eps
-    mu = x.mean(axis=axis, keepdims=keep)
-    var = (
-        x.var(axis=axis, ddof=ddof, keepdims=keep) if not one_pass else np.mean(x**2, axis=0) - np.mean(x, axis=0) ** 2
-    )
-    inverse = {
-        "root": lambda: (var + eps) ** -0.5,
-        "outside": lambda: 1 / (np.sqrt(var) + eps),
-        "no-root": lambda: 1 / (var + eps),
-        "squared": lambda: (var + eps) ** -2.0,
-    }
-    xc, inv_std = x - mu if centre else x, inverse[kind]()
-    return SimpleNamespace(mu=mu, xc=xc, inv_std=inv_std, x_hat=xc * inv_std)
-
-
-def _spread(case):
-    return {"gamma": case.gamma, **_powers(case)} if "gamma" in case else _powers(case)
-
-
-def _powers(case):
-    inv_std = _standardized(case).inv_std
-    return {"inv_std": inv_std, "inv_std^2": inv_std**2}
-
-
-def _h(case, right):
-    """What arrives at x_hat, already scaled by the factor in front of the bracket."""
-    return case.gamma * right.inv_std * case.dout
-
-
-def _direct(case):
-    return _h(case, _standardized(case))
-
-
-def _through_mean(case):
-    return np.broadcast_to(np.mean(_direct(case), axis=0), case.x.shape)
-
-
-def _through_variance(case):
-    right = _standardized(case)
-    return right.x_hat * np.mean(_h(case, right) * right.x_hat, axis=0)
-
-
-def _averages(axis, N, diagonal):
-    """Means over the batch as they should be, or over something else, or of the one term k = i."""
-    if diagonal:
-        return lambda values: values / N
-    if axis == 1:
-        return lambda values: np.mean(values, axis=1, keepdims=True)
-    return lambda values: values.sum(axis=axis) / (values.size if axis is None else N)
-
-
-def _dx_parts(
-    case,
-    spread=None,
-    factor=None,
-    left="x_hat",
-    right="x_hat",
-    axis=(0, 0),
-    late=False,
-    diagonal=False,
-    gamma=True,
-):
-    """The three terms of dx, possibly wrong; ``late`` multiplies by gamma after the means were taken."""
-    s, N = _standardized(case, **(spread or {})), len(case.x)
-    front = _standardized(case, **{**(spread or {}), **(factor or {})}).inv_std
-    scale = case.gamma if gamma else 1.0
-    h, front = (case.dout, front * scale) if late else (case.dout * scale, front)
-    first, last = (_averages(one, N, diagonal) for one in axis)
-    values = {"x_hat": s.x_hat, "xc": s.xc, "x": case.x, "x/s": case.x * s.inv_std}
-    return front * h, front * first(h), front * (values[left] * last(h * values[right]))
-
-
-def _dx(case, **turn):
-    direct, mean, variance = _dx_parts(case, **turn)
-    return direct - mean - variance
-
-
-def _dx_centred_along_features(case):
-    direct, _, variance = _dx_parts(case)
-    dxc = direct - variance
-    return dxc - dxc.mean(axis=1, keepdims=True)
-
-
-def _spread_knobs(where):
-    """Mistakes in sqrt(var + eps) itself, which every lesson's backward pass inherits."""
-    return (
-        Knob(
-            "eps-missing",
-            f"eps does not take part: {where} has it under the root.",
-            {"spread": {"eps": 0.0}},
-        ),
-        Knob(
-            "eps-fixed",
-            f"eps is 1e-5 here whatever was given: use the argument, as {where} does.",
-            {"spread": {"eps": 1e-5}},
-        ),
-        Knob(
-            "eps-tiny",
-            f"eps is 1e-8 here whatever was given: use the argument, as {where} does.",
-            {"spread": {"eps": 1e-8}},
-        ),
-        Knob(
-            "eps-outside-the-root",
-            f"eps was added after the root was taken. In {where} it is added to the variance.",
-            {"spread": {"kind": "outside"}},
-        ),
-        Knob(
-            "bessel",
-            "The variance was divided by N - 1. In eq. 3.2 it is divided by N: look at ddof, here and wherever "
-            "the variance is computed.",
-            {"spread": {"ddof": 1}},
-        ),
-        Knob(
-            "one-pass-variance",
-            "The digits are gone: the variance was probably computed as the mean of the squares minus the squared mean. "
-            "With a large mean these are two large, nearly equal numbers. Eq. 3.2 subtracts mu first.",
-            {"spread": {"one_pass": True}},
-        ),
-    )
-
-
-def _dx_slips(result, third, chain, first):
-    """Mistakes in dx; the arguments are the equations of the result, its third term, the sum over k, and x_hat."""
-    pointing = f"Look at {result} again: which quantity stands in front of the last sum, and which inside it?"
-    return variants(
-        "dx",
-        _dx,
-        (
-            Knob(
-                "only-the-diagonal",
-                f"Only the diagonal of the Jacobian was used, as if example i reached the loss through y_i alone. "
-                f"{chain} has a sum over all k.",
-                {"diagonal": True},
-            ),
-            *_spread_knobs(first),
-            Knob(
-                "eps-missing-in-the-factor",
-                f"x_hat is right, but the 1/sqrt in front of the bracket of {result} lacks eps.",
-                {"factor": {"eps": 0.0}},
-            ),
-            Knob(
-                "eps-fixed-in-the-factor",
-                f"x_hat is right, but in the 1/sqrt in front of the bracket of {result} eps is 1e-5 whatever was given.",
-                {"factor": {"eps": 1e-5}},
-            ),
-            Knob(
-                "eps-outside-the-root-in-the-factor",
-                f"x_hat is right, but in front of the bracket of {result} eps was added after the root was taken.",
-                {"factor": {"kind": "outside"}},
-            ),
-            Knob("x-for-x-hat", f"The raw x stands where x_hat belongs. {pointing}", {"left": "x", "right": "x"}),
-            Knob("x-for-first-x-hat", f"The raw x stands where x_hat belongs. {pointing}", {"left": "x"}),
-            Knob("x-for-second-x-hat", f"The raw x stands where x_hat belongs. {pointing}", {"right": "x"}),
-            Knob(
-                "xc-for-x-hat",
-                f"In the last term x - mu stands where x_hat belongs, or a power of sqrt(var + eps) got lost on the way. {pointing}",
-                {"left": "xc", "right": "xc"},
-            ),
-            Knob(
-                "xc-for-one-x-hat",
-                f"In the last term one of the two factors is x - mu where x_hat belongs. {pointing}",
-                {"left": "xc"},
-            ),
-            Knob(
-                "x-for-xc",
-                f"Inside the last sum, x stands where x - mu belongs. {pointing}",
-                {"right": "x/s"},
-            ),
-            *_axis_knobs(result),
-            Knob("dx-over-gamma", f"dx lacks the factor gamma: {result}.", {"gamma": False}),
-        ),
-        _dx_parts,
-    )
-
-
-def _axis_knobs(result):
-    """Means over something else than the batch: both of them, or one."""
-    features = f"taken over the features of each example. In {result} it runs over the batch."
-    everything = f"taken over the whole array. In {result} there is one for each feature: name the axis."
-    for one, said in ((1, features), (None, everything)):
-        where = "features" if one == 1 else "everything"
-        yield Knob(f"mean-over-{where}", f"A mean was {said}", {"axis": (one, one)})
-        yield Knob(f"mean-of-dout-over-{where}", f"A mean was {said}", {"axis": (one, one), "late": True})
-        yield Knob(
-            f"mean-over-{where}-in-the-second-term", f"The mean in the second term was {said}", {"axis": (one, 0)}
-        )
-        yield Knob(f"mean-over-{where}-in-the-last-term", f"The mean in the last term was {said}", {"axis": (0, one)})
-
-
-def _dx_terms(result, third):
-    return (
-        Term("direct path", f"the first term of {result}", _direct),
-        Term("path through the mean", f"the second term of {result}", _through_mean),
-        Term(
-            "path through the variance",
-            third,
-            _through_variance,
-            "Is it not in the code at all, or is dout not inside its mean? The mean of x_hat alone is zero.",
-        ),
-    )
+def _standardized(case):
+    """inv_std and x_hat of a batch."""
+    inv_std = (case.x.var(axis=0) + case.eps) ** -0.5
+    return SimpleNamespace(inv_std=inv_std, x_hat=(case.x - case.x.mean(axis=0)) * inv_std)
 
 
 def _sums_to_zero(name):
     def holds(case, out):
         g = case.gamma * case.dout if "gamma" in case else case.dout
-        scale = np.max(np.abs(g * _standardized(case).inv_std))
-        return negligible(case, out[name].sum(axis=0), scale * len(case.x))
+        return negligible(case, out[name].sum(axis=0), np.abs(g * _standardized(case).inv_std).sum(axis=0))
 
     return holds
 
 
-# -- the computations, step by step
+# -- derivations
 
-_ONE = (*_steps.moments("eq. 3.1", "eq. 3.2", "eq. 3.3"), *_steps.division("eq. 3.3"))
-_WHOLE = (*_steps.moments("eq. 3.1", "eq. 3.2", "eq. 3.19"), *_steps.division("eq. 3.19"))
-_SLOPES = (
-    Step("dvar", "eq. 3.11", lambda q: q.two * q.xc / q.N),
-    Step("dinv_std", "eq. 3.12", lambda q: -q.half * q.inv_std * q.inv_std * q.inv_std * q.dvar),
+_MOMENTS = """
+mu       = mean(x)                                          # eq. 3.1
+var      = variance(x)                                      # eq. 3.2
+"""
+_ONE = (
+    _MOMENTS
+    + """
+inv_std  = 1 / sqrt(var + eps)                              # eq. 3.3
+x_hat    = (x - mu) * inv_std                               # eq. 3.3
+"""
 )
+_SLOPES = """
+dvar     = 2 * (x - mu) / N                                 # eq. 3.11
+dinv_std = -1/2 * inv_std**3 * dvar                         # eq. 3.12
+"""
+_SUM_LEFT_OUT = """
+sum-left-out: x - mu => (x - mu) * (1 - 1/N) | the result is too small by the factor (1 - 1/N): the terms with j different from i in eq. 3.8 do not add up to zero by themselves
+"""
+_FORWARD = (
+    _MOMENTS
+    + """
+_xc      = x - mu                                           # eq. 3.19
+_std     = sqrt(var + eps)                                  # eq. 3.19
+inv_std  = 1 / _std                                         # eq. 3.19
+x_hat    = _xc * inv_std                                    # eq. 3.19
+out      = gamma * x_hat + beta                             # eq. 3.19
+"""
+)
+_STAGED = """
+mu       = mean(x)                                          # eq. 3.1
+_xc      = x - mu                                           # eq. 3.2
+var      = mean(_xc**2)                                     # eq. 3.2
+x_hat    = (x - mu) / sqrt(var + eps)                       # eq. 3.19
+out      = gamma * x_hat + beta                             # eq. 3.19
+"""
+_PARAMETERS = """
+dgamma   = sum(dout * x_hat)                                # eq. 3.25
+dbeta    = sum(dout)                                        # eq. 3.24
+"""
+_DX = "dx = gamma * inv_std * (dout - mean(dout) - x_hat * mean(dout * x_hat))"
+_SCALED = """
+_h = gamma * dout
+dx = inv_std * (_h - mean(_h) - x_hat * mean(_h * x_hat))"""
+_COMPOSED = """
+_g       = gamma * dout                                     # eq. 3.29
+dxc      = inv_std * (_g - x_hat * mean(_g * x_hat))        # eq. 3.29
+dx       = dxc - mean(dxc)                                  # eq. 3.30
+"""
+_GATES = """
+_g       = gamma * dout
+_dr      = sum(_g * _xc)
+_dvar    = -1/2 * _dr * inv_std**3
+_dxc     = _g * inv_std + 2 * _xc * _dvar / N
+dx       = _dxc - mean(_dxc)"""
+_ONE_FEATURE = "x: N, gamma, eps, dout: N"
+_LAYER = "x: N D, gamma: D, beta: D, eps, dout: N D"
 
 
-def _with_numbers(case):
-    return {**numbers(case), "two": 2.0, "half": 0.5, "one": 1.0, "eye": np.eye(len(case.x))}
+def _about_dx(result, chain):
+    """Questions about dx that say more than the rules do; the equations are those of the result and of the sum over k."""
+    pointing = f"Look at {result} again: which quantity stands in front of the last sum, and which inside it?"
+    raw = f"The raw x stands where x_hat belongs. {pointing}"
+    return {
+        "only-the-diagonal@dx": "Only the diagonal of the Jacobian was used, as if example i reached the loss through y_i "
+        f"alone. {chain} has a sum over all k.",
+        "x-for-x-hat@dx": raw,
+        "mean-over-features@dx": f"A mean was taken over the features of each example. In {result} it runs over the batch.",
+        "mean-over-everything@dx": f"A mean was taken over the whole array. In {result} there is one for each feature: name the axis.",
+    }
+
+
+_ABOUT_PARAMETERS = {
+    "mean-for-sum@dgamma": "dgamma was averaged over the batch. The N ways of eq. 3.25 add up.",
+    "mean-for-sum@dbeta": "dbeta was averaged over the batch. The N ways of eq. 3.24 add up.",
+    "x-for-x-hat@dgamma": "dgamma was made with the raw x. What does gamma multiply in eq. 3.19? That is what stands in eq. 3.25.",
+    "out-for-x-hat@dgamma": "dgamma was made with out. What does gamma multiply in eq. 3.19? That is what stands in eq. 3.25.",
+    "gamma-in-dgamma@dgamma": "dgamma carries a factor gamma. The slope of gamma * x_hat with respect to gamma has none: eq. 3.25.",
+    "gamma-in-dbeta@dbeta": "dbeta carries a factor gamma, which does not touch beta in eq. 3.19.",
+}
+_PARAMETER_RULES = """
+dbeta-with-x-hat: sum(dout) => sum(dout * x_hat) | there is x_hat in it: that is the other parameter's gradient
+"""
+
+
+def _paths(third):
+    return {"dx": ("direct path", "path through the mean", f"path through the variance | {third}")}
 
 
 # -- part 1: one feature
@@ -387,70 +253,22 @@ batch_statistics = Checks(
     draw=_batch,
     truth=lambda case: tuple(np.array(v) for v in zip(*(_moments(c) for c in case.x.T), strict=True)),
     against="eq. 3.1 and 3.2, summed by hand",
-    steps=Steps((*_ONE[:2], Step("var", "eq. 3.2", lambda q: q.mean(q.xc * q.xc)))),
+    known=Known(
+        "x: N D",
+        _MOMENTS,
+        "mu = mean(x)  # eq. 3.1 \n var = mean((x - mu)**2)  # eq. 3.2",
+        words={
+            "mean-over-everything@mu": "mu is one number for the whole array. Eq. 3.1 has one for each feature: name the axis.",
+            "not-centred@var": "The squares of x were averaged. Eq. 3.2 subtracts mu before it squares.",
+        },
+    ),
     hints=(
         "Both are means over the batch: of x in eq. 3.1, of the squared deviations in eq. 3.2. Which axis is the batch?",
         "mu first, with axis=0. Subtract it from x, square, and take the mean over the same axis.",
         "For feature 0 alone: mu[0] = x[:, 0].sum() / N, and var[0] = sum((x[k, 0] - mu[0]) ** 2 for k in range(N)) / N.",
     ),
     idea="Two means over axis 0; the second one is the mean of what was squared after the first was subtracted.",
-    slips=(
-        Slip("sum-for-mean", "mu is a sum: see the 1/N in eq. 3.1.", "mu", lambda case: case.x.sum(axis=0)),
-        Slip(
-            "mean-over-everything",
-            "mu is one number for the whole array. Eq. 3.1 has one for each feature: name the axis.",
-            "mu",
-            lambda case: np.full(case.x.shape[1], case.x.mean()),
-        ),
-        Slip("median", "This is the median. Eq. 3.1 is the mean.", "mu", lambda case: np.median(case.x, axis=0)),
-        Slip(
-            "bessel",
-            "The variance was divided by N - 1. Eq. 3.2 divides by N: look at ddof.",
-            "var",
-            lambda case: case.x.var(axis=0, ddof=1),
-        ),
-        Slip(
-            "std-for-variance",
-            "This is the standard deviation. The variance of eq. 3.2 has no root.",
-            "var",
-            lambda case: case.x.std(axis=0),
-        ),
-        Slip(
-            "variance-summed",
-            "The squared deviations were added up, and not averaged: see the 1/N in eq. 3.2.",
-            "var",
-            lambda case: case.x.var(axis=0) * len(case.x),
-        ),
-        Slip(
-            "not-centred",
-            "The squares of x were averaged. Eq. 3.2 subtracts mu before it squares.",
-            "var",
-            lambda case: np.mean(case.x**2, axis=0),
-        ),
-        Slip(
-            "not-squared",
-            "The absolute deviations were averaged. Eq. 3.2 squares them.",
-            "var",
-            lambda case: np.mean(np.abs(case.x - case.x.mean(axis=0)), axis=0),
-        ),
-        Slip(
-            "centred-by-one-mean",
-            "The deviations were taken from one mean for the whole array. Eq. 3.2 uses each feature's own.",
-            "var",
-            lambda case: np.mean((case.x - case.x.mean()) ** 2, axis=0),
-        ),
-        Slip(
-            "one-pass-variance",
-            _spread_knobs("eq. 3.3")[-1].message,
-            "var",
-            lambda case: np.mean(case.x**2, axis=0) - np.mean(case.x, axis=0) ** 2,
-        ),
-    ),
-)
-
-_SUM_LEFT_OUT = (
-    "The result is too small by the factor (1 - 1/N). Follow the terms with j different from i in eq. 3.8: "
-    "their deviations alone do not add up to zero."
+    slips=(Slip("median", "This is the median. Eq. 3.1 is the mean.", "mu", lambda case: np.median(case.x, axis=0)),),
 )
 
 dvar_dx = Checks(
@@ -458,33 +276,22 @@ dvar_dx = Checks(
     draw=_feature,
     truth=lambda case: jacobian_complex(lambda x: _moments(x)[1], case.x),
     against="the numerical derivative of eq. 3.2",
-    steps=Steps((*_ONE[:2], *_SLOPES[:1]), _with_numbers),
+    known=Known(
+        "x: N",
+        _MOMENTS + "dvar = 2 * (x - mu) / N  # eq. 3.11",
+        rules=_SUM_LEFT_OUT
+        + """
+            not-differentiated: 2 * A => A**2 | these are the terms of eq. 3.2 itself: each square still has to be differentiated
+        """,
+        terms={"dvar": ("slope",)},
+    ),
     hints=(
         "Start from eq. 3.9. Which of its two terms does eq. 3.10 remove?",
         "What is left has one index, i: a number times the deviation of x[i] from the mean, for all i at once.",
         "For example 0 alone, with N = 2: 2 * (x[0] - mu) / 2.",
     ),
     idea="A factor of eq. 3.11 times the whole array of deviations; no loop, no sum.",
-    terms={"dvar": (Term("slope", "eq. 3.11", lambda case: (case.x - case.x.mean()) / len(case.x) * 2),)},
     slips=(
-        Slip(
-            "x-for-deviation",
-            "The raw x stands where the deviation from the mean belongs: eq. 3.2 squares x - mu.",
-            "dvar",
-            lambda case: case.x / len(case.x) * 2,
-        ),
-        Slip(
-            "sum-left-out",
-            _SUM_LEFT_OUT,
-            "dvar",
-            lambda case: (case.x - case.x.mean()) / len(case.x) * 2 * (1 - 1 / len(case.x)),
-        ),
-        Slip(
-            "not-differentiated",
-            "These are the squared deviations over N: the terms of eq. 3.2 itself. Each square still has to be differentiated.",
-            "dvar",
-            lambda case: (case.x - case.x.mean()) ** 2 / len(case.x),
-        ),
         Slip(
             "variance-itself",
             "This is the variance, not its derivative.",
@@ -502,110 +309,50 @@ dvar_dx = Checks(
 )
 
 
-def _dinv(case, spread=None, raw=False, exponent=3, less=False):
-    s, N = _standardized(case, **(spread or {})), len(case.x)
-    return -(s.inv_std**exponent) * (case.x if raw else s.xc) / N * (1 - 1 / N if less else 1)
-
-
 dinvstd_dx = Checks(
     normalization.dinvstd_dx,
     draw=_feature_eps,
     truth=lambda case: jacobian_complex(lambda x: (_moments(x)[1] + case.eps) ** -0.5, case.x),
     against="the numerical derivative of 1/sqrt(var + eps)",
-    steps=Steps((*_ONE, *_SLOPES), _with_numbers),
+    known=Known(
+        "x: N, eps",
+        _ONE + _SLOPES,
+        rules=_SUM_LEFT_OUT
+        + """
+            exponent: A**3 => 1 / A | the exponent of var + eps is wrong: differentiating a power lowers it by one
+            derivative-of-the-root: -1/2 * inv_std**3 => 1/2 * inv_std | this is the derivative of sqrt(var + eps), and eq. 3.12 is about one over it
+        """,
+        words={
+            "exponent@dinv_std": "The exponent of var + eps is wrong. Differentiating a power lowers it by one: from -1/2 to what? See eq. 3.12."
+        },
+        terms={"dinv_std": ("product of slopes",)},
+    ),
     hints=(
         "Eq. 3.12 is a chain of two slopes. You have written one of them already.",
         "The outer slope is that of u ** (-1/2) at u = var + eps; the inner one is dvar_dx(x).",
         "For var + eps = 4, the outer slope is -0.5 * 4 ** -1.5 = -0.0625.",
     ),
     idea="The power rule at var + eps gives one number; it multiplies the array that dvar_dx returns.",
-    terms={"dinv_std": (Term("product of slopes", "eq. 3.12", lambda case: -_dinv(case)),)},
-    factors=_powers,
-    slips=(
-        *variants(
-            "dinv_std",
-            _dinv,
-            (
-                *_spread_knobs("eq. 3.12"),
-                Knob(
-                    "x-for-deviation",
-                    "The raw x stands where the deviation from the mean belongs: see eq. 3.11.",
-                    {"raw": True},
-                ),
-                Knob("sum-left-out", _SUM_LEFT_OUT, {"less": True}),
-                Knob(
-                    "exponent",
-                    "The exponent of var + eps is wrong. Differentiating a power lowers it by one: from -1/2 to what? See eq. 3.12.",
-                    {"exponent": 1},
-                ),
-                Knob(
-                    "exponent-two",
-                    "The exponent of var + eps is wrong. Differentiating a power lowers it by one: from -1/2 to what? See eq. 3.12.",
-                    {"exponent": 2},
-                ),
-            ),
-        ),
-        Slip(
-            "derivative-of-the-root",
-            "This is the derivative of sqrt(var + eps). Eq. 3.12 is about one over it.",
-            "dinv_std",
-            lambda case: -_dinv(case, exponent=1),
-        ),
-    ),
 )
 
 
-def _product_rule(case, spread=None, factor=None, x_term=1.0, mu_term=1.0, flipped=False, turned=False):
-    s, N, x = _standardized(case, **(spread or {})), len(case.x), case.x
-    dinv = -(s.inv_std**3) * s.xc / N
-    outer = np.outer(dinv, x) if flipped else np.outer(x, dinv)
-    last = s.mu * (dinv[:, None] if turned else dinv)
-    return s.inv_std * np.eye(N) + x_term * outer - s.inv_std / N - mu_term * last
-
-
-def _diagonal(compute):
-    return lambda case: np.eye(len(case.x)) * compute(case)
-
-
-def _jacobian_terms(where, gamma):
-    scale = (lambda case: case.gamma) if gamma else (lambda case: 1.0)
-
-    def front(case):
-        return scale(case) * _standardized(case).inv_std
-
-    def last(case):
-        x_hat = _standardized(case).x_hat
-        return front(case) * x_hat * x_hat[:, None] / len(x_hat)
-
-    return {
-        "J": (
-            Term("delta term", f"the first term of {where}", lambda case: front(case) * np.eye(len(case.x))),
-            Term(
-                "term of the mean",
-                f"the second term of {where}",
-                lambda case: np.full((len(case.x),) * 2, front(case) / len(case.x)),
-            ),
-            Term("term of the variance", f"the third term of {where}", last),
-        )
-    }
-
+_TERMS = ("delta term", "term of the mean", "term of the variance")
 
 xhat_jacobian = Checks(
     normalization.xhat_jacobian,
     draw=_feature_eps,
     truth=lambda case: jacobian_complex(lambda x: _one_feature(x, 1.0, case.eps), case.x),
     against="the numerical Jacobian of eq. 3.3",
-    steps=Steps(
-        (
-            *_ONE,
-            *_SLOPES,
-            Step(
-                "J",
-                "eq. 3.6",
-                lambda q: q.inv_std * q.eye - q.inv_std / q.N + q.outer(q.x, q.dinv_std) - q.mu * q.dinv_std,
-            ),
-        ),
-        _with_numbers,
+    known=Known(
+        "x: N, eps",
+        _ONE + "J[k, i] = inv_std * (delta[k, i] - 1/N - x_hat[k] * x_hat[i] / N)  # eq. 3.14",
+        _ONE
+        + _SLOPES
+        + "J[k, i] = inv_std * delta[k, i] + x[k] * dinv_std[i] - inv_std / N - mu * dinv_std[i]  # eq. 3.6",
+        words={
+            "wrong-index@J": "An index is wrong: in eq. 3.6, x has the index k of the rows, and the derivative of inv_std the index i of the columns.",
+        },
+        terms={"J": _TERMS},
     ),
     hints=(
         "Eq. 3.6 has four terms. For each, ask which of the indices k and i it really contains: that says whether it is a "
@@ -615,46 +362,6 @@ xhat_jacobian = Checks(
         "Entry [0, 1] alone: 0 + x[0] * dinv[1] - inv_std / N - mu * dinv[1].",
     ),
     idea="Four arrays, one for each term of eq. 3.6; broadcasting fits the row and the number to the two matrices.",
-    terms=_jacobian_terms("eq. 3.14", gamma=False),
-    factors=_powers,
-    slips=(
-        *variants(
-            "J",
-            _product_rule,
-            (
-                *_spread_knobs("eq. 3.3"),
-                Knob(
-                    "mu-term-missing",
-                    "The last term of eq. 3.6 is missing: mu is multiplied by inv_std too, and inv_std depends on x[i].",
-                    {"mu_term": 0.0},
-                ),
-                Knob(
-                    "x-term-missing",
-                    "The second term of eq. 3.6 is missing: x_k is multiplied by inv_std, and inv_std depends on x[i].",
-                    {"x_term": 0.0},
-                ),
-                Knob("mu-term-sign", "The last term of eq. 3.6 has the wrong sign.", {"mu_term": -1.0}),
-                Knob("x-term-sign", "The second term of eq. 3.6 has the wrong sign.", {"x_term": -1.0}),
-                Knob(
-                    "indices-exchanged",
-                    "In the second term of eq. 3.6 the indices are exchanged: x has the index k of the rows, the derivative "
-                    "of inv_std the index i of the columns.",
-                    {"flipped": True},
-                ),
-                Knob(
-                    "last-term-along-the-rows",
-                    "In the last term of eq. 3.6 the derivative of inv_std lies along the rows. Its index is i, the column.",
-                    {"turned": True},
-                ),
-            ),
-        ),
-        Slip(
-            "only-the-diagonal",
-            "Only the diagonal is there. mu and inv_std contain every example: which entries does that fill?",
-            "J",
-            _diagonal(_product_rule),
-        ),
-    ),
     properties=(
         Property(
             "each row of J sums to zero",
@@ -665,35 +372,15 @@ xhat_jacobian = Checks(
 )
 
 
-def _short_jacobian(
-    case, spread=None, factor=None, rows="x_hat", columns="x_hat", both=None, gamma=True, mean=1.0, third=1.0
-):
-    s, N = _standardized(case, **(spread or {})), len(case.x)
-    front = _standardized(case, **(factor or spread or {})).inv_std * (case.gamma if gamma else 1.0)
-    values = {"x_hat": s.x_hat, "xc": s.xc, "x": case.x}
-    product = np.multiply.outer(values[rows], values[columns])
-    if both == "row":
-        product = np.repeat(s.x_hat[:, None] ** 2, N, axis=1)
-    if both == "column":
-        product = np.repeat(s.x_hat[None] ** 2, N, axis=0)
-    return front * (np.eye(N) - (mean + third * product) / N)
-
-
 normalize_jacobian = Checks(
     normalization.normalize_jacobian,
     draw=_feature_gamma,
     truth=lambda case: jacobian_complex(lambda x: _one_feature(x, case.gamma, case.eps), case.x),
     against="the numerical Jacobian of eq. 3.4",
-    steps=Steps(
-        (
-            *_ONE,
-            Step(
-                "J",
-                "eq. 3.15",
-                lambda q: q.gamma * q.inv_std * (q.eye - q.one / q.N - q.outer(q.x_hat, q.x_hat) / q.N),
-            ),
-        ),
-        _with_numbers,
+    known=Known(
+        "x: N, gamma, eps",
+        _ONE + "J[k, i] = gamma * inv_std * (delta[k, i] - 1/N - x_hat[k] * x_hat[i] / N)  # eq. 3.15",
+        terms={"J": _TERMS},
     ),
     hints=(
         "Eq. 3.15 is one number in front of a bracket. Of the three terms in the bracket, one you know from lesson 02, and "
@@ -702,61 +389,6 @@ normalize_jacobian = Checks(
         "Entry [0, 1] alone: gamma * inv_std * (0 - 1 / N - x_hat[1] * x_hat[0] / N).",
     ),
     idea="The centring's matrix minus an outer product of x_hat with itself over N, all times one number.",
-    terms=_jacobian_terms("eq. 3.15", gamma=True),
-    factors=_spread,
-    slips=(
-        *variants(
-            "J",
-            _short_jacobian,
-            (
-                *_spread_knobs("eq. 3.3"),
-                Knob(
-                    "eps-missing-in-the-factor",
-                    "x_hat is right, but the 1/sqrt in front of the bracket of eq. 3.15 lacks eps.",
-                    {"factor": {"eps": 0.0}},
-                ),
-                Knob("x-for-x-hat", "The raw x stands where x_hat belongs in eq. 3.15.", {"rows": "x", "columns": "x"}),
-                Knob(
-                    "xc-for-x-hat",
-                    "x - mu stands where x_hat belongs in eq. 3.15, or a power of sqrt(var + eps) got lost.",
-                    {"rows": "xc", "columns": "xc"},
-                ),
-                Knob(
-                    "xc-for-one-x-hat",
-                    "One of the two factors in the third term of eq. 3.15 is not x_hat.",
-                    {"rows": "xc"},
-                ),
-                Knob(
-                    "row-index-twice",
-                    "The third term has the index k twice: x_hat is squared. In eq. 3.15 one factor has k and the other i.",
-                    {"both": "row"},
-                ),
-                Knob(
-                    "column-index-twice",
-                    "The third term has the index i twice: x_hat is squared. In eq. 3.15 one factor has k and the other i.",
-                    {"both": "column"},
-                ),
-                Knob("term-of-the-mean-missing", "The term of the mean is missing: eq. 3.15.", {"mean": 0.0}),
-                Knob("term-of-the-variance-missing", "The term of the variance is missing: eq. 3.15.", {"third": 0.0}),
-                Knob("J-over-gamma", "J lacks the factor gamma: eq. 3.5.", {"gamma": False}),
-            ),
-        ),
-        Slip(
-            "only-the-diagonal",
-            "Only the diagonal is there. mu and the variance contain every example: which entries does that fill?",
-            "J",
-            _diagonal(_short_jacobian),
-        ),
-        Slip(
-            "gamma-left-inside",
-            "gamma multiplies the first term only. In eq. 3.5 it stands in front of the whole derivative.",
-            "J",
-            lambda case: (
-                _short_jacobian(case, gamma=False)
-                + (case.gamma - 1) * _standardized(case).inv_std * np.eye(len(case.x))
-            ),
-        ),
-    ),
     properties=(
         Property(
             "each row of J sums to zero",
@@ -771,7 +403,13 @@ normalize_backward = Checks(
     draw=_feature_gradient,
     truth=lambda case: vjp_complex(lambda x: _one_feature(x, case.gamma, case.eps), case.x, case.dout),
     against="the numerical derivative of eq. 3.4",
-    steps=Steps((*_ONE, _steps.three_terms("eq. 3.18"))),
+    known=Known(
+        _ONE_FEATURE,
+        _ONE + _DX + "  # eq. 3.18",
+        _ONE + _SCALED + "  # eq. 3.18",
+        words=_about_dx("eq. 3.18", "Eq. 3.16"),
+        terms=_paths("the third term of eq. 3.18, which comes from eq. 3.11"),
+    ),
     hints=(
         "Eq. 3.18 has one factor in front and three terms in the bracket. Each of the two sums in it is a mean of something.",
         "Compute x_hat and inv_std first, as in eq. 3.3. One mean is of dout, the other of dout * x_hat; the second is "
@@ -779,9 +417,6 @@ normalize_backward = Checks(
         "If dout were all ones, the bracket would read 1 - 1 - x_hat * 0: test your line on that, it must give zero.",
     ),
     idea="Take from dout its mean and its projection on x_hat; what is left, times gamma and inv_std, is dx.",
-    terms={"dx": _dx_terms("eq. 3.18", "the third term of eq. 3.18, which comes from eq. 3.11")},
-    factors=_spread,
-    slips=_dx_slips("eq. 3.18", "eq. 3.12", "Eq. 3.16", "eq. 3.3"),
     properties=(Property("dx sums to zero", _sums_to_zero("dx"), "dx does not sum to zero over the batch."),),
 )
 
@@ -960,56 +595,20 @@ def _against_the_end(case):
 # -- part 2: the whole layer
 
 
-def _out_parts(case, spread=None, gamma=1.0, beta=1.0, exchanged=False, inside=False):
-    """The two terms of the output, possibly wrong."""
-    s = _standardized(case, **(spread or {}))
-    scale, shift = (case.beta, case.gamma) if exchanged else (case.gamma, case.beta)
-    scale, shift = (scale if gamma else 1.0), beta * shift
-    return scale * s.x_hat, scale * shift if inside else shift
-
-
-def _out(case, **turn):
-    scaled, shift = _out_parts(case, **turn)
-    return scaled + shift
-
-
-_OUT_KNOBS = (
-    *_spread_knobs("eq. 3.19"),
-    Knob("no-root", "It was divided by the variance: eq. 3.19 divides by a root.", {"spread": {"kind": "no-root"}}),
-    Knob(
-        "no-root-no-eps",
-        "It was divided by the bare variance: eq. 3.19 divides by a root, with eps in it.",
-        {"spread": {"kind": "no-root", "eps": 0.0}},
-    ),
-    Knob("squared", "It was divided by a square. Eq. 3.19 divides by a root.", {"spread": {"kind": "squared"}}),
-    Knob("not-centred", "x was scaled but not centred: eq. 3.19 subtracts mu first.", {"spread": {"centre": False}}),
-    Knob(
-        "mean-over-features",
-        "Mean and variance were taken over the features of each example. In eq. 3.19 they have the index of the feature: "
-        "they run over the batch.",
-        {"spread": {"axis": 1}},
-    ),
-    Knob(
-        "mean-over-everything",
-        "One mean and one variance were taken over the whole array. In eq. 3.19 each feature has its own.",
-        {"spread": {"axis": (0, 1)}},
-    ),
-    Knob("scaled-part-over-gamma", "gamma is not in the result: see eq. 3.19.", {"gamma": 0.0}),
-    Knob("shift-missing", "beta is not in the result: see eq. 3.19.", {"beta": 0.0}),
-    Knob("gamma-and-beta-exchanged", "gamma and beta have changed places.", {"exchanged": True}),
-    Knob(
-        "shift-before-scale",
-        "beta was added first and scaled too. In eq. 3.19 it stands outside the product.",
-        {"inside": True},
-    ),
-)
-
 batchnorm_forward = Checks(
     normalization.batchnorm_forward,
     draw=_layer,
     truth=lambda case: _normalized(case.x, case.gamma, case.beta, case.eps),
     against="eq. 3.19, entry by entry",
-    steps=Steps((*_WHOLE, _steps.scaled("out", "eq. 3.19"))),
+    known=Known(
+        _LAYER,
+        _FORWARD,
+        _STAGED,
+        terms={"out": ("scaled part | the product in eq. 3.19", "shift | the last term of eq. 3.19")},
+        words={
+            "shift-before-scale@out": "beta was added first and scaled too. In eq. 3.19 it stands outside the product."
+        },
+    ),
     hints=(
         "You have mu and var from batch_statistics. What remains of eq. 3.19 is arithmetic on arrays of shape (N, D) and (D,).",
         "x - mu; divided by the root of var + eps, that is x_hat; then gamma and beta, row by row. Return out and a tuple of what "
@@ -1017,105 +616,7 @@ batchnorm_forward = Checks(
         "For feature 0 alone: out[:, 0] = gamma[0] * (x[:, 0] - mu[0]) / np.sqrt(var[0] + eps) + beta[0].",
     ),
     idea="Four lines, one for each named quantity: mu and var, inv_std, x_hat, out. The names are also what the cache should hold.",
-    terms={
-        "out": (
-            Term("scaled part", "the product in eq. 3.19", lambda case: _out(case, beta=0.0)),
-            Term("shift", "the last term of eq. 3.19", lambda case: np.broadcast_to(case.beta, case.x.shape)),
-        )
-    },
-    factors=_spread,
-    slips=variants("out", _out, _OUT_KNOBS, _out_parts),
 )
-
-
-def _dgamma(case, spread=None, values="x_hat", gamma=False, mean=False):
-    s = _standardized(case, **(spread or {}))
-    out = _out(case)
-    partner = {"x_hat": s.x_hat, "xc": s.xc, "x": case.x, "out": out}[values]
-    total = np.einsum("nd,nd->d", case.dout, np.broadcast_to(partner, case.dout.shape)) * (case.gamma if gamma else 1.0)
-    return total / len(case.x) if mean else total
-
-
-def _dbeta(case, gamma=False, mean=False):
-    total = np.ones(len(case.x)) @ case.dout * (case.gamma if gamma else 1.0)
-    return total / len(case.x) if mean else total
-
-
-_PARAMETER_SLIPS = (
-    *variants(
-        "dgamma",
-        _dgamma,
-        (
-            Knob("dgamma-mean", "dgamma was averaged over the batch. The N ways of eq. 3.25 add up.", {"mean": True}),
-            Knob(
-                "dgamma-with-x",
-                "dgamma was made with the raw x. What does gamma multiply in eq. 3.19? That is what stands in eq. 3.25.",
-                {"values": "x"},
-            ),
-            Knob(
-                "dgamma-with-xc",
-                "dgamma was made with x - mu. What does gamma multiply in eq. 3.19? That is what stands in eq. 3.25.",
-                {"values": "xc"},
-            ),
-            Knob(
-                "dgamma-with-out",
-                "dgamma was made with out. What does gamma multiply in eq. 3.19? That is what stands in eq. 3.25.",
-                {"values": "out"},
-            ),
-            Knob(
-                "dgamma-times-gamma",
-                "dgamma carries a factor gamma. The slope of gamma * x_hat with respect to gamma has none: eq. 3.25.",
-                {"gamma": True},
-            ),
-            Knob(
-                "dgamma-eps-missing",
-                "The x_hat in dgamma was made without eps: take the one of the forward pass.",
-                {"spread": {"eps": 0.0}},
-            ),
-            Knob(
-                "dgamma-eps-fixed",
-                "The x_hat in dgamma was made with eps = 1e-5 whatever was given: take the one of the forward pass.",
-                {"spread": {"eps": 1e-5}},
-            ),
-            Knob(
-                "dgamma-eps-outside-the-root",
-                "The x_hat in dgamma was made with eps outside the root: take the one of the forward pass.",
-                {"spread": {"kind": "outside"}},
-            ),
-            Knob(
-                "dgamma-bessel",
-                "The x_hat in dgamma was made with a variance over N - 1: take the one of the forward pass.",
-                {"spread": {"ddof": 1}},
-            ),
-        ),
-    ),
-    *variants(
-        "dbeta",
-        _dbeta,
-        (
-            Knob("dbeta-mean", "dbeta was averaged over the batch. The N ways of eq. 3.24 add up.", {"mean": True}),
-            Knob(
-                "dbeta-times-gamma",
-                "dbeta carries a factor gamma, which does not touch beta in eq. 3.19.",
-                {"gamma": True},
-            ),
-        ),
-    ),
-    Slip(
-        "dbeta-with-x-hat",
-        "dbeta has x_hat in it: that is the other parameter's gradient. See eq. 3.24.",
-        "dbeta",
-        _dgamma,
-    ),
-)
-
-
-def _parameter_terms():
-    """Summands as large as the sums could get: the natural scale, and what a sign or a factor is told from."""
-    return {
-        "dgamma": (Term("sum over the batch", "eq. 3.25", lambda case: _dgamma(case)),),
-        "dbeta": (Term("sum over the batch", "eq. 3.24", lambda case: _dbeta(case)),),
-    }
 
 
 _LAYER_PROPERTIES = (
@@ -1126,12 +627,26 @@ _LAYER_PROPERTIES = (
     ),
 )
 
+_PATHS = (
+    "direct path",
+    "path through the mean",
+    "path through the variance | the third term of eq. 3.23, which comes from eq. 3.20",
+)
+
 batchnorm_backward = Checks(
     normalization.batchnorm_backward,
     draw=_layer_gradient,
     truth=_layer_gradients,
     against="the numerical derivative of eq. 3.19",
-    steps=Steps((*_WHOLE, *_steps.parameters("eq. 3.25", "eq. 3.24"), _steps.three_terms("eq. 3.23"))),
+    known=Known(
+        _LAYER,
+        _FORWARD + _PARAMETERS + _DX + "  # eq. 3.23",
+        _FORWARD + _PARAMETERS + _SCALED + "  # eq. 3.23",
+        _FORWARD + _PARAMETERS + _GATES + "  # eq. 3.23",
+        rules=_PARAMETER_RULES,
+        words=_about_dx("eq. 3.23", "Eq. 3.22") | _ABOUT_PARAMETERS,
+        terms=_paths("the third term of eq. 3.23, which comes from eq. 3.20"),
+    ),
     hints=(
         "Three results, three equations: 3.23 for dx, 3.24 for dbeta, 3.25 for dgamma. Two of them are sums over the batch, and "
         "eq. 3.26 shows that dx contains the same two sums.",
@@ -1140,9 +655,6 @@ batchnorm_backward = Checks(
         "For one feature you have it: normalize_backward. A loop over the features is a right answer too.",
     ),
     idea="Compute dbeta and dgamma first; dx is then dout with a multiple of each of them taken away, times gamma and inv_std.",
-    terms={"dx": _dx_terms("eq. 3.23", "the third term of eq. 3.23, which comes from eq. 3.20"), **_parameter_terms()},
-    factors=_spread,
-    slips=(*_dx_slips("eq. 3.23", "eq. 3.20", "Eq. 3.22", "eq. 3.19"), *_PARAMETER_SLIPS),
     properties=_LAYER_PROPERTIES,
 )
 
@@ -1150,60 +662,31 @@ batchnorm_backward = Checks(
 # -- part 3: the second route
 
 
-@remembered
-def _rms(case, eps=None, deviation=False, kind="root"):
-    """inv_rms and z, each possibly wrong."""
-    eps = case.eps if eps is None else eps
-    square = case.xc.var(axis=0) if deviation else np.mean(case.xc**2, axis=0)
-    inv_rms = {"root": lambda: (square + eps) ** -0.5, "outside": lambda: 1 / (np.sqrt(square) + eps)}[kind]()
-    return inv_rms, case.xc * inv_rms
-
-
-def _dxc_parts(
-    case,
-    spread=None,
-    factor=None,
-    left="z",
-    right="z",
-    axis=0,
-    diagonal=False,
-    centred=False,
-    centred_z=False,
-):
-    """The two terms of dxc, possibly wrong."""
-    inv_rms, z = _rms(case, **(spread or {}))
-    front, _ = _rms(case, **{**(spread or {}), **(factor or {})})
-    if centred_z:
-        z = z - z.mean(axis=0)
-    average = _averages(axis, len(case.xc), diagonal)
-    values = {"z": z, "xc": case.xc}
-    bracket = case.dout - average(case.dout) if centred else case.dout
-    return front * bracket, front * (values[left] * average(case.dout * values[right]))
-
-
-def _dxc(case, **turn):
-    direct, radial = _dxc_parts(case, **turn)
-    return direct - radial
-
-
-def _lost_in_the_sum(case):
-    inv_rms, z = _rms(case)
-    return inv_rms * (case.dout - z * z.mean(axis=0))
-
-
 rms_scale_backward = Checks(
     normalization.rms_scale_backward,
     draw=_off_centre,
     truth=lambda case: vjp_complex(lambda xc: _divided_by_rms(xc, case.eps), case.xc, case.dout),
     against="the numerical derivative of the scaling in eq. 3.27",
-    steps=Steps(
-        (
-            Step("ms", "eq. 3.27", lambda q: q.mean(q.xc * q.xc)),
-            Step("rms", "eq. 3.27", lambda q: q.root(q.ms + q.eps)),
-            Step("inv_rms", "eq. 3.27", lambda q: 1 / q.rms),
-            Step("z", "eq. 3.27", lambda q: q.xc * q.inv_rms),
-            Step("dxc", "eq. 3.29", lambda q: q.inv_rms * (q.dout - q.z * q.mean(q.dout * q.z))),
-        )
+    known=Known(
+        "dout: N D, xc: N D, eps",
+        """
+        _ms     = mean(xc**2)                                # eq. 3.27
+        inv_rms = 1 / sqrt(_ms + eps)                        # eq. 3.27
+        z       = xc * inv_rms                               # eq. 3.27
+        dxc     = inv_rms * (dout - z * mean(dout * z))      # eq. 3.29
+        """,
+        rules="""
+            centred-as-well: dout - z * A => dout - mean(dout) - z * A | a mean of dout is subtracted: there is no centring in this function, see eq. 3.28
+            centred-z: z => z - mean(z) | z is centred, and eq. 3.27 subtracts nothing at this stage
+        """,
+        words={
+            "only-the-diagonal@dxc": "Only the diagonal of the Jacobian was used. The root mean square contains every example, so each "
+            "input reaches all N outputs: sum over k.",
+            "dout-missing@dxc": "dout is missing inside the last sum. In eq. 3.29 every term of the sum over k contains what arrives at z_k.",
+            "mean-over-features@dxc": "The mean was taken over the features of each example. In eq. 3.29 it runs over the batch.",
+            "mean-over-everything@dxc": "The mean was taken over the whole array. In eq. 3.29 there is one for each feature.",
+        },
+        terms={"dxc": ("direct path", "path through the root mean square")},
     ),
     hints=(
         "Two ways lead from c_i to the loss: through its own z_i, and through the root mean square into all z_k. Eq. 3.28 has "
@@ -1212,92 +695,7 @@ rms_scale_backward = Checks(
         "With N = 1 and eps = 0, z is +1 or -1 whatever xc is; eq. 3.29 gives 0 then, as it must.",
     ),
     idea="Take from dout its projection on z, and divide by the root mean square.",
-    terms={
-        "dxc": (
-            Term("direct path", "the first term of eq. 3.29", lambda case: _rms(case)[0] * case.dout),
-            Term(
-                "path through the root mean square",
-                "the second term of eq. 3.29",
-                lambda case: _rms(case)[0] * case.dout - _dxc(case),
-            ),
-        )
-    },
-    factors=lambda case: {"inv_rms": _rms(case)[0], "inv_rms^2": _rms(case)[0] ** 2},
-    slips=(
-        Slip(
-            "dout-lost-in-the-sum",
-            "dout is missing inside the last sum. In eq. 3.29 every term of the sum over k contains what arrives at z_k.",
-            "dxc",
-            _lost_in_the_sum,
-        ),
-        *variants(
-            "dxc",
-            _dxc,
-            (
-                Knob(
-                    "only-the-diagonal",
-                    "Only the diagonal of the Jacobian was used. The root mean square contains every example, so each input "
-                    "reaches all N outputs: sum over k.",
-                    {"diagonal": True},
-                ),
-                Knob(
-                    "centred-as-well",
-                    "A mean of dout was subtracted. There is no centring in this function: see eq. 3.28.",
-                    {"centred": True},
-                ),
-                Knob(
-                    "variance-for-mean-square",
-                    "The variance of xc was used. It is the mean of the squares only where xc has mean zero, and here it need not.",
-                    {"spread": {"deviation": True}},
-                ),
-                Knob(
-                    "centred-z",
-                    "z was centred. Eq. 3.27 divides, and subtracts nothing at this stage.",
-                    {"centred_z": True},
-                ),
-                Knob("eps-missing", "eps does not take part: see eq. 3.27.", {"spread": {"eps": 0.0}}),
-                Knob("eps-fixed", "eps is 1e-5 here whatever was given: use the argument.", {"spread": {"eps": 1e-5}}),
-                Knob(
-                    "eps-outside-the-root", "eps was added after the root was taken.", {"spread": {"kind": "outside"}}
-                ),
-                Knob(
-                    "eps-missing-in-the-factor",
-                    "z is right, but the 1/sqrt in front of the bracket of eq. 3.29 lacks eps.",
-                    {"factor": {"eps": 0.0}},
-                ),
-                Knob(
-                    "eps-outside-the-root-in-the-factor",
-                    "z is right, but in front of the bracket of eq. 3.29 eps was added after the root was taken.",
-                    {"factor": {"kind": "outside"}},
-                ),
-                Knob(
-                    "xc-for-z",
-                    "xc stands where z belongs, or a power of the root mean square got lost: see eq. 3.29.",
-                    {"left": "xc", "right": "xc"},
-                ),
-                Knob("xc-for-one-z", "One of the two factors z of eq. 3.29 is xc.", {"left": "xc"}),
-                Knob(
-                    "mean-over-features",
-                    "The mean was taken over the features of each example. In eq. 3.29 it runs over the batch.",
-                    {"axis": 1},
-                ),
-                Knob(
-                    "mean-over-everything",
-                    "The mean was taken over the whole array. In eq. 3.29 there is one for each feature.",
-                    {"axis": None},
-                ),
-            ),
-            _dxc_parts,
-        ),
-    ),
 )
-
-
-def _scaled_by_itself(case):
-    """x_hat where xc belongs: the scaling's backward at the wrong place."""
-    right = _standardized(case)
-    dxc = _dxc(Case(dout=case.gamma * case.dout, xc=right.x_hat, eps=case.eps))
-    return dxc - dxc.mean(axis=0)
 
 
 batchnorm_backward_composed = Checks(
@@ -1305,14 +703,17 @@ batchnorm_backward_composed = Checks(
     draw=_layer_gradient,
     truth=_layer_gradients,
     against="the numerical derivative of eq. 3.19",
-    steps=Steps(
-        (
-            *_WHOLE,
-            *_steps.parameters("eq. 3.25", "eq. 3.24"),
-            Step("g", "eq. 3.29", lambda q: q.gamma * q.dout),
-            Step("dxc", "eq. 3.29", lambda q: q.inv_std * (q.g - q.x_hat * q.mean(q.g * q.x_hat))),
-            Step("dx", "eq. 3.30", lambda q: q.dxc - q.mean(q.dxc)),
-        )
+    known=Known(
+        _LAYER,
+        _FORWARD + _PARAMETERS + _DX + "  # eq. 3.30",
+        _FORWARD + _PARAMETERS + _COMPOSED,
+        _FORWARD + _SCALED + "  # eq. 3.30",
+        rules=_PARAMETER_RULES
+        + """
+            x-hat-for-xc: inv_std * (A - x_hat * mean(A * x_hat)) => (A - x_hat * mean(A * x_hat) / (mean(x_hat**2) + eps)) / sqrt(mean(x_hat**2) + eps) | the scaling's backward was called with x_hat: it differentiates at what was divided, the c of eq. 3.27
+        """,
+        words=_about_dx("eq. 3.30", "Eq. 3.22") | _ABOUT_PARAMETERS,
+        terms=_paths("eq. 3.28"),
     ),
     hints=(
         "Forward: centre, scale by one over the root mean square, then gamma and beta. Backward: the same three in reverse order.",
@@ -1321,24 +722,6 @@ batchnorm_backward_composed = Checks(
         "If the cache lacks xc or eps, go back to batchnorm_forward and add them; your batchnorm_backward must then unpack them too.",
     ),
     idea="One call of rms_scale_backward, one subtraction of a mean; dgamma and dbeta as before.",
-    terms={"dx": _dx_terms("eq. 3.23", "eq. 3.28"), **_parameter_terms()},
-    factors=_spread,
-    slips=(
-        *_dx_slips("eq. 3.30", "eq. 3.28", "Eq. 3.22", "eq. 3.19"),
-        *_PARAMETER_SLIPS,
-        Slip(
-            "mean-over-features-in-the-centring",
-            "The last step centres along the features of each example. The centring of the forward pass runs over the batch.",
-            "dx",
-            _dx_centred_along_features,
-        ),
-        Slip(
-            "x-hat-for-xc",
-            "The scaling's backward was called with x_hat. It differentiates at what was divided: the c of eq. 3.27.",
-            "dx",
-            _scaled_by_itself,
-        ),
-    ),
     properties=_LAYER_PROPERTIES,
 )
 
@@ -1392,4 +775,205 @@ swapped_order = Answer(
         "these two directions are at right angles, and removing one does not touch the other.",
         "d": "It holds for every eps: eps only changes the length of x_hat, not its direction.",
     },
+)
+
+input_gradient = Chain(
+    normalization.input_gradient,
+    (
+        Move(
+            "x[i] reaches L by as many ways as there are outputs, for every y[k] contains mu and r.",
+            "Write the chain rule over all outputs: a sum over k, with dout[k] and a derivative of y[k] in it.",
+            "sum(dout[k] * d(y[k], x[i]) for k in N)",
+        ),
+        Move(
+            "What of y[k] depends on x[i]? Not gamma, and not beta.",
+            "Put in what y[k] and x_hat[k] are, and take gamma out in front.",
+            "gamma * sum(dout[k] * d((x[k] - mu) * r, x[i]) for k in N)",
+        ),
+        Move(
+            "A product of two things that both move with x[i].",
+            "Use the product rule on (x[k] - mu) * r. The derivative of x[k] is delta[k, i], that of mu is 1/N.",
+            "gamma * sum(dout[k] * ((delta[k, i] - 1/N) * r + (x[k] - mu) * d(r, x[i])) for k in N)",
+        ),
+        Move(
+            "One derivative is left, that of r = (var + eps)**(-1/2).",
+            "Chain rule: -1/2 * r**3 times the derivative of var, which is 2/N * (x[i] - mu).",
+            "gamma * sum(dout[k] * ((delta[k, i] - 1/N) * r - (x[k] - mu) * r**3 * (x[i] - mu) / N) for k in N)",
+        ),
+        Move(
+            "Two of the factors r belong to the deviations beside them.",
+            "Write (x[k] - mu) * r as x_hat[k], the same for i, and take r out in front.",
+            "gamma * r * sum(dout[k] * (delta[k, i] - 1/N - x_hat[i] * x_hat[k] / N) for k in N)",
+        ),
+        Move(
+            "One sum of three terms is three sums, and every one of them keeps its dout[k].",
+            "The delta picks one term of the first sum, the second sum is a mean, and x_hat[i] comes out of the third.",
+            "gamma * r * (dout[i] - mean(dout[k] for k in N) - x_hat[i] * mean(dout[k] * x_hat[k] for k in N))",
+        ),
+    ),
+    idea="Write down all ways from x[i] to L, differentiate each factor that moves, and let the deltas eat the sums.",
+)
+
+variance_slope = Chain(
+    normalization.variance_slope,
+    (
+        Move(
+            "var is a mean of squares, and a mean is differentiated term by term.",
+            "The rule for a square inside the mean: 2 * (x[k] - mu) times the derivative of x[k], minus that of mu.",
+            "mean(2 * (x[k] - mu) * (d(x[k], x[i]) - d(mu, x[i])) for k in N)",
+        ),
+        Move(
+            "Two derivatives are left, and you know both of them.",
+            "That of x[k] is delta[k, i], that of mu is 1/N.",
+            "mean(2 * (x[k] - mu) * (delta[k, i] - 1/N) for k in N)",
+        ),
+        Move(
+            "Multiply the bracket out. Which of the two sums does the delta eat?",
+            "The first leaves one term, 2/N * (x[i] - mu). The second is a multiple of the sum of all deviations: write it down by itself.",
+            "2/N * (x[i] - mu) - 2/N**2 * sum(x[k] - mu for k in N)",
+        ),
+        Move(
+            "What is the sum of all deviations from a mean?",
+            "It is N * mu - N * mu, zero: the second term is gone.",
+            "2/N * (x[i] - mu)",
+        ),
+    ),
+    idea="The rule for a square, then two sums: one is eaten by a delta, the other is zero.",
+)
+
+inv_std_slope = Chain(
+    normalization.inv_std_slope,
+    (
+        Move(
+            "r is (var + eps) to the power -1/2, and only var moves with x[i].",
+            "The rule for a power: the exponent comes down, and one is taken from it; then times the derivative of var.",
+            "-1/2 * (var + eps)**(-3/2) * d(var, x[i])",
+        ),
+        Move(
+            "You derived the slope of the variance before (eq. 3.11).",
+            "Put in 2/N * (x[i] - mu), and cancel the 2.",
+            "-1/N * (var + eps)**(-3/2) * (x[i] - mu)",
+        ),
+    ),
+    idea="The chain rule for a power, and the derivative of the variance.",
+)
+
+x_hat_slopes = Chain(
+    normalization.x_hat_slopes,
+    (
+        Move(
+            "What is x_hat[k] made of? Both of its factors move with x[i].",
+            "The product rule: the derivative of x[k] - mu times r, plus x[k] - mu times the derivative of r.",
+            "(d(x[k], x[i]) - d(mu, x[i])) * r + (x[k] - mu) * d(r, x[i])",
+        ),
+        Move(
+            "Three derivatives are left, and you know all of them.",
+            "delta[k, i], 1/N, and that of r (eq. 3.12): -1/N * r**3 * (x[i] - mu).",
+            "(delta[k, i] - 1/N) * r - (x[k] - mu) * r**3 * (x[i] - mu) / N",
+        ),
+        Move(
+            "Two of the three factors r belong to the deviations beside them.",
+            "Write x_hat[k] and x_hat[i] for the deviations times r, and take the last r out in front.",
+            "r * (delta[k, i] - 1/N - x_hat[i] * x_hat[k] / N)",
+        ),
+    ),
+    idea="A product of two things that move: one term for each, then write deviations times r as x_hat.",
+)
+
+layer_slopes = Chain(
+    normalization.layer_slopes,
+    (
+        Move(
+            "What is y[k, l] made of? gamma[l] and beta[l] do not move.",
+            "gamma[l] times the derivative of x_hat[k, l].",
+            "gamma[l] * d(x_hat[k, l], x[i, j])",
+        ),
+        Move(
+            "x_hat[k, l] is a product of two things that move with x[i, j], where the feature is the same.",
+            "The product rule on (x[k, l] - mu[l]) * r[l].",
+            "gamma[l] * ((d(x[k, l], x[i, j]) - d(mu[l], x[i, j])) * r[l] + (x[k, l] - mu[l]) * d(r[l], x[i, j]))",
+        ),
+        Move(
+            "Each derivative that is left is that of one feature, times delta[l, j].",
+            "delta[k, i] * delta[l, j] for x, delta[l, j] / N for mu, and -delta[l, j] * r[l]**3 * (x[i, l] - mu[l]) / N for r.",
+            "gamma[l] * delta[l, j] * ((delta[k, i] - 1/N) * r[l] - (x[k, l] - mu[l]) * r[l]**3 * (x[i, l] - mu[l]) / N)",
+        ),
+        Move(
+            "Two of the three factors r belong to the deviations beside them.",
+            "Write x_hat for the deviations times r, and take the last r out in front.",
+            "delta[l, j] * gamma[l] * r[l] * (delta[k, i] - 1/N - x_hat[i, l] * x_hat[k, l] / N)",
+        ),
+    ),
+    idea="As for one feature, with a delta of the features in front: another feature moves nothing.",
+)
+
+layer_gradient = Chain(
+    normalization.layer_gradient,
+    (
+        Move(
+            "x[i, j] reaches L through every y[k, l]: there are two indices to sum over.",
+            "Write the chain rule: a sum over k in N and l in D of dout[k, l] times a derivative of y[k, l].",
+            "sum(dout[k, l] * d(y[k, l], x[i, j]) for k in N for l in D)",
+        ),
+        Move(
+            "You derived the slope of y[k, l] before (eq. 3.21).",
+            "Put it in, with its delta[l, j].",
+            "sum(dout[k, l] * delta[l, j] * gamma[l] * ((delta[k, i] - 1/N) * r[l] + (x[k, l] - mu[l]) * d(r[l], x[i, l])) for k in N for l in D)",
+        ),
+        Move(
+            "delta[l, j] eats a sum. And one derivative is left.",
+            "Drop the sum over l and write j for every l; the derivative of r[j] is -r[j]**3 * (x[i, j] - mu[j]) / N.",
+            "gamma[j] * sum(dout[k, j] * ((delta[k, i] - 1/N) * r[j] - (x[k, j] - mu[j]) * r[j]**3 * (x[i, j] - mu[j]) / N) for k in N)",
+        ),
+        Move(
+            "One sum of three terms is three sums, and every one of them keeps its dout[k, j].",
+            "The delta picks one term of the first sum, the second is a mean, and x_hat[i, j] comes out of the third; gamma[j] * r[j] stands in front.",
+            "gamma[j] * r[j] * (dout[i, j] - mean(dout[k, j] for k in N) - x_hat[i, j] * mean(dout[k, j] * x_hat[k, j] for k in N))",
+        ),
+    ),
+    idea="All ways from x[i, j] to L; delta[l, j] eats the sum over the features, and what is left is the case of one feature.",
+)
+
+gamma_gradient = Chain(
+    normalization.gamma_gradient,
+    (
+        Move(
+            "gamma[j] reaches L through every y[k, l] at most: sum over both indices.",
+            "Write the chain rule: a sum over k in N and l in D of dout[k, l] times a derivative of y[k, l].",
+            "sum(dout[k, l] * d(y[k, l], gamma[j]) for k in N for l in D)",
+        ),
+        Move(
+            "y[k, l] contains gamma[l] once, multiplied by x_hat[k, l]. When is that gamma[j]?",
+            "The slope is delta[l, j] * x_hat[k, l].",
+            "sum(dout[k, l] * delta[l, j] * x_hat[k, l] for k in N for l in D)",
+        ),
+        Move(
+            "Which sum does delta[l, j] eat?",
+            "Drop the sum over l, and write j for every l. Nothing eats the sum over k.",
+            "sum(dout[k, j] * x_hat[k, j] for k in N)",
+        ),
+    ),
+    idea="gamma[j] scales feature j of every example: a sum over the examples stays.",
+)
+
+beta_gradient = Chain(
+    normalization.beta_gradient,
+    (
+        Move(
+            "beta[j] reaches L through every y[k, l] at most: sum over both indices.",
+            "Write the chain rule: a sum over k in N and l in D of dout[k, l] times a derivative of y[k, l].",
+            "sum(dout[k, l] * d(y[k, l], beta[j]) for k in N for l in D)",
+        ),
+        Move(
+            "y[k, l] contains beta[l] once, and nothing multiplies it. When is that beta[j]?",
+            "The slope is delta[l, j].",
+            "sum(dout[k, l] * delta[l, j] for k in N for l in D)",
+        ),
+        Move(
+            "Which sum does delta[l, j] eat?",
+            "Drop the sum over l, and write j for every l. Nothing eats the sum over k.",
+            "sum(dout[k, j] for k in N)",
+        ),
+    ),
+    idea="beta[j] is added to feature j of every example: a sum over the examples stays.",
 )

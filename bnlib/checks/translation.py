@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from bnlib.chains.course import Chain, Move
 from bnlib.checks import Answer, Case, Checks, Knob, Property, Slip, Step, Steps, Term, negligible, variants
 from bnlib.numerics import jacobian_complex, vjp_complex
 from bnlib.stubs import translation
@@ -293,4 +294,53 @@ bias_before = Answer(
         "over the batch: zero. This is why layers before a normalization are built without a bias.",
         "d": "The mean's path and the direct path both lead to b, and they cancel exactly.",
     },
+)
+
+center_slopes = Chain(
+    translation.center_slopes,
+    (
+        Move(
+            "What is h_hat[k, l] made of? Write that in its place.",
+            "A difference is differentiated term by term: h[k, l], and mu[l].",
+            "d(h[k, l], h[i, j]) - d(mu[l], h[i, j])",
+        ),
+        Move(
+            "When does h[k, l] change with h[i, j]? Only when it is that very number. And mu[l] is a mean of such numbers.",
+            "The derivative of h[k, l] is a delta for the examples times one for the features; the mean gets the same inside.",
+            "delta[k, i] * delta[l, j] - mean(delta[m, i] * delta[l, j] for m in N)",
+        ),
+        Move(
+            "The delta[m, i] in the mean eats the sum over m.",
+            "One term of the sum is left, the one with m = i; the 1/N of the mean stays. Then take delta[l, j] out in front.",
+            "delta[l, j] * (delta[k, i] - 1/N)",
+        ),
+    ),
+    idea="An input stands in its own place and in the mean of its feature; differentiate both, and put the common delta in front.",
+)
+
+center_gradient = Chain(
+    translation.center_gradient,
+    (
+        Move(
+            "h[i, j] reaches L through every h_hat[k, l]: there are two indices to sum over.",
+            "Write the chain rule: a sum over k in N and l in D of dout[k, l] times a derivative of h_hat[k, l].",
+            "sum(dout[k, l] * d(h_hat[k, l], h[i, j]) for k in N for l in D)",
+        ),
+        Move(
+            "You derived the slope of h_hat[k, l] before (eq. 2.6).",
+            "Put in delta[l, j] * (delta[k, i] - 1/N).",
+            "sum(dout[k, l] * delta[l, j] * (delta[k, i] - 1/N) for k in N for l in D)",
+        ),
+        Move(
+            "Which sum does delta[l, j] eat?",
+            "Of the sum over l the term l = j is left: drop that sum, and write j for every l.",
+            "sum(dout[k, j] * (delta[k, i] - 1/N) for k in N)",
+        ),
+        Move(
+            "Multiply the bracket out: two sums. One of them has a delta.",
+            "delta[k, i] picks k = i from the first sum; the second is 1/N times a sum, a mean.",
+            "dout[i, j] - mean(dout[k, j] for k in N)",
+        ),
+    ),
+    idea="Add up all the ways from h[i, j] to L, put in the slopes, and let each delta eat a sum.",
 )

@@ -186,7 +186,7 @@ def _result(batch: Batch, name: str, lesson: Lesson, level: str, strict: bool) -
 def exercise(
     stub: Stub, verdict: Verdict, notebook: Notebook | None, errors: Mapping[str, str], strict: bool = False
 ) -> Exercise:
-    """One exercise, as it is written down: right when all hidden tests pass, and only then."""
+    """One exercise, as it is written down: points are earned when all hidden tests pass; a derivation earns its steps."""
     status, message, mistakes = "wrong", verdict.message, verdict.mistakes
     if verdict.fault:
         status, message, mistakes = NOT_GRADED, verdict.fault, ()
@@ -202,7 +202,7 @@ def exercise(
         empty = mistakes == ("empty",)
         if empty and not cells:
             status, mistakes = "missing", ("answer-cell-missing",)
-            message = f"there is no answer cell: the one that begins with @fill({stub.id}) was deleted or changed"
+            message = f"there is no answer cell: the one that begins with {stub.opening} was deleted or changed"
         elif failed and (empty or failed in message):
             message, mistakes = f"the answer cell could not be run: {failed}", ("cell-failed",)
         elif empty and message.startswith(WAITS):
@@ -220,6 +220,7 @@ def exercise(
         verdict.remarks,
         verdict.passed,
         verdict.total,
+        share=verdict.earned / stub.points if status == "wrong" else 0.0,
     )
 
 

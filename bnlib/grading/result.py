@@ -133,6 +133,7 @@ class Exercise(Record):
         tests: How many hidden tests there are.
         replayed: Whether the notebook's own check passes on the answers alone; None where that was not tried.
         by_hand: What a person decided, or None.
+        share: Which part of the points the steps earned that are right where the answer as a whole is not (derivations).
     """
 
     computed: ClassVar[tuple[str, ...]] = ("score",)
@@ -149,13 +150,14 @@ class Exercise(Record):
     tests: int = 0
     replayed: bool | None = None
     by_hand: ByHand | None = None
+    share: float = 0.0
 
     @property
     def score(self) -> Points:
         """The points it has: those given by hand, else those it earned."""
         if self.by_hand and self.by_hand.points is not None:
             return self.by_hand.points
-        return self.points if self.status in (RIGHT, CARRIED) else 0
+        return self.points if self.status in (RIGHT, CARRIED) else tidy(self.points * self.share)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from bnlib.judging.diagnosing.steps import Steps
 from bnlib.judging.diagnosing.terms import Factors, Term
 from bnlib.numerics import Array
 from bnlib.stubs import NotFilledError, Quiz, Stub
+
+if TYPE_CHECKING:  # a learner's process has the engine, and no language that differentiates
+    from bnlib.judging.mistakes.known import Known
 
 TOLERANCE = 1e-9
 """Right float64 code is within 5e-15 of the natural scale, the nearest wrong answer 2e-7 away."""
@@ -50,7 +53,8 @@ class Checks:
             that of the learner's own forward pass. It gets a namespace with the lesson's exercises (``learner.center``), which
             may run in another process.
         terms: For each output, the terms a right result is the sum of.
-        slips: Named mistakes.
+        known: The derivation of the outputs: terms and mistakes follow from it.
+        slips: Named mistakes that are no edit of a line.
         factors: Quantities a term may be multiplied by in error.
         steps: The computation, step by step, one thing of which may be exchanged for another.
         properties: Rows of their own.
@@ -70,6 +74,7 @@ class Checks:
     idea: str
     call: Callable[[Any, Case], Any] | None = None
     terms: Mapping[str, tuple[Term, ...]] = field(default_factory=dict)
+    known: Known | None = None
     slips: tuple[Slip, ...] = ()
     factors: Factors | None = None
     steps: Steps | None = None
@@ -83,6 +88,14 @@ class Checks:
     def outputs(self) -> tuple[str, ...]:
         """Names of the returned values that are compared: all but caches."""
         return tuple(name for name in self.stub.returns if not name.startswith("cache"))
+
+    def terms_of(self, output: str) -> tuple[Term, ...]:
+        """The terms of an output: those listed, else those of its derivation. They are its natural scale too."""
+        return self.terms.get(output) or (self.known.terms(output) if self.known else ())
+
+    def factors_of(self) -> Factors | None:
+        """What a term may be multiplied by in error: what is listed, else what the derivation multiplies by."""
+        return self.factors or (self.known.factors if self.known else None)
 
     def run(self, learner: Any, case: Case) -> Any:
         """Call the learner's functions on a case."""

@@ -19,7 +19,7 @@ def agrees(checks: Checks, name: str, case: Case, got: Array, right: Array) -> b
     if got.shape != right.shape:
         return False
     size = np.abs(right)
-    for term in checks.terms.get(name, ()):
+    for term in checks.terms_of(name):
         size = np.maximum(size, np.abs(np.broadcast_to(term.value(case), right.shape)))
     whole = np.max(size, initial=0.0)
     axes = tuple(range(right.ndim - 1)) if right.ndim > 1 else None

@@ -72,8 +72,11 @@ def wrong_outputs(
 def _diagnose(
     checks: Checks, name: str, evidence: Sequence[Evidence], thorough: bool = True, known: Set[str] = frozenset()
 ) -> Finding | None:
-    terms = checks.terms.get(name, ())
-    return diagnose(name, evidence, terms, checks.slips, checks.factors, thorough, checks.steps, known)
+    ways = checks.known.of(name) if checks.known else ()
+    terms = checks.terms_of(name)
+    if checks.known and len(terms) == 1 and name not in checks.known.said:
+        terms = ()  # one term without a name: the edits of its line say more
+    return diagnose(name, evidence, terms, checks.slips, checks.factors_of(), thorough, checks.steps, known, ways)
 
 
 def _exchanged(

@@ -224,6 +224,8 @@ class _Reader:
 
     def _call(self, item: ast.Call) -> Node:
         name = item.func.id if isinstance(item.func, ast.Name) else ""
+        if isinstance(item.func, ast.Constant) and item.args and isinstance(item.args[0], ast.Compare):
+            raise FormulaError(f"write delta[k, i], not {_shown(item)}")
         if item.keywords or not item.args:
             raise FormulaError(f"{_shown(item)} means nothing here")
         if name == "d":
@@ -254,7 +256,7 @@ class _Reader:
                 raise FormulaError(
                     f"say over which letter: {kind}(... for {lower[-1]} in {self._size(lower[-1], body)})"
                 )
-            over = tuple((size, size) for size in (given or self.names.sizes[:1]))
+            over = tuple((size, size) for size in given or ([] if self.pattern else self.names.sizes[:1]))
             return Node("reduce", (body,), (kind, over, ()))
         pairs: list[tuple[str, str]] = []
         unequal: list[tuple[str, str]] = []

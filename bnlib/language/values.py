@@ -16,6 +16,9 @@ from bnlib.language.names import FormulaError, Names
 from bnlib.language.tree import Node, letters_of, reduce, walk
 from bnlib.numerics import Array
 
+LEFT_OUT = {"sum but the first": lambda count: range(1, count), "sum but the last": lambda count: range(count - 1)}
+"""Sums that nobody can write in the language: what a loop with a wrong start or end adds up."""
+
 _FUNCTIONS = {"sqrt": np.sqrt, "exp": np.exp, "log": np.log, "abs": np.abs, "sign": np.sign}
 
 
@@ -41,6 +44,7 @@ class Values:
                 self.lengths.setdefault(size, int(arrays[size]))
         self._contexts: dict[tuple[tuple[str, int], ...], Context] = {}
         self._of_names: dict[str, Array] = {}
+        self._sizes_of_names: dict[str, Array] = {}
 
     def of(self, node: Node, letters: Sequence[str] | None = None, sizes: Mapping[str, str] | None = None) -> Array:
         """The value over letters, in this order; by default the free ones in order of appearance.
@@ -53,12 +57,29 @@ class Values:
         Raises:
             FormulaError: The formula means nothing here.
         """
+        context, node, order = self._placed(node, letters, sizes)
+        return context.of(node, order)
+
+    def size(self, node: Node, letters: Sequence[str], sizes: Mapping[str, str] | None = None) -> Array:
+        """How large the numbers are that a value is added up from: what its rounding is measured against.
+
+        Args:
+            node: The formula.
+            letters: The axes of the result.
+            sizes: What letters count of which the formula alone does not tell it.
+        """
+        context, node, order = self._placed(node, letters, sizes)
+        return context.spread(context.size(node), order)
+
+    def _placed(
+        self, node: Node, letters: Sequence[str] | None, sizes: Mapping[str, str] | None
+    ) -> tuple[Context, Node, list[str]]:
         sizes = self.names.letter_sizes(node, sizes)
         node = self.names.without_d(node)
         order = [letter for letter in letters_of(node) if letter in node.free] if letters is None else list(letters)
         every = dict.fromkeys((*order, *letters_of(node)))
-        counted = {letter: self._length(sizes.get(letter.rstrip("'"), letter)) for letter in every}
-        return self.context(counted).of(node, order)
+        counted = {letter: self.length(sizes.get(letter.rstrip("'"), letter)) for letter in every}
+        return self.context(counted), node, order
 
     def context(self, lengths: Mapping[str, int]) -> Context:
         """Where formulas over these letters are evaluated, and what was computed is kept."""
@@ -74,25 +95,40 @@ class Values:
         if name not in self._of_names:
             definition = self.names.definition(name)
             if definition is None:
-                return np.asarray(self._length(name), dtype=np.float64)
+                return np.asarray(self.length(name), dtype=np.float64)
             self._of_names[name] = self.of(
                 definition.tree, definition.letters, dict(zip(definition.letters, definition.sizes, strict=True))
             )
         return self._of_names[name]
 
-    def _length(self, size: str) -> int:
+    def size_of(self, name: str) -> Array:
+        """How large the numbers are that a name is added up from, in the shape of its array."""
+        definition = None if name in self.arrays else self.names.definition(name)
+        if definition is None:
+            return np.abs(self.named(name))
+        if name not in self._sizes_of_names:
+            letters = dict(zip(definition.letters, definition.sizes, strict=True))
+            self._sizes_of_names[name] = self.size(definition.tree, definition.letters, letters)
+        return self._sizes_of_names[name]
+
+    def length(self, size: str) -> int:
+        """How many a size is.
+
+        Raises:
+            FormulaError: It is none.
+        """
         if size not in self.lengths:
             raise FormulaError(f"{size} is no size here: it is {' or '.join(self.lengths)}")
         return self.lengths[size]
 
-    def work(self, node: Node) -> int:
+    def work(self, node: Node, sizes: Mapping[str, str] | None = None) -> int:
         """How many numbers an evaluation makes at the most: a bound for formulas that strangers write."""
-        sizes = self.names.letter_sizes(node)
+        sizes = self.names.letter_sizes(node, sizes)
         inside = [
             each.free | {letter for letter, _ in each.data[1]} if each.op == "reduce" else each.free
             for each in walk(node)
         ]
-        return sum(prod(self._length(sizes.get(letter.rstrip("'"), letter)) for letter in free) for free in inside)
+        return sum(prod(self.length(sizes.get(letter.rstrip("'"), letter)) for letter in free) for free in inside)
 
 
 class Context:
@@ -103,6 +139,7 @@ class Context:
         self.lengths = dict(lengths)
         self.axes = {letter: axis for axis, letter in enumerate(lengths)}
         self._known: dict[Node, Any] = {}
+        self._sizes: dict[Node, Any] = {}
         self._do = {
             "num": lambda node: node.data if not hasattr(node.data, "numerator") else node.data.numerator / node.data.denominator,
             "ref": self._ref, "delta": self._delta, "add": self._add, "mul": self._mul, "reduce": self._reduce,
@@ -114,7 +151,11 @@ class Context:
 
     def of(self, node: Node, order: Sequence[str]) -> Array:
         """The value as an array over the letters in this order; letters it does not depend on are filled up."""
-        raw = np.asarray(self.raw(node))
+        return self.spread(self.raw(node), order)
+
+    def spread(self, value: Any, order: Sequence[str]) -> Array:
+        """A value of this context as an array over the letters in this order."""
+        raw = np.asarray(value)
         if raw.ndim < len(self.axes):
             raw = raw.reshape((1,) * len(self.axes))
         axes = [self.axes[letter] for letter in order]
@@ -130,9 +171,47 @@ class Context:
             value = self._known[node] = self._do[node.op](node)
         return value
 
+    def size(self, node: Node) -> Any:
+        """The value with a plus for every minus: how large the numbers are that rounding happened to."""
+        size = self._sizes.get(node)
+        if size is None:
+            size = self._sizes[node] = self._size(node)
+        return size
+
+    def _size(self, node: Node) -> Any:
+        if node.op in ("num", "delta"):
+            return np.abs(self.raw(node))
+        if node.op == "ref":
+            return self._entries(self.values.size_of(node.data[0]), node.data[1])
+        inside = [self.size(arg) for arg in node.args]
+        if node.op == "add":
+            return sum(inside[1:], start=inside[0])
+        if node.op == "mul":
+            return prod(inside[1:], start=inside[0])
+        if node.op == "neg":
+            return inside[0]
+        if node.op == "div":
+            return inside[0] * inside[1] / np.square(self.raw(node.args[1]))
+        if node.op == "pow":
+            return inside[0] * np.abs(self.raw(node.args[0])) ** float(node.data - 1)
+        if node.op == "call":
+            value, argument = np.abs(self.raw(node)), np.abs(self.raw(node.args[0]))
+            if node.data == "exp":
+                return value * (1 + inside[0])
+            if node.data in ("sqrt", "log"):
+                return value + inside[0] / argument * (value if node.data == "sqrt" else 1)
+            return inside[0]
+        kind, over, unequal = node.data
+        body = inside[0]
+        if kind == "variance":
+            body = np.square(body + self._total(body, over, unequal) / self._count(over, unequal))
+        total = self._total(body, over, unequal)
+        return total if kind == "sum" else total / self._count(over, unequal)
+
     def _ref(self, node: Node) -> Any:
-        name, letters = node.data
-        array = self.values.named(name)
+        return self._entries(self.values.named(node.data[0]), node.data[1])
+
+    def _entries(self, array: Array, letters: tuple[str, ...]) -> Any:
         once = tuple(dict.fromkeys(letters))
         if len(once) < len(letters):
             array = cast(Any, np.einsum)(array, [once.index(letter) for letter in letters], list(range(len(once))))
@@ -176,6 +255,9 @@ class Context:
         if kind == "variance":
             centred = self.raw(body) - self.raw(reduce("mean", over, body, unequal))
             return self._total(centred * centred, over, unequal) / self._count(over, unequal)
+        if kind in LEFT_OUT:
+            axis, value = self.axes[over[0][0]], np.asarray(self.raw(body))
+            return np.add.reduce(value.take(LEFT_OUT[kind](value.shape[axis]), axis), axis=axis, keepdims=True)
         total = self._total(self.raw(body), over, unequal)
         return total if kind == "sum" else total / self._count(over, unequal)
 

@@ -11,7 +11,7 @@ import inspect
 import pkgutil
 import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,6 +98,11 @@ class Stub:
         """``translation.center``: what the learner types, and the name under which results are kept."""
         return f"{self.lesson.name}.{self.name}"
 
+    @property
+    def opening(self) -> str:
+        """How the answer cell begins."""
+        return f"@fill({self.id})"
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the learner's function.
 
@@ -107,9 +112,82 @@ class Stub:
         if self.answer is None:
             raise NotFilledError(
                 f"{self.name} is still empty. Write it in notebooks/{self.lesson.key}.ipynb, in the cell that begins "
-                f'with @fill({self.id}), and run that cell. Already done there? Save it, then load("{self.lesson.key}").'
+                f'with {self.opening}, and run that cell. Already done there? Save it, then load("{self.lesson.key}").'
             )
         return self.answer(*args, **kwargs)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the derivations of a section may speak of.
+
+    Attributes:
+        given: From a name to the sizes of its axes: ``{"x": "N D", "eps": ""}``.
+        definitions: A line for each name that is made from them, ``mu[j] = mean(x[k, j] for k in N)``.
+        positive: The given names that are positive numbers.
+        latex: How names are typeset where that is not plain.
+    """
+
+    given: Mapping[str, str]
+    definitions: str = ""
+    positive: tuple[str, ...] = ("eps",)
+    latex: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Waypoint:
+    """A form that some line of a derivation must have; see :mod:`bnlib.chains.forms` for the words of ``has`` and ``lacks``.
+
+    Attributes:
+        words: What is done in that line, as a row of the check's table.
+        points: What it is worth.
+        has: Of these the line has one at least; empty where anything will do. Other ways follow behind a ``|``.
+        lacks: Of these it has none; as many ways as in ``has``.
+    """
+
+    words: str
+    points: int
+    has: str = ""
+    lacks: str = ""
+
+
+@dataclass(eq=False, kw_only=True)
+class Derivation(Stub):
+    """An exercise whose answer is a derivation: text, line under line, each equal to the one above.
+
+    Attributes:
+        setting: The names it may speak of.
+        start: The first line.
+        form: What the last line must not have, in the words of :mod:`bnlib.chains.forms`.
+        waypoints: Rows of their own; the last line is worth what they leave of the points.
+        code: Name of the lesson's exercise that translates the last line into numpy, or "".
+        answer: The learner's text, or None; set by :func:`bnlib.derive` only.
+    """
+
+    setting: Setting
+    start: str
+    form: str
+    waypoints: tuple[Waypoint, ...] = ()
+    code: str = ""
+    answer: Any = field(default=None, repr=False)
+
+    @property
+    def opening(self) -> str:
+        """How the answer cell begins."""
+        return f"derive({self.id}, "
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """A derivation is read, and no function.
+
+        Raises:
+            NotFilledError: Always.
+        """
+        raise NotFilledError(f"{self.name} is a derivation, and is not called: check({self.id}) looks at it.")
+
+    @property
+    def end_points(self) -> int:
+        """What the last line is worth."""
+        return self.points - sum(waypoint.points for waypoint in self.waypoints)
 
 
 @dataclass(frozen=True)
@@ -150,12 +228,18 @@ class Lesson:
         self.key = key
         self.title = title
         self.stubs: dict[str, Stub] = {}
+        self.derivations: dict[str, Derivation] = {}
         self.quizzes: dict[str, Quiz] = {}
 
     @property
     def name(self) -> str:
         """Name of the module, for example ``translation``."""
         return self.key.split("_", 1)[1]
+
+    @property
+    def functions(self) -> dict[str, Stub]:
+        """The exercises that are answered with code, and not with a derivation."""
+        return {name: stub for name, stub in self.stubs.items() if not isinstance(stub, Derivation)}
 
     @property
     def points(self) -> int:
@@ -182,6 +266,38 @@ class Lesson:
             name = contract.__name__
             stub = Stub(name, self, contract, returns, points, minutes, difficulty, equation, builds_on, cache_of)
             self.stubs[name] = stub
+            return stub
+
+        return make
+
+    def derivation(
+        self,
+        *,
+        setting: Setting,
+        start: str,
+        form: str = "d delta",
+        waypoints: tuple[Waypoint, ...] = (),
+        points: int,
+        minutes: int,
+        difficulty: int,
+        equation: str,
+        code: str = "",
+        in_notebook: bool = True,
+    ) -> Callable[[Callable[..., Any]], Derivation]:
+        """Decorator: turn an empty function with a docstring into the contract of a derivation.
+
+        One that the notebook does not hold (yet) can be derived, checked and revealed all the same, and is not graded.
+        """
+
+        def make(contract: Callable[..., Any]) -> Derivation:
+            name = contract.__name__
+            stub = Derivation(
+                name, self, contract, ("lines",), points, minutes, difficulty, equation,
+                setting=setting, start=start, form=form, waypoints=waypoints, code=code,
+            )  # fmt: skip
+            self.derivations[name] = stub
+            if in_notebook:
+                self.stubs[name] = stub
             return stub
 
         return make
@@ -220,6 +336,8 @@ def lesson_of(key: str) -> Lesson:
 
 def stub_source(stub: Stub, before: str = "") -> str:
     """The empty answer cell of an exercise: signatures and docstrings of the contract, and lines that say what to do."""
+    if isinstance(stub, Derivation):
+        return before + derive_source(stub, (stub.start,))
     head = f"{before}@fill({stub.id})\n"
     if not stub.methods:
         return head + _empty_function(stub.name, stub.signature, stub.__doc__, stub.name)
@@ -237,6 +355,12 @@ def told(stub: Stub) -> str:
     for name, method in stub.methods.items():
         doc += f"\n\n{name}{inspect.signature(method)}:\n" + textwrap.indent(inspect.getdoc(method) or "", "    ")
     return _docstring(doc)
+
+
+def derive_source(stub: Derivation, lines: Iterable[str]) -> str:
+    """The answer cell of a derivation that holds these lines."""
+    body = "\n".join(lines)
+    return f'{stub.opening}"""\n{body}\n""")'
 
 
 def _empty_function(name: str, signature: inspect.Signature, doc: str | None, title: str) -> str:

@@ -1,8 +1,38 @@
 """Lesson 01, one input moves every output: the chain rule over a batch, measured Jacobians, scale and shift."""
 
-from bnlib.stubs import Lesson
+from bnlib.stubs import Lesson, Setting, Waypoint
 
 lesson = Lesson("01_chain_rule", "One input moves every output")
+
+PISTONS = Setting(
+    given={"x": "", "a": "P", "b": "P"},
+    definitions="""
+        y[p] = a[p] * x                              # what piston p presses out
+        L = sum(b[p] * y[p] for p in P)              # the level
+    """,
+)
+
+
+@lesson.derivation(
+    setting=PISTONS,
+    start="d(L, x)",
+    form="d delta unequal nested sums>1",
+    waypoints=(
+        Waypoint(
+            "every path is there: along it slopes multiply, and the paths are added up",
+            1,
+            has="d(y) d(product)",
+            lacks="d(L,x)",
+        ),
+    ),
+    points=2,
+    minutes=10,
+    difficulty=1,
+    equation="1.3",
+    in_notebook=False,
+)
+def two_pistons():
+    """How the level changes with the plate, whatever the number of pistons: a sum over the paths (eq. 1.3)."""
 
 
 @lesson.exercise(returns=("dL_dx",), points=2, minutes=10, difficulty=1, equation="1.3")

@@ -1,8 +1,32 @@
 """Lesson 05, a layer that trains and serves: running averages, two modes, a block, folding, and the layer itself."""
 
-from bnlib.stubs import Lesson
+from bnlib.stubs import Lesson, Setting, Waypoint
 
 lesson = Lesson("05_layer", "A layer that trains and serves")
+
+EVALUATION = Setting(
+    given={"x": "N D", "dout": "N D", "gamma": "D", "beta": "D", "running_mean": "D", "running_var": "D", "eps": ""},
+    definitions="""
+        y[i, j] = gamma[j] * (x[i, j] - running_mean[j]) / sqrt(running_var[j] + eps) + beta[j]     # eq. 5.9
+        L = sum(dout[k, l] * y[k, l] for k in N for l in D)
+    """,
+    positive=("running_var", "eps"),
+    latex={"running_mean": r"\bar\mu", "running_var": r"\bar\sigma^2", "dout": r"\mathrm{dout}"},
+)
+
+AFFINE_FIRST = Setting(
+    given={"x": "N D", "W": "D H", "b": "H", "gamma": "H", "beta": "H", "dy": "N H", "eps": ""},
+    definitions="""
+        h[i, j] = sum(x[i, m] * W[m, j] for m in D) + b[j]      # eq. 5.14
+        mu[j] = mean(h[k, j] for k in N)
+        var[j] = mean((h[k, j] - mu[j])**2 for k in N)
+        r[j] = 1 / sqrt(var[j] + eps)
+        x_hat[i, j] = (h[i, j] - mu[j]) * r[j]
+        y[i, j] = gamma[j] * x_hat[i, j] + beta[j]
+        L = sum(dy[k, l] * y[k, l] for k in N for l in H)
+    """,
+    latex={"var": r"\sigma^2"},
+)
 
 
 @lesson.exercise(returns=("running",), points=1, minutes=5, difficulty=1, equation="5.2")
@@ -103,6 +127,29 @@ def batchnorm_eval_forward(x, gamma, beta, running_mean, running_var, eps):
     """
 
 
+@lesson.derivation(
+    setting=EVALUATION,
+    start="d(L, x[i, j])",
+    form="d delta unequal sum",
+    waypoints=(
+        Waypoint(
+            "the chain rule over all examples and features is written",
+            1,
+            has="d(y) d(x) d(product) delta",
+            lacks="d(L,x)",
+        ),
+        Waypoint("no derivative is left", 1, lacks="d"),
+    ),
+    points=3,
+    minutes=10,
+    difficulty=2,
+    equation="5.11",
+    in_notebook=False,
+)
+def evaluation_gradient():
+    """How the loss changes with one input when the layer serves (eq. 5.11)."""
+
+
 @lesson.exercise(
     returns=("dx", "dgamma", "dbeta"),
     points=2,
@@ -191,6 +238,28 @@ def block_forward(x, W, b, gamma, beta, eps):
         a: (N, H) array.
         cache: anything your block_backward wants.
     """
+
+
+@lesson.derivation(
+    setting=AFFINE_FIRST,
+    start="d(L, b[j])",
+    form="d delta unequal sum",
+    waypoints=(
+        Waypoint(
+            "b[j] reaches the loss through every example of h", 1, has="d(L,h) d(h) d(x_hat) d(y)", lacks="d(L,b)"
+        ),
+        Waypoint(
+            "the gradient of the layer is put in, and its terms are added up one by one", 1, has="sum", lacks="d delta"
+        ),
+    ),
+    points=3,
+    minutes=15,
+    difficulty=2,
+    equation="5.18",
+    in_notebook=False,
+)
+def bias_before_gradient():
+    """What a bias in front of the layer learns: from dL/db[j] to nothing (eq. 5.18)."""
 
 
 @lesson.exercise(

@@ -1,8 +1,51 @@
 """Lesson 03, the full normalization: centre and scale a batch, and send a gradient back through both."""
 
-from bnlib.stubs import Lesson
+from bnlib.stubs import Lesson, Setting, Waypoint
 
 lesson = Lesson("03_normalization", "The full normalization")
+
+ONE_FEATURE = Setting(
+    given={"x": "N", "dout": "N", "gamma": "", "beta": "", "eps": ""},
+    definitions="""
+        mu = mean(x[k] for k in N)                   # eq. 3.1
+        var = mean((x[k] - mu)**2 for k in N)        # eq. 3.2
+        r = 1 / sqrt(var + eps)                      # eq. 3.3a
+        x_hat[i] = (x[i] - mu) * r                   # eq. 3.3
+        y[i] = gamma * x_hat[i] + beta               # eq. 3.4
+        L = sum(dout[k] * y[k] for k in N)
+    """,
+    latex={"var": r"\sigma^2", "dout": r"\mathrm{dout}"},
+)
+
+ALL_FEATURES = Setting(
+    given={"x": "N D", "dout": "N D", "gamma": "D", "beta": "D", "eps": ""},
+    definitions="""
+        mu[j] = mean(x[k, j] for k in N)
+        var[j] = mean((x[k, j] - mu[j])**2 for k in N)
+        r[j] = 1 / sqrt(var[j] + eps)
+        x_hat[i, j] = (x[i, j] - mu[j]) * r[j]       # eq. 3.19
+        y[i, j] = gamma[j] * x_hat[i, j] + beta[j]   # eq. 3.19
+        L = sum(dout[k, l] * y[k, l] for k in N for l in D)
+    """,
+    latex={"var": r"\sigma^2", "dout": r"\mathrm{dout}"},
+)
+
+
+FROM_THE_LOSS = (
+    Waypoint(
+        "the chain rule is written, over all outputs or over mu and var",
+        1,
+        has="d(L) d(y) d(x_hat) d(product) d(r) delta",
+        lacks="d(L,x)",
+    ),
+    Waypoint(
+        "every factor that moves is differentiated: the product rule, or the ways through mu and var one by one",
+        1,
+        has="d(mu) d(r) d(var) delta | d(L,mu) d(L,var) d(L,r)",
+        lacks="d(L) d(y) d(x_hat) d(product) | d(L,x) d(y) d(product)",
+    ),
+    Waypoint("no derivative is left", 1, lacks="d"),
+)
 
 
 @lesson.exercise(returns=("mu", "var"), points=1, minutes=5, difficulty=1, equation="3.2")
@@ -18,6 +61,30 @@ def batch_statistics(x):
     """
 
 
+@lesson.derivation(
+    setting=ONE_FEATURE,
+    start="d(var, x[i])",
+    form="d delta unequal sum",
+    waypoints=(
+        Waypoint(
+            "the derivative went inside the mean: the rule for a square is done",
+            1,
+            has="sum",
+            lacks="d(var) d(product)",
+        ),
+        Waypoint("the sum of all deviations stands by itself", 1, has="sum", lacks="d delta"),
+    ),
+    points=3,
+    minutes=15,
+    difficulty=2,
+    equation="3.11",
+    code="dvar_dx",
+    in_notebook=False,
+)
+def variance_slope():
+    """How the variance of one feature changes with one of its inputs, with the sum that vanishes (eq. 3.11)."""
+
+
 @lesson.exercise(returns=("dvar",), points=2, minutes=10, difficulty=2, equation="3.11")
 def dvar_dx(x):
     """How the variance of one feature changes with each of its N examples (eq. 3.11).
@@ -28,6 +95,29 @@ def dvar_dx(x):
     Returns:
         dvar: (N,) array, dvar[i] = d var / d x[i].
     """
+
+
+@lesson.derivation(
+    setting=ONE_FEATURE,
+    start="d(r, x[i])",
+    form="d delta unequal sum",
+    waypoints=(
+        Waypoint(
+            "the chain rule is done: a power, and the derivative of the variance",
+            1,
+            has="d(var) sum delta",
+            lacks="d(r) d(product)",
+        ),
+    ),
+    points=2,
+    minutes=10,
+    difficulty=2,
+    equation="3.12",
+    code="dinvstd_dx",
+    in_notebook=False,
+)
+def inv_std_slope():
+    """How r = 1 / sqrt(var + eps) changes with one input (eq. 3.12)."""
 
 
 @lesson.exercise(returns=("dinv_std",), points=2, minutes=10, difficulty=2, equation="3.12", builds_on=("dvar_dx",))
@@ -41,6 +131,22 @@ def dinvstd_dx(x, eps):
     Returns:
         dinv_std: (N,) array, dinv_std[i] = d inv_std / d x[i].
     """
+
+
+@lesson.derivation(
+    setting=ONE_FEATURE,
+    start="d(x_hat[k], x[i])",
+    form="d unequal sum",
+    waypoints=(Waypoint("the product rule is done", 1, has="d", lacks="d(x_hat) d(y) d(product)"),),
+    points=3,
+    minutes=15,
+    difficulty=3,
+    equation="3.15",
+    code="xhat_jacobian",
+    in_notebook=False,
+)
+def x_hat_slopes():
+    """How one normalized value changes with one input, in the form with three terms (eq. 3.15, without gamma)."""
 
 
 @lesson.exercise(
@@ -96,6 +202,22 @@ def normalize_backward(dout, x, gamma, eps):
     """
 
 
+@lesson.derivation(
+    setting=ONE_FEATURE,
+    start="d(L, x[i])",
+    form="d delta unequal nested sums>2",
+    waypoints=FROM_THE_LOSS,
+    points=4,
+    minutes=30,
+    difficulty=3,
+    equation="3.18",
+    code="normalize_backward",
+    in_notebook=False,
+)
+def input_gradient():
+    """How the loss changes with one input of one feature: from dL/dx[i] to three terms (eq. 3.18)."""
+
+
 @lesson.exercise(returns=("number",), points=2, minutes=15, difficulty=2, equation="3.18")
 def first_slip(lines, args):
     """Find the first line of a derivation that does not agree with the line before it.
@@ -126,6 +248,80 @@ def batchnorm_forward(x, gamma, beta, eps):
         out: (N, D) array.
         cache: any object; what you want to have at hand in the backward pass.
     """
+
+
+@lesson.derivation(
+    setting=ALL_FEATURES,
+    start="d(y[k, l], x[i, j])",
+    form="d unequal sum",
+    waypoints=(Waypoint("the product rule is done", 1, has="d", lacks="d(x_hat) d(y) d(product)"),),
+    points=3,
+    minutes=20,
+    difficulty=3,
+    equation="3.21",
+    in_notebook=False,
+)
+def layer_slopes():
+    """How one output of the layer changes with one input, of any feature (eq. 3.21)."""
+
+
+@lesson.derivation(
+    setting=ALL_FEATURES,
+    start="d(L, x[i, j])",
+    form="d delta unequal nested sums>2",
+    waypoints=FROM_THE_LOSS,
+    points=4,
+    minutes=25,
+    difficulty=3,
+    equation="3.23",
+    in_notebook=False,
+)
+def layer_gradient():
+    """How the loss changes with one input of the whole layer: both sums, and the deltas that eat one (eq. 3.23)."""
+
+
+@lesson.derivation(
+    setting=ALL_FEATURES,
+    start="d(L, gamma[j])",
+    form="d delta unequal nested sums>1",
+    waypoints=(
+        Waypoint(
+            "the chain rule over all examples and features is written",
+            1,
+            has="d(y) d(product) d(x_hat) delta",
+            lacks="d(L,gamma)",
+        ),
+    ),
+    points=2,
+    minutes=10,
+    difficulty=2,
+    equation="3.25",
+    in_notebook=False,
+)
+def gamma_gradient():
+    """How the loss changes with the scale of one feature (eq. 3.25)."""
+
+
+@lesson.derivation(
+    setting=ALL_FEATURES,
+    start="d(L, beta[j])",
+    form="d delta unequal nested sums>1",
+    waypoints=(
+        Waypoint(
+            "the chain rule over all examples and features is written",
+            1,
+            has="d(y) d(product) d(x_hat) delta",
+            lacks="d(L,beta)",
+        ),
+    ),
+    points=2,
+    minutes=5,
+    difficulty=1,
+    equation="3.24",
+    in_notebook=False,
+)
+def beta_gradient():
+    """How the loss changes with the shift of one feature (eq. 3.24)."""
 
 
 @lesson.exercise(

@@ -1,8 +1,18 @@
 """Lesson 02, only the translation: centre a batch, and send a gradient back through the centring."""
 
-from bnlib.stubs import Lesson
+from bnlib.stubs import Lesson, Setting, Waypoint
 
 lesson = Lesson("02_translation", "Only the translation")
+
+TRANSLATION = Setting(
+    given={"h": "N D", "dout": "N D"},
+    definitions="""
+        mu[j] = mean(h[k, j] for k in N)             # eq. 2.2
+        h_hat[i, j] = h[i, j] - mu[j]                # eq. 2.1
+        L = sum(dout[k, l] * h_hat[k, l] for k in N for l in D)
+    """,
+    latex={"dout": r"\mathrm{dout}"},
+)
 
 
 @lesson.exercise(returns=("h_hat",), points=1, minutes=5, difficulty=1, equation="2.1")
@@ -29,6 +39,26 @@ def center_jacobian(N):
     """
 
 
+@lesson.derivation(
+    setting=TRANSLATION,
+    start="d(h_hat[k, l], h[i, j])",
+    form="d unequal sum",
+    waypoints=(
+        Waypoint(
+            "the input and the mean are differentiated one by one", 1, has="d(h) d(mu) sum", lacks="d(h_hat) d(product)"
+        ),
+    ),
+    points=3,
+    minutes=15,
+    difficulty=2,
+    equation="2.6",
+    code="center_jacobian_full",
+    in_notebook=False,
+)
+def center_slopes():
+    """How one centred value changes with one input, of any example and feature (eq. 2.6)."""
+
+
 @lesson.exercise(returns=("J",), points=3, minutes=15, difficulty=3, equation="2.6", builds_on=("center_jacobian",))
 def center_jacobian_full(N, D):
     """Jacobian of the centring of a whole batch, every output with respect to every input (eq. 2.6).
@@ -40,6 +70,35 @@ def center_jacobian_full(N, D):
     Returns:
         J: (N, D, N, D) float array, J[k, l, i, j] = d h_hat[k, l] / d h[i, j].
     """
+
+
+@lesson.derivation(
+    setting=TRANSLATION,
+    start="d(L, h[i, j])",
+    form="d delta unequal nested sums>1",
+    waypoints=(
+        Waypoint(
+            "the chain rule over all examples and features is written",
+            1,
+            has="d(h_hat) d(mu) d(h) d(product) delta",
+            lacks="d(L,h)",
+        ),
+        Waypoint(
+            "nothing but the input and the mean is differentiated",
+            1,
+            has="d(h) d(mu) delta",
+            lacks="d(L) d(h_hat) d(product)",
+        ),
+    ),
+    points=3,
+    minutes=15,
+    difficulty=2,
+    equation="2.9",
+    code="center_backward",
+    in_notebook=False,
+)
+def center_gradient():
+    """How the loss changes with one input of a centred batch: two sums, and the deltas that eat them (eq. 2.9)."""
 
 
 @lesson.exercise(returns=("dh",), points=3, minutes=10, difficulty=2, equation="2.9")

@@ -263,6 +263,7 @@ REFUSED = {
     "gamma(mu)": "gamma(...) means nothing here",
     "lambda: 1": "means nothing here",
     "(mu := 2)": "means nothing here",
+    "1(k == i)": "write delta[k, i], not 1(k == i)",
     "[mu for mu in N]": "means nothing here",
     "mu if mu else r": "means nothing here",
     "'mu'": "is no number",
@@ -330,3 +331,34 @@ def test_the_work_of_a_formula_is_known_before_it_is_done(one):
 def test_fractions_stay_fractions(one):
     assert read("(var + eps)**(-3/2)", one).data == Fraction(-3, 2)
     assert plain(read("(var + eps)**(-1/2)", one)) == "(var + eps)**(-1/2)"
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("x[i] - x[i]", "2 * abs(x[i])"),
+        ("(N - 3) / (1 - 3)", "(N + 3) * 4 / 4"),
+        ("sqrt(gamma - gamma + 4)", "(2 * gamma + 4) / 2 + 2"),
+        ("(1 - 3)**2", "8"),
+        ("sum(gamma - 1 for k in N)", "N * (gamma + 1)"),
+        ("exp(0 * gamma)", "1"),
+    ],
+)
+def test_the_size_of_a_formula_is_that_of_what_it_adds_up(one, text, size):
+    values = Values(one, one_case())
+    got = values.size(read(text, one), ("i",), {"i": "N"})
+    assert np.allclose(got, values.of(read(size, one), ("i",), {"i": "N"}))
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(FORMULAS)
+def test_rounding_is_small_against_the_size(text):
+    names = define(Names({"x": "N", "dout": "N", "gamma": "", "beta": "", "eps": ""}), ONE_FEATURE)
+    node = read(text, names)
+    exact, single = (
+        Values(names, one_case(), dtype=kind).of(node, EVERY, dict.fromkeys(EVERY, "N"))
+        for kind in (np.longdouble, np.float64)
+    )
+    size = Values(names, one_case()).size(node, EVERY, dict.fromkeys(EVERY, "N"))
+    assert np.all(size >= np.abs(single) * (1 - 1e-9))
+    assert np.all(np.abs(exact - single) <= 1e-13 * size)

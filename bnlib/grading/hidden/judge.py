@@ -18,12 +18,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bnlib.chains.course import judged
+from bnlib.chains.report import report
 from bnlib.checks import Case, Checks, checks_of
 from bnlib.grading.process.remote import twice
 from bnlib.judging.case import ordinary
 from bnlib.judging.examining import examine, ordinary_cases
 from bnlib.judging.showing.report import Report
-from bnlib.stubs import Stub
+from bnlib.stubs import Derivation, Stub
 
 EXACT = 1e-12
 """Fraction of the natural scale by which a computed derivative may be off on ordinary data."""
@@ -52,23 +54,46 @@ class Judge:
         seed: Seed of the run; together with ``test`` it decides all inputs.
         test: Name of the hidden test.
         known: Reference results already computed; every submission of a run gets the same inputs.
+        text: What the answer cell of a derivation holds; None where that is no text.
 
     Attributes:
         rng: Random generator for inputs of the test's own.
-        checks: The exercise's description.
         remarks: What was accepted and is still worth knowing.
     """
 
     def __init__(
-        self, stub: Stub, learner: Any, reference: Any, seed: int, test: str, known: dict[Hashable, Any] | None = None
+        self,
+        stub: Stub,
+        learner: Any,
+        reference: Any,
+        seed: int,
+        test: str,
+        known: dict[Hashable, Any] | None = None,
+        text: str | None = None,
     ) -> None:
         self.stub = stub
         self.learner = learner
         self.reference = reference
-        self.checks: Checks = checks_of(stub)
+        self.text = text
         self.rng = np.random.default_rng([seed, *sha256(test.encode()).digest()])
         self.remarks: tuple[str, ...] = ()
         self._known = {} if known is None else known
+
+    @property
+    def checks(self) -> Checks:
+        """The exercise's description."""
+        return checks_of(self.stub)
+
+    def derivation(self) -> None:
+        """Judge the text of a derivation on numbers and sizes of this test's own. It is read here, and never run.
+
+        Raises:
+            WrongAnswer: It is not finished, or a line does not hold; the report says what was earned.
+        """
+        assert isinstance(self.stub, Derivation)
+        found = report(self.stub, judged(self.stub, self.text, self.rng))
+        if not found.ok:
+            raise WrongAnswer(found)
 
     def draw(self, count: int) -> list[Case]:
         """Inputs of the kind the learner's own check draws, others for every seed and test."""

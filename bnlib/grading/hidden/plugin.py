@@ -22,6 +22,8 @@ from typing import Any
 
 import pytest
 
+from bnlib.chains.course import judged
+from bnlib.chains.report import report
 from bnlib.checks import Case, checks_of, visible
 from bnlib.grading.course import Course
 from bnlib.grading.hidden.judge import Judge, WrongAnswer
@@ -33,7 +35,7 @@ from bnlib.judging.showing.report import Report, Row
 from bnlib.judging.showing.table import WAITS, behind
 from bnlib.notebooks import Notebook, read
 from bnlib.running import as_handed_out
-from bnlib.stubs import Lesson, Stub, lesson_of
+from bnlib.stubs import Derivation, Lesson, Stub, lesson_of
 
 _QUIET = (
     "terminal", "cacheprovider", "faulthandler", "logging", "warnings", "unraisableexception", "threadexception",
@@ -76,6 +78,7 @@ class Verdict:
         carried: It is not right, and is with what it builds on put right.
         causes: Exercises whose mistakes it suffers from.
         fault: What went wrong on the grader's own side, or "".
+        earned: Points for what is right of an answer that is not right as a whole.
     """
 
     passed: int = 0
@@ -87,6 +90,7 @@ class Verdict:
     carried: bool = False
     causes: tuple[str, ...] = ()
     fault: str = ""
+    earned: int = 0
 
     @property
     def right(self) -> bool:
@@ -172,6 +176,9 @@ class Batch:
 
     def judge(self, name: str, stub: Stub, test: str) -> Judge:
         """A judge for one hidden test of one subject."""
+        if isinstance(stub, Derivation):
+            text = self._text(name, stub)
+            return Judge(stub, None, self._reference(stub.lesson), self.seed, test, text=text)
         return self._judge(stub, self._learner_of(name, stub.lesson), test)
 
     def _judge(self, stub: Stub, learner: Any, test: str) -> Judge:
@@ -181,6 +188,13 @@ class Batch:
         if lesson.key not in self._references:
             self._references[lesson.key] = reference(lesson, self.course)
         return self._references[lesson.key]
+
+    def _text(self, name: str, stub: Derivation) -> str | None:
+        """What a subject wrote for a derivation: its first line where nothing is, None where it is no text."""
+        notebook = self.subjects[name].notebook(stub.lesson)
+        if notebook is None or all(cell.exercise != stub.name for cell in notebook.cells):
+            return stub.start
+        return notebook.derivation(stub.name)
 
     def _learner_of(self, name: str, lesson: Lesson) -> Any:
         """The subject's functions in a process of their own; one subject's is alive at a time."""
@@ -202,7 +216,7 @@ class Batch:
         self._learner = self._current = None
         if learner is not None:
             if self.replay and current:
-                self.replays[current] = self._replay(learner, lesson_of(current[1]))
+                self.replays[current] = self._replay(current[0], learner, lesson_of(current[1]))
             with contextlib.suppress(Exception):
                 learner.close()
             if learner.doubt and current:
@@ -263,10 +277,13 @@ class Batch:
             verdict.fault = f"{stub.name}, judged again: {type(error).__name__}: {error}"
         return verdict
 
-    def _replay(self, learner: Any, lesson: Lesson) -> dict[str, bool]:
+    def _replay(self, subject: str, learner: Any, lesson: Lesson) -> dict[str, bool]:
         """What ``check`` says of each exercise when nothing of the notebook but its answers is there."""
         said = {}
         for name, stub in lesson.stubs.items():
+            if isinstance(stub, Derivation):
+                said[name] = report(stub, judged(stub, self._text(subject, stub))).ok
+                continue
             checks = checks_of(stub)
             if stub.id not in self._visible:
                 cases = visible(stub)
@@ -323,6 +340,7 @@ class Batch:
             return
         if isinstance(error, WrongAnswer):
             verdict.says(error.report)
+            verdict.earned = error.report.earned
         elif error is not None:
             verdict.fault = verdict.fault or f"{item.nodeid.split('::')[-1]}: {type(error).__name__}: {error}"
         elif call.when == "call":

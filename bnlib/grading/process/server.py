@@ -37,8 +37,8 @@ Not ``-I``: that would ignore PYTHONHASHSEED, which is fixed so that the same su
 environment is the grader's choice anyway, and the current folder is taken off ``sys.path`` before the first import.
 """
 
-HIDDEN = ("checks", "grading")
-"""Folders of bnlib that learner code cannot read: the checks compute what is right, for any input."""
+HIDDEN = ("checks", "grading", "language")
+"""Folders of bnlib that learner code cannot read: the checks compute what is right, for any input, and the language differentiates."""
 
 
 def start(spec: Any, scratch: str, fd: int) -> None:
@@ -71,6 +71,11 @@ def _preload(spec: Any) -> None:
                 f"{name} was imported by the learner's side of bnlib; a fork would inherit what is right"
             )
         sys.modules[name] = None  # type: ignore[assignment]
+    if any(name.startswith("bnlib.language") for name in sys.modules):
+        raise RuntimeError(
+            "bnlib.language was imported by the learner's side of bnlib; it would differentiate for an answer"
+        )
+    sys.modules["bnlib.language"] = None  # type: ignore[assignment]
     importlib.import_module("bnlib.grading.process.session").warm_up()
 
 

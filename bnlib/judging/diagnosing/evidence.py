@@ -72,7 +72,11 @@ class Evidence:
         value = value_of(compute, self.case)
         if value is None or value.shape != self.got.shape:
             return False
-        return bool(np.all(np.abs(value - self.got) <= self._limit))  # nan and inf are not
+        return bool(self.near(value[None])[0])
+
+    def near(self, values: Array) -> Array:
+        """Which of several results, one below the other, are what came back; nan and inf are not."""
+        return np.all(np.abs(values - self.got) <= self._limit, axis=tuple(range(1, values.ndim)))
 
 
 def value_of(compute: Callable[[Case], Any], case: Case) -> Array | None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence, Set
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -23,6 +24,9 @@ from bnlib.numerics import Array, relative_error
 
 NEARLY = 1e-5
 """Results closer than this fraction of their size are right but for their digits; of mistakes only single named ones are."""
+
+_OF_A_QUANTITY = re.compile("-(times|over)-(?!N)")
+"""A factor that is a quantity: a line of the derivation says more precisely how it came or went."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,40 @@ class Slip:
     output: str
     wrong: Callable[[Case], Any]
     parts: Parts | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its name, or both of two at once."""
+        return tuple(self.name.split("+"))
+
+
+class Explanation(Protocol):
+    """A mistake, or two at once, told by what it computes: a :class:`Slip`, or one that follows from a derivation."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    @property
+    def message(self) -> str: ...  # noqa: D102
+
+    @property
+    def wrong(self) -> Callable[[Case], Any]: ...  # noqa: D102
+
+    @property
+    def parts(self) -> Parts | None: ...  # noqa: D102
+
+
+class Derived(Protocol):
+    """What one way of deriving an output knows: single mistakes made often, other ones, and two at once."""
+
+    @property
+    def often(self) -> Sequence[Explanation]: ...  # noqa: D102
+
+    def explaining(self, kind: str, evidence: Sequence[Evidence]) -> Iterator[Explanation]: ...  # noqa: D102
+
+    def spanning(self, evidence: Sequence[Evidence]) -> Sequence[Explanation]: ...  # noqa: D102
+
+    def besides(self, names: Set[str]) -> Iterator[Explanation]: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -113,6 +151,7 @@ def diagnose(
     thorough: bool = True,
     steps: Steps | None = None,
     known: Set[str] = frozenset(),
+    ways: Sequence[Derived] = (),
 ) -> Finding | None:
     """Name the mistake that explains all the evidence, or None.
 
@@ -126,12 +165,13 @@ def diagnose(
         thorough: Whether to look for exchanges and for two slips at once as well, which takes most of the time.
         steps: The computation, one thing of which may be exchanged for another.
         known: Names found for other outputs of the same answer: of two slips at once, theirs are tried first.
+        ways: What follows from the derivations of the output.
 
     Returns:
         The explanation with the fewest mistakes; a single slip to the letter before all others.
     """
     with np.errstate(all="ignore"):
-        return _diagnose(output, evidence, terms, slips, factors, thorough, steps, known)
+        return _diagnose(output, evidence, terms, slips, factors, thorough, steps, known, ways)
 
 
 def _diagnose(
@@ -143,6 +183,7 @@ def _diagnose(
     thorough: bool,
     steps: Steps | None,
     known: Set[str],
+    ways: Sequence[Derived],
 ) -> Finding | None:
     if all(_seven_digits(item) for item in evidence):
         return Finding(
@@ -153,10 +194,12 @@ def _diagnose(
     if all(_whole_numbers(item) for item in evidence):
         return _integers(output, evidence[0].dtype)
     slips = [slip for slip in slips if slip.output == output]
-    single, pairs = [[s for s in slips if ("+" in s.name) == double] for double in (False, True)]
+    single: list[Explanation] = [slip for slip in slips if len(slip.names) == 1]
     if found := _match(evidence, single):
         return found
     if 0 < (error := max(item.error for item in evidence)) < NEARLY:
+        if found := _match(evidence, _explaining(ways, "often", evidence)):
+            return found
         digits = int(-math.log10(error))
         return Finding(
             ("nearly-right",),
@@ -165,37 +208,52 @@ def _diagnose(
         )
     coefficients = Coefficients(output, evidence, terms, factors)
     fitted = coefficients.explain()
+    if fitted and fitted[1] <= 1 and not any(_OF_A_QUANTITY.search(name) for name in fitted[0].names):
+        return fitted[0]
+    if fitted and fitted[1] <= 2 and all(name.endswith(("-missing", "-sign")) for name in fitted[0].names):
+        return fitted[0]
+    if found := _match(evidence, _explaining(ways, "often", evidence)):
+        return found
+    if found := _match(evidence, _explaining(ways, "seldom", evidence)):
+        return found
     if fitted and (fitted[1] <= 2 or not thorough or known >= set(fitted[0].names)):
         return fitted[0]
     if not thorough:
         return None
     if steps and known and (found := exchanged(output, evidence, steps, known)):
         return found
-    again = [slip for slip in single if slip.name in known]
+    derived = [mistake for way in ways for mistake in way.often]
+    again = [each for each in (*single, *derived) if not known.isdisjoint(each.names)]
     if both := _besides(again, coefficients, None):
         return both[0] if fitted is None or both[1] < fitted[1] else fitted[0]
-    if found := _match(evidence, pairs):
+    if known and (found := _match(evidence, (mistake for way in ways for mistake in way.besides(known)))):
+        return found
+    double = itertools.chain((slip for slip in slips if len(slip.names) > 1), _explaining(ways, "pairs", evidence))
+    if found := _match(evidence, double):
         return found
     if steps and (found := exchanged(output, evidence, steps)):
         return found
-    if fitted := _besides(single, coefficients, fitted):
+    spanning = [each for way in ways for each in way.spanning(evidence)]
+    if fitted := _besides([*single, *spanning], coefficients, fitted):
         return fitted[0]
-    for slip in single:
-        if factor := _slip_times_factor(slip, evidence, factors):
-            names = (slip.name, *(f"{output.replace('_', '-')}-{part}" for part in factor.name.split("+")))
-            return Finding(names, f"Two things at once. {slip.message} Besides, {output} {factor.words}.")
+    for each in (*single, *derived):
+        if factor := _slip_times_factor(each, evidence, factors):
+            names = (*each.names, *(f"{output.replace('_', '-')}-{part}" for part in factor.name.split("+")))
+            return Finding(names, f"Two things at once. {each.message} Besides, {output} {factor.words}.")
     fractions = any(np.any(item.expected != np.round(item.expected)) for item in evidence)
     return _integers(output, evidence[0].dtype) if fractions and not evidence[0].dtype.startswith("float") else None
 
 
 def _besides(
-    slips: Sequence[Slip], coefficients: Coefficients, fitted: tuple[Finding, int] | None
+    slips: Sequence[Explanation], coefficients: Coefficients, fitted: tuple[Finding, int] | None
 ) -> tuple[Finding, int] | None:
     """A slip and wrong coefficients of the terms as it leaves them, where that takes fewer mistakes than ``fitted``."""
     for slip in slips:
+        if fitted and fitted[1] <= 2:
+            break  # a mistake and one coefficient: nothing is less
         besides = coefficients.explain(slip.parts, fitted[1] - 1 if fitted else 99) if slip.parts else None
         if besides:
-            both = Finding((slip.name, *besides[0].names), _both(slip.message, besides[0].message))
+            both = Finding((*slip.names, *besides[0].names), _both(slip.message, besides[0].message))
             fitted = both, 1 + besides[1]
     return fitted
 
@@ -229,11 +287,16 @@ def _integers(output: str, dtype: str) -> Finding:
     )
 
 
-def _match(evidence: Sequence[Evidence], slips: Sequence[Slip]) -> Finding | None:
-    """The first slip that computes exactly what came back, for all the evidence."""
-    for slip in slips:
-        if all(item.explained_by(slip.wrong) for item in evidence):
-            return Finding(tuple(slip.name.split("+")), slip.message)
+def _explaining(ways: Sequence[Derived], kind: str, evidence: Sequence[Evidence]) -> Iterator[Explanation]:
+    for way in ways:
+        yield from way.explaining(kind, evidence)
+
+
+def _match(evidence: Sequence[Evidence], mistakes: Iterable[Explanation]) -> Finding | None:
+    """The first mistake that computes exactly what came back, for all the evidence."""
+    for mistake in mistakes:
+        if all(item.explained_by(mistake.wrong) for item in evidence):
+            return Finding(mistake.names, mistake.message)
     return None
 
 
@@ -252,7 +315,7 @@ def displaced(got: Mapping[str, Array], expected: Mapping[str, Array]) -> dict[s
     return found
 
 
-def _slip_times_factor(slip: Slip, evidence: Sequence[Evidence], factors: Factors | None) -> Factor | None:
+def _slip_times_factor(slip: Explanation, evidence: Sequence[Evidence], factors: Factors | None) -> Factor | None:
     """The factor by which every result differs from what the slip computes, or None."""
     possible: Any = True
     names: list[Factor] = []

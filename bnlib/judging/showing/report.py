@@ -26,6 +26,7 @@ class Row:
         message: What to do about it.
         detail: Follows the mark.
         undone: Where nothing is wrong yet, the word to say so ("empty", "waits").
+        points: What the row is worth by itself, where an answer can be right in part.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Row:
     message: str = ""
     detail: str = ""
     undone: str = ""
+    points: int = 0
 
     @property
     def mark(self) -> str:
@@ -72,6 +74,11 @@ class Report:
     def ok(self) -> bool:
         """True when every row is."""
         return all(row.ok for row in self.rows)
+
+    @property
+    def earned(self) -> int:
+        """Points of the rows that are right by themselves."""
+        return sum(row.points for row in self.rows if row.ok)
 
     @property
     def undone(self) -> str:

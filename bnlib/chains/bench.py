@@ -1,0 +1,120 @@
+"""Where edits of one line are tried: is the value that comes out the one that is wanted, on every draw?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bnlib.chains.edits import Place, choices, count
+from bnlib.chains.forms import below
+from bnlib.language.names import FormulaError
+from bnlib.language.tree import Node, div, letters_of, num, power, rebuilt, ref, renamed
+from bnlib.numerics import Array
+
+if TYPE_CHECKING:
+    from bnlib.chains.judge import Ground
+
+CLOSE = 1e-10
+MOST_NODES = 160
+"""Longer lines are compared and not searched."""
+
+
+class Bench:
+    """One line on which edits are tried, and the values that an edit has to give.
+
+    Args:
+        ground: Where lines are compared.
+        tree: The line.
+        wanted: The values, one for each draw.
+        near: The lines whose names and brackets may be what is missing: the one above, this one, and what they came from.
+    """
+
+    def __init__(self, ground: Ground, tree: Node, wanted: list[Array], near: tuple[Node, ...] = ()) -> None:
+        self.ground, self.tree = ground, tree
+        every = {node for each in near for node in below(each)}
+        self.names = [name for name in ground.names if any(node.op == "ref" and node.data[0] == name for node in every)]
+        products = [node for each in near[:2] for node in below(each) if node.op == "mul"]
+        self.brackets = tuple(dict.fromkeys(arg for node in products for arg in node.args if arg.op == "add"))
+        self.usable = count(tree) <= MOST_NODES
+        if not self.usable:
+            return
+        names = ground.names
+        self._flat: dict[Node, Node] = {}
+        self.sizes = {**names.letter_sizes(self.flat(tree), ground.sizes), **ground.sizes}
+        spare = [f"{letter}''" for letter in ground.letters]
+        letters = [*dict.fromkeys((*ground.letters, *letters_of(self.flat(tree)), *letters_of(tree))), *spare]
+        self.contexts = []
+        for values in ground.draws:
+            lengths = {
+                letter: values.lengths[self.sizes.get(letter.rstrip("'"), letter)]
+                for letter in letters
+                if self.sizes.get(letter.rstrip("'"), letter) in values.lengths
+            }
+            self.contexts.append(values.context(lengths))
+        self._free = frozenset(ground.letters)
+        # The free letters come first among a context's axes; the others are summed away, and of length one.
+        self.wanted = [
+            each.reshape((*each.shape, *(1,) * (len(context.axes) - each.ndim)))
+            for each, context in zip(wanted, self.contexts, strict=True)
+        ]
+        self.work = ground.draws[0].work(self.flat(tree), ground.sizes)
+        self.scales = [
+            max(float(np.max(np.abs(each))), 1e-3 * scale) for each, scale in zip(wanted, ground.scale, strict=True)
+        ]
+
+    def flat(self, node: Node) -> Node:
+        """The formula with its derivatives carried out."""
+        found = self._flat.get(node)
+        if found is None:
+            found = (
+                self.ground.names.without_d(node) if node.op == "d" else rebuilt(node, tuple(map(self.flat, node.args)))
+            )
+            self._flat[node] = found
+        return found
+
+    def fits(self, tree: Node) -> bool:
+        """Whether a formula has the values wanted, on every draw."""
+        try:
+            flat = self.flat(tree)
+            if not flat.free <= self._free:
+                return False
+            for context, wanted, scale in zip(self.contexts, self.wanted, self.scales, strict=True):
+                if not np.abs(context.raw(flat) - wanted).max() <= CLOSE * scale:
+                    return False
+        except (FormulaError, KeyError):
+            return False
+        return True
+
+    @property
+    def start(self) -> Place:
+        """The line as a whole."""
+        return Place(tuple(self.ground.sizes.items()))
+
+    def factors(self, place: Place) -> Iterator[tuple[Node, bool]]:
+        """What a term may be multiplied by in error, or lack; True where it is a number."""
+        for factor, number in self._factors(place):
+            if not place.bound or place.bound & factor.free:
+                yield factor, number
+
+    def _factors(self, place: Place) -> Iterator[tuple[Node, bool]]:
+        names = self.ground.names
+        for size in names.sizes:
+            yield ref(size), True
+            yield div(num(2), ref(size)), True
+        yield num(2), True
+        for name in self.names:
+            for letters in choices(names.sizes_of(name), place.letters):
+                yield ref(name, letters), False
+                yield power(ref(name, letters), 2), False
+        known = dict(place.letters)
+        for bracket in self.brackets:
+            for old in sorted(bracket.free):
+                for new, size in place.letters:
+                    if self.sizes.get(old) == size and bracket.free - {old} <= known.keys():
+                        yield renamed(bracket, {old: new}), False
+        for one, two in combinations(place.letters, 2):
+            if one[1] == two[1]:
+                yield Node("delta", (), (one[0], two[0])), False

@@ -1,0 +1,100 @@
+"""What the course knows of a derivation: its own chain, move by move, with what to say to somebody who stands before a move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bnlib.chains import forms
+from bnlib.chains.judge import Ground, Judgement, judge
+from bnlib.language.names import Names
+from bnlib.language.reading import read
+from bnlib.language.tree import Node
+from bnlib.stubs import Derivation
+
+
+@dataclass(frozen=True)
+class Move:
+    """One step of the course's chain.
+
+    Attributes:
+        look: Where to look, for somebody whose last line is the one before.
+        do: What to do there.
+        line: What comes out.
+    """
+
+    look: str
+    do: str
+    line: str
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The course's own derivation.
+
+    Attributes:
+        stub: The exercise.
+        moves: From the start to the end.
+        idea: The idea of it, in words.
+    """
+
+    stub: Derivation
+    moves: tuple[Move, ...]
+    idea: str
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The start, and what comes out of each move."""
+        return (self.stub.start, *(move.line for move in self.moves))
+
+    @property
+    def text(self) -> str:
+        """The derivation as one types it."""
+        return "\n= ".join(self.lines)
+
+    def next(self, found: Judgement) -> int:
+        """Which move is next behind the lines that hold: its place, or the number of moves where none is left."""
+        trees = [line.tree for line in found.good if line.tree is not None]
+        stands = min((_distance(tree, found.ground.names) for tree in trees), default=(99.0,))
+        behind = [_distance(read(line, found.ground.names), found.ground.names) for line in self.lines]
+        same = [place for place, line in enumerate(self.lines) if read(line, found.ground.names) in trees]
+        return max(same + [behind.index(each) for each in behind if stands <= each], default=0)
+
+    def hints(self, found: Judgement) -> tuple[str, ...]:
+        """The ladder for where the learner stands: where to look, what to do, the line."""
+        place = self.next(found)
+        if place == len(self.moves):
+            return ("No move is missing: simplify your last line until it has the form asked for.",)
+        move = self.moves[place]
+        return move.look, move.do, f"The next line may be: {move.line}"
+
+
+def _distance(tree: Node, names: Names) -> tuple[float, ...]:
+    """How far a line is from an end: the widest derivative, deltas, sums inside sums, letters that are summed over."""
+    every = forms.below(tree)
+    widest = max((_height(of, names) - _height(by, names) for of, by in forms.differentiated(tree)), default=-1.0)
+    summed = sum(len(each.data[1]) for each in every if each.op == "reduce")
+    return (widest, float(forms.has(tree, "delta")), float(forms.has(tree, "nested")), float(summed))
+
+
+def _height(node: Node, names: Names) -> float:
+    """How many definitions stand between a formula and what is given; half a step more where it is no single name."""
+    if node.op == "ref":
+        definition = names.definition(node.data[0])
+        return 0.0 if definition is None else 1 + _height(definition.tree, names) // 1
+    return max((_height(arg, names) for arg in node.args), default=0.0) + 0.5 * (node.op != "d")
+
+
+def ground_of(stub: Derivation, rng: np.random.Generator | None = None) -> Ground:
+    """Where lines of an exercise are compared; without a generator, on the numbers that ``check`` uses."""
+    return Ground(stub.setting, stub.start, rng or np.random.default_rng(list(stub.id.encode())))
+
+
+def judged(stub: Derivation, text: str | None, rng: np.random.Generator | None = None) -> Judgement:
+    """What is found in a learner's text; None stands for an answer that is something else than text."""
+    ground = ground_of(stub, rng)
+    if text is None:
+        said = f'The answer is not text: write {stub.opening}"""...""") with your lines between the quotes.'
+        return Judgement(ground, message=said, mistakes=("no-text",))
+    return judge(ground, text, stub.form, stub.waypoints)

@@ -1,0 +1,109 @@
+"""Edits of a formula: a changed one, what it would mean if it were right, and where in a line one is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from bnlib.language.tree import Node, rebuilt
+from bnlib.language.writing import plain
+
+Into = Callable[[Node], Node]
+"""From a part to the whole formula with that part in its place."""
+
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A changed formula, and what it would mean if it were the right one.
+
+    Attributes:
+        tree: The changed formula.
+        words: The mistake, in words that follow "line 4:".
+        name: Its name, for counting.
+        cost: Of two that explain a line, the cheaper is said.
+    """
+
+    tree: Node
+    words: str
+    name: str
+    cost: float
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in a line one is: in which term, inside which sums, with which letters at hand.
+
+    Attributes:
+        letters: The letters that may be used there, with what they count.
+        term: In which term of the outermost bracket.
+        sums: Inside which sums, in words.
+        bound: Where it is all that a sum adds up: the letters of that sum. What has none of them belongs in front of it.
+    """
+
+    letters: tuple[tuple[str, str], ...]
+    term: int | None = None
+    sums: tuple[str, ...] = ()
+    bound: frozenset[str] = frozenset()
+
+    @property
+    def words(self) -> str:
+        """``in the third term, inside its sum``."""
+        term = f"in the {_ORDINALS[self.term]} term" if self.term is not None and self.term < len(_ORDINALS) else ""
+        inside = f"inside the {self.sums[-1]}" if self.sums else ""
+        return ", ".join(filter(None, (term, inside)))
+
+
+def parts(node: Node, place: Place) -> Iterator[tuple[Node, Place]]:
+    """The formulas that a node is made of, and where each stands."""
+    for number, arg in enumerate(node.args if node.op != "d" else node.args[:1]):
+        if node.op == "add":
+            yield arg, Place(place.letters, number if place.term is None else place.term, place.sums)
+        elif node.op == "reduce":
+            kind, over, _ = node.data
+            known = tuple((letter, size) for letter, size in place.letters if letter not in dict(over))
+            sums = (*place.sums, f"{kind} over {over[0][0]}")
+            yield arg, Place((*known, *over), place.term, sums, frozenset(letter for letter, _ in over))
+        else:
+            yield arg, Place(place.letters, place.term, place.sums)
+
+
+def everywhere(
+    node: Node, place: Place, role: str = "term", into: Into = lambda new: new
+) -> Iterator[tuple[Node, Place, str, Into]]:
+    """Every part of a formula with its place, its role (term or factor), and how to put another in its place."""
+    yield node, place, role, into
+    for number, (arg, there) in enumerate(parts(node, place)):
+        inner = "term" if node.op in ("add", "reduce", "d") or (node.op == "neg" and role == "term") else "factor"
+
+        def put(new: Node, number: int = number) -> Node:
+            return into(rebuilt(node, (*node.args[:number], new, *node.args[number + 1 :])))
+
+        yield from everywhere(arg, there, inner, put)
+
+
+def choices(sizes: tuple[str, ...], letters: tuple[tuple[str, str], ...]) -> list[tuple[str, ...]]:
+    """Every way of giving letters to the axes of a name."""
+    found: list[tuple[str, ...]] = [()]
+    for size in sizes:
+        found = [(*before, letter) for before in found for letter, counts in letters if counts == size]
+    return found
+
+
+@lru_cache(maxsize=2_000)
+def text_of(node: Node) -> str:
+    """A part of a line as one types it, cut short where it is long."""
+    text = plain(node)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def at_place(place: Place) -> str:
+    """Where that is, to be put behind the words for what is wrong."""
+    return f" {place.words}" if place.words else ""
+
+
+def count(node: Node) -> int:
+    """How many parts a formula has."""
+    return 1 + sum(map(count, node.args))

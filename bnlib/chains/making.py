@@ -1,0 +1,131 @@
+"""Edits of the line above, its derivatives carried out, that lead to a wrong line below it: a term lost, a name taken for a constant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from bnlib.chains.bench import MOST_NODES, Bench
+from bnlib.chains.edits import Edit, at_place, count, everywhere, text_of
+from bnlib.chains.forms import below, has
+from bnlib.chains.mending import EXPONENTS
+from bnlib.language.tree import ONE, ZERO, Node, add, mul, neg, power, rebuilt, reduce, ref, renamed
+
+if TYPE_CHECKING:
+    from bnlib.chains.judge import Ground
+
+
+def carried_out(ground: Ground, above: Node) -> Iterator[Node]:
+    """The line above, and the same with its derivatives carried out one level, two levels, and so on."""
+    yield above
+    names = ground.names
+
+    def deeper(node: Node) -> Node:
+        if node.op == "ref" and node.data[0].startswith("d "):
+            definition = names.definition(node.data[0])
+            assert definition is not None
+            return renamed(definition.tree, dict(zip(definition.letters, node.data[1], strict=True)))
+        return rebuilt(node, tuple(map(deeper, node.args)))
+
+    tree = names.without_d(above)
+    for _ in range(6):
+        if tree is above or count(tree) > MOST_NODES:
+            return
+        yield tree
+        above, tree = tree, deeper(tree)
+
+
+def making(bench: Bench, line: Node) -> Iterator[Edit]:
+    """Edits of the line above, as one makes them in passing on to the next line."""
+    derived = sorted({each.data[0] for each in below(bench.tree) if each.op == "ref" and each.data[0].startswith("d ")})
+    held = [name for name in derived if not has(line, f"d({name[2:].rpartition(' / d ')[0]})")]
+    for names in [*((name,) for name in held), *combinations(held, 2)]:
+        moving = " and ".join(name[2:].rpartition(" / d ")[0] for name in names)
+        by = names[0].rpartition(" / d ")[2]
+        words = f"{moving} depends on {by} as well: the part in which {moving} moves is missing"
+        if len(names) > 1:
+            words = f"{moving} depend on {by} as well: the parts in which they move are missing"
+        left = bench.tree
+        for name in names:
+            left = _without(left, name)
+        if bench.flat(left) is not ZERO:
+            yield Edit(left, words, "held-constant", 0.7 + 0.1 * len(names))
+    for node, place, _, into in everywhere(bench.tree, bench.start):
+        at = at_place(place)
+        if node.op == "d" and node.args[0].op == "mul":
+            apart = mul(*(Node("d", (factor, node.args[1])) for factor in node.args[0].args))
+            yield Edit(
+                into(apart), "the derivative of a product is not the product of the derivatives", "product-rule", 0.8
+            )
+        if node.op == "add":
+            for term in node.args if len(node.args) > 2 else ():
+                words = f"of the terms of the line above only {text_of(term)} is left"
+                yield Edit(into(term), words, "term-missing", 1.15)
+            for number, term in enumerate(node.args):
+                rest = add(*node.args[:number], *node.args[number + 1 :])
+                moves = [
+                    each.data[0][2:].rpartition(" / d ")[0]
+                    for each in below(term)
+                    if each.op == "ref" and each.data[0][:2] == "d "
+                ]
+                if moves:
+                    words = (
+                        f"the product rule has one more term: the one in which {moves[0]} is differentiated is missing"
+                    )
+                    yield Edit(into(rest), words, "product-rule", 0.85)
+                else:
+                    yield Edit(into(rest), f"the term {text_of(term)} of the line above got lost", "term-missing", 1.1)
+                if not derived:
+                    continue
+                yield Edit(
+                    into(add(*node.args[:number], neg(term), *node.args[number + 1 :])),
+                    f"a sign got lost in the derivative, at {text_of(_plainly(term))}",
+                    "sign",
+                    1.3,
+                )
+        if node.op == "mul":
+            for number, factor in enumerate(node.args):
+                rest = mul(*node.args[:number], *node.args[number + 1 :])
+                if factor.op == "ref" and factor.data[0].startswith("d "):
+                    of = factor.data[0][2:].rpartition(" / d ")[0]
+                    yield Edit(
+                        into(rest),
+                        f"the chain rule is cut short: the derivative of {of} itself is missing",
+                        "chain-rule",
+                        1,
+                    )
+                elif not any(each.op == "ref" and each.data[0].startswith("d ") for each in below(factor)):
+                    yield Edit(into(rest), f"{text_of(factor)} got lost{at}", "factor-lost", 1.1)
+        if node.op == "reduce" and node.data[0] in ("sum", "mean"):
+            kind, over, _ = node.data
+            for letter, size in over:
+                others = tuple(pair for pair in over if pair[0] != letter)
+                for other, counts in place.letters:
+                    if counts == size:
+                        body = renamed(node.args[0], {letter: other})
+                        words = f"the {kind} over {letter} got lost: only its term {letter} = {other} is left"
+                        yield Edit(into(reduce(kind, others, body) if others else body), words, "sum-lost", 1)
+        if node.op == "pow":
+            words = f"the exponent of {text_of(_plainly(node.args[0]))} is wrong in the derivative"
+            for exponent in EXPONENTS:
+                if exponent != node.data:
+                    yield Edit(into(power(node.args[0], exponent)), words, "exponent", 1.1)
+        if node.op == "delta":
+            yield Edit(into(ONE), f"{text_of(node)} is not 1 everywhere: it got lost{at}", "delta-lost", 1)
+            yield Edit(into(ZERO), f"{text_of(node)} is not 0 everywhere: what it picks got lost{at}", "delta-lost", 1)
+
+
+def _without(node: Node, name: str) -> Node:
+    """The formula with a derivative taken to be zero."""
+    if node.op == "ref":
+        return ZERO if node.data[0] == name else node
+    return rebuilt(node, tuple(_without(arg, name) for arg in node.args))
+
+
+def _plainly(node: Node) -> Node:
+    """A formula in which derivatives of names are shown as one writes them."""
+    if node.op == "ref" and node.data[0].startswith("d "):
+        of, _, by = node.data[0][2:].rpartition(" / d ")
+        return ref(f"d({of}, {by})")
+    return rebuilt(node, tuple(map(_plainly, node.args)))

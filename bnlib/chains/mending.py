@@ -1,0 +1,347 @@
+"""Edits of a learner's own line that may make it right: a sign turned, a factor more or less, another letter, a bracket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import combinations
+
+from bnlib.chains.bench import Bench
+from bnlib.chains.edits import Edit, Into, Place, at_place, choices, everywhere, text_of
+from bnlib.chains.forms import below
+from bnlib.language.tree import ONE, Node, add, div, mul, neg, num, power, rebuilt, reduce, ref, renamed
+
+EXPONENTS = [Fraction(n, 2) for n in (-6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 6)]
+
+
+def mending(bench: Bench) -> Iterator[Edit]:
+    """Edits of the learner's line."""
+    for kind, other in (("sum", "mean"), ("mean", "sum")):
+        if sum(each.op == "reduce" and each.data[0] == kind for each in below(bench.tree)) > 1:
+            words = f"every {kind} should be a {other}: 1/N is {'missing' if kind == 'sum' else 'one too many'} in each"
+            yield Edit(_all_reductions(bench.tree, kind, other), words, f"{kind}-for-{other}", 1.0)
+    for node, place, role, into in everywhere(bench.tree, bench.start):
+        at = at_place(place)
+        if role == "term" and node.op != "add":
+            body = node.args[0] if node.op == "neg" else node
+            if node.op != "neg":
+                what = (
+                    f"the sign of {text_of(body)} is wrong"
+                    if node is not bench.tree
+                    else "the sign of the line is wrong"
+                )
+                yield Edit(into(neg(node)), f"{what}{at if place.sums else ''}", "sign", 1)
+            else:
+                yield Edit(into(body), f"the sign of -{text_of(body)} is wrong{at if place.sums else ''}", "sign", 1)
+        if role == "term" and node.op != "neg":
+            yield from _factors(bench, node, place, into)
+        if node.op == "add":
+            yield from _terms(node, place, into)
+            yield from _brackets(node, place, into)
+        if node.op == "mul":
+            for number, factor in enumerate(node.args):
+                rest = mul(*node.args[:number], *node.args[number + 1 :])
+                yield Edit(into(rest), f"{text_of(factor)} is one factor too many{at}", "factor-extra", 1.05)
+                if factor.op in ("ref", "call", "pow", "add"):
+                    words = f"{text_of(factor)} is a factor{at}, and should divide"
+                    yield Edit(into(div(rest, factor)), words, "upside-down", 1.2)
+        if node.op == "div":
+            yield Edit(
+                into(node.args[0]), f"the division by {text_of(node.args[1])} is one too many{at}", "factor-extra", 1.05
+            )
+        if node.op == "mul":
+            yield from _products_of_sums(node, place, into)
+        if node.op in ("mul", "div"):
+            yield from _fractions(node, place, into)
+        if node.op == "pow":
+            for exponent in EXPONENTS:
+                if exponent != node.data:
+                    words = f"the exponent of {text_of(node.args[0])} is wrong{at}"
+                    yield Edit(into(power(node.args[0], exponent)), words, "exponent", 0.98)
+        if role == "factor" and node.op == "add":
+            for exponent, what in ((Fraction(1, 2), "root"), (Fraction(2), "square")):
+                yield Edit(into(power(node, exponent)), f"a {what} is missing at {text_of(node)}{at}", "exponent", 1.15)
+        if node.op == "add":
+            product = mul(*(term.args[0] if term.op == "neg" else term for term in node.args))
+            words = f"the parts of {text_of(node)} are added{at}, and should be multiplied"
+            yield Edit(into(product), words, "product-for-sum", 1.4)
+        if node.op == "d":
+            of, by = node.args
+            for new in choices(bench.ground.names.sizes_of(by.data[0]), place.letters):
+                words = f"the letters of {text_of(by)} are wrong{at}, by which one differentiates here"
+                yield Edit(into(Node("d", (of, ref(by.data[0], new)))), words, "index", 1.2)
+        if node.op == "call" and node.data == "sqrt":
+            for exponent in EXPONENTS[:5] + EXPONENTS[7:9]:
+                words = f"the power of {text_of(node.args[0])} is wrong{at}: a root or a square got lost"
+                yield Edit(into(power(node.args[0], exponent)), words, "exponent", 1.1)
+        if node.op == "reduce":
+            yield from _reductions(bench, node, place, into)
+        if node.op in ("ref", "delta"):
+            yield from _exchanges(bench, node, place, into)
+        if role == "factor" or node.op == "reduce" or node is bench.tree:
+            yield from _missing_terms(bench, node, place, into)
+
+
+def _factors(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edit]:
+    """A term that lacks a factor, or has one too many."""
+    at, n = at_place(place), bench.ground.names.sizes
+    for factor, number in bench.factors(place):
+        cost = 1.0 if number or factor.op == "delta" else 1.2
+        shown = text_of(factor)
+        lost, extra = f"{shown} is missing", f"{shown} is one factor too many"
+        if number:
+            lost, extra = f"a factor {shown} is missing", f"there is a factor {shown} too many"
+            if shown in n:
+                lost, extra = f"1/{shown} is one factor too many", f"1/{shown} is missing"
+        cost += {"div": 0.55, "pow": 0.1}.get(factor.op, 0)
+        where = at or ("" if node is bench.tree else f" in {text_of(node)}")
+        yield Edit(into(mul(factor, node)), f"{lost}{where}", "one-over-n" if shown in n else "factor-lost", cost)
+        if factor.op != "delta":
+            yield Edit(into(div(node, factor)), f"{extra}{where}", "one-over-n" if shown in n else "factor-extra", cost)
+    for size in n if not place.bound else ():
+        ratio = div(add(ref(size), num(-1)), ref(size))
+        words = f"{size} - 1 stands where {size} belongs, or the other way round{at}"
+        yield Edit(into(mul(ratio, node)), words, "bessel", 1.1)
+        yield Edit(into(div(node, ratio)), words, "bessel", 1.1)
+
+
+def _terms(node: Node, place: Place, into: Into) -> Iterator[Edit]:
+    """A term too many; the signs of all terms but the first."""
+    for number, term in enumerate(node.args):
+        rest = add(*node.args[:number], *node.args[number + 1 :])
+        yield Edit(into(rest), f"the term {text_of(term)} is one too many", "term-extra", 1.25)
+    if len(node.args) > 2:
+        turned = add(node.args[0], *(neg(term) for term in node.args[1:]))
+        words = (
+            f"after {text_of(node.args[0])} all signs are wrong: a minus in front of a bracket turns every sign in it"
+        )
+        yield Edit(into(turned), words, "sign", 1.15)
+
+
+def _brackets(node: Node, place: Place, into: Into) -> Iterator[Edit]:
+    """Terms that belong together before they are multiplied, divided, or a root is taken."""
+    for number, term in enumerate(node.args[:-1]):
+        for part, _, _, put in everywhere(term, place):
+            if part.op == "call" and part.data == "sqrt":
+                rest = add(*node.args[number + 1 :])
+                inside = Node("call", (add(part.args[0], rest),), "sqrt")
+                words = f"{text_of(rest)} belongs below the root{at_place(place)}, and stands outside"
+                yield Edit(into(add(*node.args[:number], put(inside))), words, "outside-the-root", 1.0)
+    first, *_, last = node.args
+    minus = last.op == "neg"
+    body = last.args[0] if minus else last
+    together = f"brackets are missing{at_place(place)}: "
+    if body.op == "mul":
+        for cut in range(1, len(body.args)):
+            near, far = mul(*body.args[:cut]), mul(*body.args[cut:])
+            inner = add(*node.args[:-1], neg(near) if minus else near)
+            words = f"{together}{text_of(far)} belongs to all of {text_of(inner)}"
+            yield Edit(into(mul(inner, far)), words, "bracket", 1.05)
+    if body.op == "div":
+        inner = add(*node.args[:-1], neg(body.args[0]) if minus else body.args[0])
+        yield Edit(
+            into(div(inner, body.args[1])),
+            f"{together}/ {text_of(body.args[1])} belongs to all of {text_of(inner)}",
+            "bracket",
+            1.05,
+        )
+    lead = first.args[0] if first.op == "neg" else first
+    if lead.op == "mul":
+        others = [neg(term) for term in node.args[1:]] if first.op == "neg" else list(node.args[1:])
+        for cut in range(1, len(lead.args)):
+            front, back = mul(*lead.args[:cut]), mul(*lead.args[cut:])
+            whole = mul(front, add(back, *others))
+            words = f"{together}{text_of(front)} belongs to all terms, and stands at the first only"
+            yield Edit(into(neg(whole) if first.op == "neg" else whole), words, "bracket", 1.05)
+
+
+def _fractions(node: Node, place: Place, into: Into) -> Iterator[Edit]:
+    """What belongs below a fraction bar and stands beside it."""
+    if node.op == "mul":
+        for number, factor in enumerate(node.args[:-1]):
+            if factor.op == "div":
+                rest = node.args[number + 1 :]
+                below = mul(factor.args[1], *rest)
+                words = f"brackets are missing{at_place(place)}: / reaches to the next factor only, so {text_of(mul(*rest))} is not below it"
+                yield Edit(into(mul(*node.args[:number], div(factor.args[0], below))), words, "bracket", 1.02)
+    elif node.op == "div":
+        above, below = node.args
+        yield Edit(
+            into(mul(above, below)),
+            f"the division by {text_of(below)} should be a product{at_place(place)}",
+            "upside-down",
+            1.1,
+        )
+
+
+def _products_of_sums(node: Node, place: Place, into: Into) -> Iterator[Edit]:
+    """Two sums multiplied where one sum of products belongs."""
+    sums = [factor for factor in node.args if factor.op == "reduce" and len(factor.data[1]) == 1]
+    for one, two in combinations(sums, 2):
+        (letter, size), (other, counts) = one.data[1][0], two.data[1][0]
+        if one.data[0] == two.data[0] and size == counts and letter not in two.free:
+            rest = [factor for factor in node.args if factor is not one and factor is not two]
+            inside = mul(one.args[0], renamed(two.args[0], {other: letter}))
+            whole = reduce(one.data[0], one.data[1], inside, one.data[2])
+            words = f"two {one.data[0]}s are multiplied{at_place(place)}: multiply inside of one {one.data[0]}"
+            yield Edit(into(mul(*rest, whole)), words, "product-of-sums", 0.95)
+
+
+def _reductions(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edit]:
+    """A sum for a mean, a sum that is used up, a sum that leaves one out."""
+    kind, over, unequal = node.data
+    body, at = node.args[0], at_place(place)
+    letter, size = over[0]
+    if kind in ("sum", "mean"):
+        other = "mean" if kind == "sum" else "sum"
+        words = f"the {kind} over {letter} should be a {other}{at}: 1/{size} is {'missing' if kind == 'sum' else 'one too many'}"
+        yield Edit(into(reduce(other, over, body, unequal)), words, f"{kind}-for-{other}", 0.95)
+    if len(over) == 1 and not unequal:
+        for free, counts in bench.ground.sizes.items():
+            same = [other for other, counted in bench.ground.sizes.items() if counted == size]
+            if counts != size and free in body.free and same:
+                spare = f"{free}''"
+                moved = reduce(kind, ((spare, counts),), renamed(body, {free: spare, letter: same[0]}))
+                yield Edit(
+                    into(moved), f"the {kind} runs over {size}{at}, and should run over {counts}", "wrong-axis", 1.1
+                )
+    left = tuple(pair for pair in over if pair[0] in body.free)
+    if len(left) < len(over):
+        gone = next(pair[0] for pair in over if pair not in left)
+        for free in bench.ground.letters:
+            if bench.ground.sizes[free] == dict(over)[gone]:
+                words = f"nothing in the {kind} over {gone} depends on {gone}{at}: {free} stands where {gone} belongs"
+                yield from _renamed_somewhere(node, into, free, gone, over, words, "index")
+        words = f"the {kind} over {gone} still stands{at}, though nothing in it depends on {gone}: the delta that was used has eaten it"
+        yield Edit(into(reduce(kind, left, body, unequal) if left else body), words, "sum-left", 0.9)
+    if unequal:
+        words = f"the {kind} over {letter} leaves out {unequal[0][0]} = {unequal[0][1]}{at}, and should not"
+        yield Edit(into(reduce(kind, over, body)), words, "left-out", 1)
+    for other_letter, counts in place.letters:
+        if counts != size or kind == "variance":
+            continue
+        if not unequal:
+            words = f"the {kind} over {letter} should leave out {letter} = {other_letter}{at}"
+            yield Edit(into(reduce(kind, over, body, ((letter, other_letter),))), words, "left-out", 1.1)
+        if letter in body.free and len(over) == 1:
+            words = f"the {kind} over {letter} still stands{at}: of it one term is left, the one that the delta picks"
+            yield Edit(into(renamed(body, {letter: other_letter})), words, "sum-left", 1.05)
+    if letter in bench.ground.letters:
+        yield from _free_and_summed(node, into, letter)
+
+
+def _free_and_summed(node: Node, into: Into, letter: str) -> Iterator[Edit]:
+    """A sum over a letter that was free already: some of its places belong to the sum, some do not."""
+    kind, over, _ = node.data
+    spare = f"{letter}''"
+    change = tuple((spare if each == letter else each, size) for each, size in over)
+    words = f"{letter} is summed and free at once: take another letter for the {kind}"
+    yield from _renamed_somewhere(node, into, letter, spare, change, words, "summed-and-free")
+
+
+def _renamed_somewhere(
+    node: Node, into: Into, old: str, new: str, over: tuple[tuple[str, str], ...], words: str, name: str
+) -> Iterator[Edit]:
+    """A letter exchanged for another in some of its places inside a sum."""
+    kind, _, unequal = node.data
+    spots = [path for path, _ in _paths(node.args[0], old)]
+    for count in range(1, len(spots) + 1 if len(spots) <= 6 else 2):
+        for chosen in combinations(spots, count):
+            body = node.args[0]
+            for path in chosen:
+                body = _with_letter(body, path, old, new)
+            yield Edit(into(reduce(kind, over, body, unequal)), words, name, 0.9)
+
+
+def _paths(node: Node, letter: str, path: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Node]]:
+    """Where a free letter stands."""
+    if letter not in node.free:
+        return
+    if node.op in ("ref", "delta"):
+        yield path, node
+    for number, arg in enumerate(node.args):
+        yield from _paths(arg, letter, (*path, number))
+
+
+def _with_letter(node: Node, path: tuple[int, ...], old: str, new: str) -> Node:
+    if not path:
+        return renamed(node, {old: new})
+    number = path[0]
+    changed = _with_letter(node.args[number], path[1:], old, new)
+    return Node(node.op, (*node.args[:number], changed, *node.args[number + 1 :]), node.data)
+
+
+def _exchanges(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edit]:
+    """Another letter, another quantity, the mean not subtracted."""
+    at, sizes = at_place(place), dict(place.letters)
+    letters = node.data[1] if node.op == "ref" else node.data
+    for number, letter in enumerate(letters):
+        for other, size in place.letters:
+            if other != letter and sizes.get(letter) == size:
+                new = (*letters[:number], other, *letters[number + 1 :])
+                tree = (
+                    ref(node.data[0], new)
+                    if node.op == "ref"
+                    else (ONE if new[0] == new[1] else Node("delta", (), new))
+                )
+                yield Edit(
+                    into(tree),
+                    f"the letter {letter} of {text_of(node)} is wrong{at}: another belongs there",
+                    "index",
+                    1.1,
+                )
+    if node.op != "ref":
+        return
+    names = bench.ground.names
+    own = names.sizes_of(node.data[0])
+    if len(letters) > 1:
+        for new in choices(own, place.letters):
+            words = f"the letters of {text_of(node)} are wrong{at}: others belong there"
+            yield Edit(into(ref(node.data[0], new)), words, "index", 1.28)
+    if node.data[0] in names.sizes:
+        yield Edit(
+            into(div(ONE, node)), f"{text_of(node)} stands where 1/{text_of(node)} belongs{at}", "one-over-n", 1.2
+        )
+        for size in names.sizes:
+            yield Edit(into(ref(size)), f"{text_of(node)} stands where {size} belongs{at}", "wrong-size", 1.1)
+        return
+    for name in names:
+        if name != node.data[0] and names.sizes_of(name) == own:
+            yield Edit(into(ref(name, letters)), f"{text_of(node)} stands where {name} belongs{at}", "exchanged", 1.4)
+    for name in names:
+        rest = names.sizes_of(name)
+        if len(rest) < len(own) and set(rest) <= set(own):
+            minus = ref(name, tuple(letter for letter, size in zip(letters, own, strict=True) if size in rest))
+            yield Edit(
+                into(add(node, neg(minus))),
+                f"{text_of(minus)} is not subtracted from {text_of(node)}{at}",
+                "not-centred",
+                0.97,
+            )
+
+
+def _missing_terms(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edit]:
+    """A bracket that lacks a small term."""
+    sizes = bench.ground.names.sizes
+    names = bench.ground.names
+    for name in names if node.op == "ref" else ():
+        if not names.sizes_of(name):
+            words = f"{name} is missing beside {text_of(node)}{at_place(place)}"
+            yield Edit(into(add(node, ref(name))), words, "term-missing", 1.45)
+    small = [(ONE, "1"), *((div(ONE, ref(size)), f"1/{size}") for size in sizes)]
+    small += [
+        (factor, text_of(factor)) for factor, number in bench.factors(place) if factor.op == "delta" and not number
+    ]
+    for term, shown in small:
+        if term is not node:
+            words = f"a term {shown} is missing beside {text_of(node)}{at_place(place)}, or its sign is wrong"
+            yield Edit(into(add(node, neg(term))), words, "term-missing", 1.5)
+            yield Edit(into(add(node, term)), words, "term-missing", 1.5)
+
+
+def _all_reductions(node: Node, kind: str, other: str) -> Node:
+    """The formula with every sum made a mean, or the other way round."""
+    args = tuple(_all_reductions(arg, kind, other) for arg in node.args)
+    if node.op == "reduce" and node.data[0] == kind:
+        return reduce(other, node.data[1], args[0], node.data[2])
+    return rebuilt(node, args)

@@ -1,0 +1,68 @@
+"""Name the mistake in a line that does not equal the one above: the smallest edit that makes the two equal, in words.
+
+Two ways lead there. *Mending*: an edit of the learner's line gives it the value of the line above. *Making*: an edit of the line above, its
+derivatives carried out, gives the value of the learner's line. An edit is named when it does so on every draw, and only then.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bnlib.chains.bench import CLOSE, Bench
+from bnlib.chains.edits import Edit
+from bnlib.chains.making import carried_out, making
+from bnlib.chains.mending import mending
+from bnlib.language.tree import Node
+
+if TYPE_CHECKING:
+    from bnlib.chains.judge import Ground
+
+MOST_EDITS = 1_200
+MOST_WORK = 4_000_000
+"""How many numbers all edits together may make on one draw."""
+
+MAKING = 0.5
+"""What an edit of the line above costs more: of two explanations, the one that can be seen in the learner's own line is said."""
+
+_VANISH = {"exchanged", "index", "not-centred", "factor-lost", "factor-extra", "product-for-sum"}
+"""Slips that are not looked for where the line above is zero: too many things make a line vanish."""
+
+
+def slip(ground: Ground, above: Node, line: Node) -> tuple[str, tuple[str, ...]] | None:
+    """The mistake that leads from the line above to this one, in words, and its name; None where nobody knows.
+
+    Args:
+        ground: Where the lines are compared.
+        above: The line above.
+        line: The line that does not equal it.
+    """
+    wanted, got = ([each.value for each in ground.values(tree)] for tree in (above, line))
+    before = list(carried_out(ground, above))
+    ways = [Bench(ground, line, wanted, (above, line, *before))]
+    if any(np.max(np.abs(each)) > CLOSE * scale for each, scale in zip(got, ground.scale, strict=True)):
+        ways += [Bench(ground, tree, got) for tree in before]  # many slips lead to a line of zeros
+    found: list[tuple[float, int, Bench, Edit]] = []
+    for number, bench in enumerate(ways):
+        if bench.usable:
+            edits = mending(bench) if number == 0 else making(bench, line)
+            found += [
+                (edit.cost + (MAKING if number else 0), number, bench, edit) for edit in islice(edits, MOST_EDITS)
+            ]
+    found.sort(key=lambda item: item[:2])
+    left = MOST_WORK
+    zero = all(np.max(np.abs(each)) <= CLOSE * scale for each, scale in zip(wanted, ground.scale, strict=True))
+    seen: set[tuple[int, Node]] = set()
+    with np.errstate(all="ignore"):
+        for _, number, bench, edit in found[:MOST_EDITS]:
+            if "'" in edit.words or (edit.name in _VANISH and zero) or (number, edit.tree) in seen:
+                continue
+            left -= bench.work
+            if left < 0:
+                break
+            if bench.fits(edit.tree):
+                return edit.words, (edit.name,)
+            seen.add((number, edit.tree))
+    return None

@@ -1,0 +1,332 @@
+"""All the ways in which one thing may go wrong in the lines of a derivation."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from bnlib.judging.mistakes.rules import FIXED, Named
+from bnlib.language.derivation import Derivation
+from bnlib.language.rewriting import Path, apart, every, places, put
+from bnlib.language.tree import Node, add, div, mul, neg, num, ref, renamed
+from bnlib.language.writing import plain
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One mistake: what stands in the place of what.
+
+    Attributes:
+        name: The same for the same mistake everywhere.
+        words: What to say, a whole sentence.
+        changes: From a line and the place in it to what stands there instead.
+        often: Whether it is tried together with another.
+        anew: Whether a quantity is made anew with a mistake for one line alone.
+    """
+
+    name: str
+    words: str
+    changes: tuple[tuple[str, Path, Node], ...]
+    often: bool
+    anew: bool = False
+
+    def instead(self, derivation: Derivation, other: Edit | None = None) -> dict[str, Node] | None:
+        """The lines as this edit leaves them, and another as well; None when the two touch."""
+        changes = self.changes + (other.changes if other else ())
+        if other and any(a == b and not apart(p, q) for a, p, _ in self.changes for b, q, _ in other.changes):
+            return None
+        lines: dict[str, dict[Path, Node]] = {}
+        for line, path, node in changes:
+            lines.setdefault(line, {})[path] = node
+        return {line: put(derivation.lines[line].tree, edits) for line, edits in lines.items()}
+
+
+class Edits:
+    """The edits of one derivation that can be seen in one of its lines.
+
+    Args:
+        derivation: The lines.
+        output: The line that is seen.
+        rules: What people write in the place of what.
+        words: Words of one's own for a name, or for ``name@line``.
+    """
+
+    def __init__(self, derivation: Derivation, output: str, rules: Sequence[Named], words: Mapping[str, str]) -> None:
+        self.derivation, self.output, self.rules, self.words = derivation, output, rules, words
+        self.lines = [name for name in derivation.lines if derivation.uses(output, name)]
+
+    def __iter__(self) -> Iterator[Edit]:
+        found = [*(edit for line in reversed(self.lines) for edit in self._in(line)), *self._whole()]
+        yield from found
+        yield from self._everywhere(found)
+        yield from self._anew([edit for edit in found if edit.often])
+
+    def _in(self, line: str) -> Iterator[Edit]:
+        """The edits of one line: each rule at each place, other axes, other quantities."""
+        here: dict[tuple[str, str], list[Edit]] = {}
+        for path, node in places(self.derivation.lines[line].tree):
+            for name, made, words, often in self._of(line, node):
+                edit = self._edit(name, line, words, ((line, path, made),), often)
+                here.setdefault((name, words if name.endswith("-for-exchange") else ""), []).append(edit)
+                yield edit
+        for edits in here.values():  # the same thing at every place of the line is one mistake
+            several = [edit for edit in edits if edit.changes[0][1] != edits[0].changes[0][1]]
+            if several and edits[0].name not in ("factor-missing", "factor-twice", "sign", "term-missing"):
+                chosen: list[Edit] = []
+                for edit in edits:
+                    if all(apart(edit.changes[0][1], one.changes[0][1]) for one in chosen):
+                        chosen.append(edit)
+                if len(chosen) > 1:
+                    yield Edit(
+                        edits[0].name, edits[0].words, tuple(c for e in chosen for c in e.changes), edits[0].often
+                    )
+
+    def _whole(self) -> Iterator[Edit]:
+        """The output as a whole: a factor too many, a parameter that was updated, two quantities that were taken for each other."""
+        output, names = self.output, self.derivation.names
+        tree = self.derivation.lines[output].tree
+        names_in = {
+            node for line in self.lines for _, node in places(self.derivation.lines[line].tree) if line != output
+        }
+        for factor in multipliers(self.derivation):
+            what, slug = self._shown(factor), _slug(factor.data[0])
+            within = any(node is factor for _, node in places(self.derivation.meaning(output))) or factor in names_in
+            times = f"{slug}-twice" if within else f"{slug}-in-{_slug(output)}"
+            yield self._edit(
+                times, output, f"there is a factor {what} too many", ((output, (), mul(tree, factor)),), True
+            )
+            if not any(node is factor for _, node in places(tree)):
+                over, words = (
+                    (f"{slug}-missing", f"the factor {what} is missing")
+                    if within
+                    else (f"divided-by-{slug}", f"there is a division by {what} too many")
+                )
+                yield self._edit(over, output, words, ((output, (), div(tree, factor)),), True)
+        for size in names.sizes[:1]:
+            yield self._edit(
+                f"{_slug(output)}-times-{size}",
+                output,
+                f"everything is {size} times too large",
+                ((output, (), mul(tree, ref(size))),),
+                True,
+            )
+            yield self._edit(
+                f"{_slug(output)}-over-{size}",
+                output,
+                f"everything is divided by {size} once too often",
+                ((output, (), div(tree, ref(size))),),
+                True,
+            )
+        rows = self.derivation.lines[output].letters
+        if len(rows) > 1 and self.derivation.lines[output].sizes[0] == self.derivation.lines[output].sizes[-1]:
+            alone = mul(Node("delta", (), (rows[0], rows[-1])), tree)
+            words = "only the diagonal is there: every input reaches every output, so which entries are filled?"
+            yield self._edit("only-the-diagonal", output, words, ((output, (), alone),), True)
+        if output.startswith("d") and output[1:] in names.given:
+            parameter = ref(output[1:], names.sizes_of(output[1:]))
+            words = f"this is {output[1:]} after a step of gradient descent: return the gradient itself"
+            for rate in (1, 0.1, 0.01, 0.001):
+                after = add(parameter, neg(mul(num(rate), tree)))
+                yield self._edit("parameter-updated", output, words, ((output, (), after),), False)
+        yield self._edit(
+            f"{_slug(output)}-sign", output, "everything has the wrong sign", ((output, (), neg(tree)),), True
+        )
+        inside = list(
+            dict.fromkeys(node for _, node in places(tree) if node.op == "ref" and node.data[0] not in names.sizes)
+        )
+        for one, two in itertools.combinations(inside, 2):
+            swapped = every(tree, lambda node, one=one, two=two: {one: two, two: one}.get(node))  # type: ignore[misc]
+            words = f"{self._shown(one)} and {self._shown(two)} stand in each other's place: if they come out of a cache, in which order did they go in?"
+            yield self._edit("cache-order", output, words, ((output, (), swapped),), False)
+
+    def _of(self, line: str, node: Node) -> Iterator[tuple[str, Node, str, bool]]:
+        names = self.derivation.names
+        for rule in self.rules:
+            for made, parts in rule.rule.at(node, names):
+                shown = {key: self._shown(part.args[0] if part.op == "neg" else part) for key, part in parts.items()}
+                yield self._slug(rule.name, shown), made, rule.words.format_map(shown), rule.often
+        if node.op == "reduce" and all(letter == size for letter, size in node.data[1]):
+            yield from self._axes(node)
+        if node.op == "ref":
+            yield from self._instead_of(line, node)
+        yield from self._indices(line, node)
+
+    def _slug(self, name: str, shown: Mapping[str, str]) -> str:
+        what = shown.get("B", "")
+        if name == "exchanged" and what.isidentifier():
+            return "-and-".join(_slug(shown[each]) for each in "AC" if shown[each].isidentifier()) + "-exchanged"
+        if name in ("factor-missing", "term-missing", "factor-twice") and what.isidentifier():
+            return f"{_slug(what)}-{'twice' if name == 'factor-twice' else 'missing'}"
+        return name
+
+    def _axes(self, node: Node) -> Iterator[tuple[str, Node, str, bool]]:
+        """A sum or mean over other axes, or without the first or the last example."""
+        kind, over, unequal = node.data
+        now = {size for _, size in over}
+        body = node.args[0].free
+        every = [size for size in self.derivation.names.sizes if size in body | now]
+
+        def over_these(*sizes: str) -> Node:
+            return Node("reduce", node.args, (kind, tuple((size, size) for size in sizes), unequal))
+
+        slug = "sum" if kind == "sum" else "mean"
+        for size in every:
+            if now != {size}:
+                name = f"{slug}-over-{_SIZES.get(size, size)}"
+                yield (
+                    name,
+                    over_these(size),
+                    f"a {kind} runs over {_SIZES.get(size, size)}: over which axis should it run?",
+                    True,
+                )
+        if set(every) != now:
+            yield (
+                f"{slug}-over-everything",
+                over_these(*every),
+                f"a {kind} runs over the whole array: name the axis",
+                True,
+            )
+        if kind != "variance" and len(over) == 1:
+            for which in ("first", "last"):
+                part = Node("reduce", node.args, (f"sum but the {which}", over, ()))
+                left = part if kind == "sum" else div(part, ref(over[0][1]))
+                one = _SIZES.get(over[0][1], over[0][1]).rstrip("s")
+                yield (
+                    f"{which}-{one}-left-out",
+                    left,
+                    f"the {which} {one} is left out of a {kind}: where does the loop begin, and where does it end?",
+                    False,
+                )
+
+    def _indices(self, line: str, node: Node) -> Iterator[tuple[str, Node, str, bool]]:
+        """Another index of the same size, in index notation."""
+        letters = node.data[1] if node.op == "ref" else node.data if node.op == "delta" else ()
+        sizes = self.derivation.names.letter_sizes(self.derivation.lines[line].tree)
+        for letter in letters:
+            for other in sizes:
+                if letter.islower() and other.islower() and other != letter and sizes[other] == sizes.get(letter):
+                    changed = {letter: other} if letters.count(letter) == 1 else {}
+                    if changed:
+                        made = renamed(node, changed)
+                        yield (
+                            "wrong-index",
+                            made,
+                            f"{plain(made)} stands where {plain(node)} belongs: which index does it have?",
+                            False,
+                        )
+
+    def _instead_of(self, line: str, node: Node) -> Iterator[tuple[str, Node, str, bool]]:
+        """Another quantity of the same sizes, or of one value a feature where there is one for each example."""
+        names, name = self.derivation.names, node.data[0]
+        sizes = names.sizes_of(name)
+        before = [each for each in self.derivation.lines if each != line]
+        before = before[: list(self.derivation.lines).index(line)]
+        for other in (*names.given, *before):
+            wanted = names.sizes_of(other)
+            if other != name and (wanted == sizes or (wanted and wanted == sizes[1:])):
+                made = ref(other, node.data[1][len(sizes) - len(wanted) :])
+                words = f"{self._shown(made)} stands where {self._shown(node)} belongs"
+                line_of = self.derivation.lines.get(name)
+                if name.startswith("_") and line_of and line_of.tree.op == "mul" and made in line_of.tree.args:
+                    rest = mul(*(arg for arg in line_of.tree.args if arg is not made))
+                    yield (
+                        f"{_slug(plain(rest))}-missing" if rest.op == "ref" else "factor-missing",
+                        made,
+                        f"the factor {self._shown(rest)} is missing",
+                        True,
+                    )
+                    continue
+                near = wanted == sizes and name in self.derivation.lines and self.derivation.comes_from(name, other)
+                yield f"{_slug(other)}-for-{_slug(name)}", made, words, near
+        if name == "eps":
+            for value in FIXED:
+                yield "eps-fixed", num(value), f"eps is {value:g} whatever was given: use the one that was passed", True
+
+    def _everywhere(self, found: Sequence[Edit]) -> Iterator[Edit]:
+        """The same mistake in every line where it can be made."""
+        by_name: dict[tuple[str, str], dict[str, Edit]] = {}
+        for edit in found:
+            line, _, _ = edit.changes[0]
+            key = (edit.name, edit.words if edit.name == "eps-fixed" else "")
+            by_name.setdefault(key, {})[line] = edit  # the last one of a line is made at all its places
+        for (name, _), lines in by_name.items():
+            edits = list(lines.values())
+            if len(edits) > 1 and edits[0].often:
+                yield Edit(name, edits[0].words, tuple(change for edit in edits for change in edit.changes), True)
+
+    def _anew(self, often: Sequence[Edit]) -> Iterator[Edit]:
+        """A quantity that is made anew for one line alone, with a mistake in it."""
+        derivation = self.derivation
+        for line in reversed(self.lines):
+            tree = derivation.lines[line].tree
+            spots = [
+                (path, node) for path, node in places(tree) if node.op == "ref" and node.data[0] in derivation.lines
+            ]
+            if len(self.lines) < 2 or not spots:
+                continue
+            for edit in often:
+                source = edit.changes[0][0]
+                if source == line or len({each for each, _, _ in edit.changes}) > 1:
+                    continue
+                instead = edit.instead(derivation)
+                made = {
+                    path: derivation.opened(node, instead)
+                    for path, node in spots
+                    if derivation.uses(node.data[0], source)
+                }
+                used_by = [each for each in self.lines if each != source and derivation.uses(each, source)]
+                if len(used_by) < 2 or not made:
+                    continue
+                words = f"Where it is made for {self._name(line)}: {edit.words}"
+                for path, node in made.items() if len(made) > 1 else ():
+                    yield Edit(edit.name, words, ((line, path, node),), False, True)
+                yield Edit(edit.name, words, tuple((line, path, node) for path, node in made.items()), False, True)
+
+    def _edit(self, name: str, line: str, words: str, changes: tuple[tuple[str, Path, Node], ...], often: bool) -> Edit:
+        own = self.words.get(f"{name}@{line}") or self.words.get(name)
+        said = f"In {self._name(line)}, {words}"
+        return Edit(name, own or (said if said.endswith("?") else f"{said}."), changes, often)
+
+    def _name(self, line: str) -> str:
+        """How a line is called: its name where learners know it, and its equation."""
+        where = self.where(line)
+        if line.startswith("_"):
+            return where or self.output
+        return f"{line} ({where})" if where else line
+
+    def where(self, line: str) -> str:
+        """The equation of a line, or of the first that uses it."""
+        lines = self.derivation.lines
+        users = [line, *(each for each in lines if each != line and self.derivation.uses(each, line))]
+        return next((lines[each].where for each in users if lines[each].where), "")
+
+    def _shown(self, node: Node) -> str:
+        """A formula in the names that learners know."""
+        hidden = {name for name in self.derivation.lines if name.startswith("_")}
+
+        def open_(node: Node) -> Node:
+            if node.op == "ref" and node.data[0] in hidden:
+                return open_(self.derivation.lines[node.data[0]].tree)
+            return Node(node.op, tuple(open_(arg) for arg in node.args), node.data) if node.args else node
+
+        return plain(open_(node))
+
+
+_SIZES = {"N": "examples", "D": "features"}
+
+
+def _slug(name: str) -> str:
+    return name.strip("_").replace("_", "-")
+
+
+def multipliers(derivation: Derivation) -> list[Node]:
+    """The quantities with one value a feature by which the lines multiply."""
+    names = derivation.names
+    nodes = [node for line in derivation.lines.values() for _, node in places(line.tree)]
+    above = [
+        arg for node in nodes for arg in (node.args if node.op == "mul" else node.args[:1] if node.op == "div" else ())
+    ]
+    factors = dict.fromkeys(arg for arg in above if arg.op == "ref")
+    batch = set(names.sizes[:1])
+    return [f for f in factors if f.data[0] not in names.sizes and not batch & set(names.sizes_of(f.data[0]))]

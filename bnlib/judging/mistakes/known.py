@@ -1,0 +1,342 @@
+"""What is known about the outputs of an exercise from the lines of its derivation: their terms, and every mistake in them."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from bnlib.judging.case import Case
+from bnlib.judging.diagnosing.evidence import MATCH, NO_VALUE, Evidence, value_of
+from bnlib.judging.diagnosing.terms import Term, columns, factor_table, matching
+from bnlib.judging.mistakes.edits import Edit, Edits, multipliers
+from bnlib.judging.mistakes.rules import parsed, rules
+from bnlib.language.derivation import Derivation, summands
+from bnlib.language.tree import Node, letters_of
+from bnlib.language.values import Context, Values
+from bnlib.numerics import Array
+
+_NUMBERS = ("first", "second", "third", "fourth", "fifth", "sixth")
+
+
+class Known:
+    """The declaration of an exercise: the lines of its derivation, and words of one's own.
+
+    Args:
+        given: What the exercise is given, with sizes: ``"x: N D, gamma: D, eps"``.
+        lines: The derivation; a line with the name of an output is that output.
+        ways: Other ways to the same outputs, each a derivation of its own.
+        rules: Rules of this exercise alone, written as those of :mod:`bnlib.judging.mistakes.rules`.
+        words: Words of one's own for a mistake's name, or for ``name@line``.
+        terms: Words for the terms of an output, in order; and where each is derived: ``"direct path | eq. 3.23"``. One for all
+            says that the line is one term.
+        view: From a case to the arrays that are given, where the case has other names.
+        outputs: From an output to the line that it is, where that has another name.
+    """
+
+    def __init__(
+        self,
+        given: str,
+        lines: str,
+        *ways: str,
+        rules: str = "",
+        words: Mapping[str, str] | None = None,
+        terms: Mapping[str, Sequence[str]] | None = None,
+        view: Callable[[Case], Mapping[str, Any]] | None = None,
+        outputs: Mapping[str, str] | None = None,
+    ) -> None:
+        self.ways = [Derivation(given, text) for text in (lines, *ways)]
+        self._own, self._words, self.said = rules, words or {}, terms or {}
+        self._view, self._outputs = view, outputs or {}
+        self._of: dict[str, list[Way]] = {}
+
+    def line(self, output: str) -> str:
+        """The line that is an output."""
+        return self._outputs.get(output, output)
+
+    def of(self, output: str) -> list[Way]:
+        """What each way knows about an output; a way that does not come to it knows nothing."""
+        if output not in self._of:
+            line = self.line(output)
+            self._of[output] = [Way(self, way, line) for way in self.ways if line in way.lines]
+        return self._of[output]
+
+    def truth(self, case: Case, output: str) -> Array:
+        """The value of an output by the first way."""
+        way = self.of(output)[0]
+        return way.value(way.right, case)
+
+    def terms(self, output: str) -> tuple[Term, ...]:
+        """The terms of an output: the summands of its line, the brackets multiplied out."""
+        ways = self.of(output)
+        if not ways:
+            return ()
+        way, own = ways[0], self.said.get(output, ())
+        where = way.edits.where(way.line)
+        found = []
+        for index, node in enumerate(way.terms(None) or ()):
+            said, _, at = (own[index] if index < len(own) else "").partition("|")
+            name = said.strip() or (f"{_NUMBERS[index]} term" if len(way.terms(None) or ()) > 1 else "value")
+            found.append(Term(name, at.strip() or where, lambda case, node=node: way.value(node, case)))  # type: ignore[misc]
+        return tuple(found)
+
+    def factors(self, case: Case) -> Mapping[str, Any]:
+        """What a term may be multiplied by in error: quantities with one value a feature that the derivation multiplies by."""
+        way = self.ways[0]
+        values = Values(way.names, self.arrays(case))
+        found: dict[str, Any] = {}
+        for factor in multipliers(way):
+            name = factor.data[0]
+            found[name.strip("_")] = values.named(name)
+            if name in way.lines:
+                found[f"{name.strip('_')}^2"] = values.named(name) ** 2
+        return found
+
+    def quantities(self, case: Case) -> dict[str, Array]:
+        """What the lines compute, by the names that learners know."""
+        values = Values(self.ways[0].names, self.arrays(case))
+        return {name: values.named(name) for name in self.ways[0].lines if not name.startswith("_")}
+
+    def arrays(self, case: Case) -> Mapping[str, Any]:
+        """What is given in a case."""
+        return self._view(case) if self._view else case
+
+
+class Way:
+    """One derivation of one output: the right formula and those with a mistake, all written out."""
+
+    def __init__(self, known: Known, derivation: Derivation, line: str) -> None:
+        self.known, self.derivation, self.line = known, derivation, line
+        self.letters = derivation.lines[line].letters
+        self.right = derivation.meaning(line)
+        own = tuple(parsed(known._own))
+        self.edits = Edits(derivation, line, (*own, *rules()), known._words)
+
+    @cached_property
+    def singles(self) -> list[Mistake]:
+        """Every mistake alone, those first that are made often; each formula once."""
+        found: dict[Node, Mistake] = {self.right: Mistake(self, ())}
+        edits = sorted(self.edits, key=lambda edit: not edit.often)
+        for edit in edits:
+            mistake = Mistake(self, (edit,))
+            found.setdefault(mistake.formula, mistake)
+        return list(found.values())[1:]
+
+    @cached_property
+    def pairs(self) -> list[Mistake]:
+        """Every two of those that are made often."""
+        often = [
+            mistake for mistake in self.often if mistake.edits[0].name != "eps-fixed" or "1e-05" in mistake.message
+        ]
+        known = {mistake.formula for mistake in self.singles} | {self.right}
+        found: dict[Node, Mistake] = {}
+        for one, two in itertools.combinations(often, 2):
+            if one.edits[0].name == two.edits[0].name:
+                continue
+            mistake = Mistake(self, (one.edits[0], two.edits[0]))
+            if mistake.possible and mistake.formula not in known:
+                found.setdefault(mistake.formula, mistake)
+        return list(found.values())
+
+    @cached_property
+    def signs(self) -> list[int]:
+        """The signs of the terms."""
+        whole = len(self.known.said.get(self.line, ())) == 1
+        return [1] if whole else [sign for sign, _ in summands(self.derivation.lines[self.line].tree)]
+
+    def terms(self, instead: Mapping[str, Node] | None) -> list[Node] | None:
+        """The summands of the line under a mistake, written out; None when the line itself has another number of them."""
+        tree = self.derivation.lines[self.line].tree
+        changed = instead.get(self.line, tree) if instead else tree
+        whole = len(self.known.said.get(self.line, ())) == 1
+        found = [changed] if whole else [node for _, node in summands(changed)]
+        if not whole and len(found) != len(summands(tree)):
+            return None
+        return [self.derivation.opened(node, instead) for node in found]
+
+    def value(self, node: Node, case: Case) -> Array:
+        """A formula's value for a case, over the output's letters, or over its own where they are others."""
+        context = self._context(case)
+        if not node.free <= set(context.axes):
+            return self._values(case).of(node)
+        order = (
+            self.letters
+            if node.free <= set(self.letters)
+            else [letter for letter in context.axes if letter in node.free]
+        )
+        if not node.free and self.letters:
+            order = ()
+        return context.of(node, order)
+
+    def _values(self, case: Case) -> Values:
+        key = ("values", id(self.derivation))
+        if key not in case.memory:
+            case.memory[key] = Values(self.derivation.names, self.known.arrays(case))
+        return case.memory[key]
+
+    def _context(self, case: Case) -> Context:
+        key = ("context", id(self.derivation), self.line)
+        if key not in case.memory:
+            values = self._values(case)
+            sizes = self.derivation.names.letter_sizes(self.right)
+            order = dict.fromkeys((*self.derivation.names.sizes, *self.letters, *letters_of(self.right)))
+            case.memory[key] = values.context(
+                {letter: values.length(sizes.get(letter.rstrip("'"), letter)) for letter in order}
+            )
+        return case.memory[key]
+
+    @cached_property
+    def often(self) -> list[Mistake]:
+        """The single mistakes that are made often."""
+        return [mistake for mistake in self.singles if mistake.edits[0].often]
+
+    @cached_property
+    def seldom(self) -> list[Mistake]:
+        """The other single mistakes."""
+        return [mistake for mistake in self.singles if not mistake.edits[0].often]
+
+    def explaining(self, kind: str, evidence: Sequence[Evidence]) -> Iterator[Mistake]:
+        """The mistakes of a kind (often, seldom, pairs) that make of the cases what came back.
+
+        What all of them make of the first case is computed once and kept with it: then one comparison tells.
+        """
+        first, mistakes = evidence[0], getattr(self, kind)
+        key = (kind, id(self))
+        if key not in first.case.memory:
+            first.case.memory[key] = self._stacked(mistakes, first.case)
+        places, values = first.case.memory[key].get(first.got.shape, ((), None))
+        near = np.flatnonzero(first.near(values)) if values is not None else ()
+        for place in near:
+            mistake = mistakes[places[place]]
+            if all(item.explained_by(mistake.wrong) for item in evidence):
+                yield mistake
+
+    def _stacked(self, mistakes: Sequence[Mistake], case: Case) -> dict[tuple[int, ...], tuple[list[int], Array]]:
+        """By shape: which mistakes, and what they compute, one below the other."""
+        found: dict[tuple[int, ...], tuple[list[int], list[Array]]] = {}
+        for index, mistake in enumerate(mistakes):
+            value = value_of(mistake.wrong, case)
+            if value is not None:
+                places, values = found.setdefault(value.shape, ([], []))
+                places.append(index)
+                values.append(value)
+        return {shape: (places, np.stack(values)) for shape, (places, values) in found.items()}
+
+    def spanning(self, evidence: Sequence[Evidence]) -> list[Mistake]:
+        """The mistakes made often that leave the terms such that some multiples of them add up to what came back."""
+        found = self._spanning(evidence[0])
+        for item in evidence[1:] if found else ():
+            also = self._spanning(item)
+            found = [mistake for mistake in found if mistake in also]
+        return found
+
+    def _spanning(self, item: Evidence) -> list[Mistake]:
+        key = ("spans", id(self))
+        if key not in item.case.memory:
+            item.case.memory[key] = self._spans(item)
+        mistakes, basis, triangle, lengths, factors = item.case.memory[key]
+        if not mistakes:
+            return []
+        wanted = columns(item.got, basis.shape[1])[..., None]
+        along = np.swapaxes(basis, -1, -2) @ wanted
+        rest = np.max(np.abs(wanted - basis @ along), axis=(1, 2, 3)) <= MATCH * np.max(np.abs(wanted))
+        near = np.flatnonzero(rest & (np.min(np.abs(np.diagonal(triangle, axis1=-2, axis2=-1)), axis=(1, 2)) > 1e-9))
+        if not near.size:
+            return []
+        fitted = np.linalg.solve(triangle[near], along[near])[..., 0] / lengths[near]
+        ratios = np.swapaxes(fitted, 1, 2) / np.array(self.signs)[:, None]  # (mistakes, terms, features)
+        named = (
+            matching(factors, ratios.reshape(-1, ratios.shape[-1])).any(axis=0).reshape(ratios.shape[:2]).all(axis=1)
+        )
+        return [mistakes[place] for place in near[named]]
+
+    def _spans(self, item: Evidence) -> tuple[Any, ...]:
+        """Mistakes with what their terms span, feature by feature, and the factors that have a name."""
+        features = item.got.shape[-1] if item.got.ndim > 1 else 1
+
+        def stacked(nodes: Sequence[Node]) -> Array:
+            parts = [np.broadcast_to(self.value(node, item.case), item.got.shape) for node in nodes]
+            return np.stack([columns(part, features) for part in parts], axis=-1)
+
+        found: list[tuple[Mistake, Array]] = []
+        right = self.terms(None) if self.derivation is self.known.ways[0] else None
+        if right and np.size(item.got) // features > len(right):
+            for mistake in self.singles:
+                nodes = mistake.terms if mistake.edits[0].often or mistake.edits[0].anew else None
+                with contextlib.suppress(*NO_VALUE):
+                    if nodes and nodes != right and np.all(np.isfinite(parts := stacked(nodes))):
+                        found.append((mistake, parts))
+        if not found:
+            return [], None, None, None, None
+        every = np.stack([parts for _, parts in found])
+        lengths = np.maximum(np.linalg.norm(every, axis=2), 1e-300)
+        basis, triangle = np.linalg.qr(every / lengths[:, :, None])
+        return [mistake for mistake, _ in found], basis, triangle, lengths, factor_table(item, self.known.factors)[1]
+
+    def besides(self, names: Set[str]) -> Iterator[Mistake]:
+        """Any mistake beside one of these names."""
+        for one in self.singles:
+            if one.edits[0].name in names:
+                for two in self.singles:
+                    mistake = Mistake(self, (one.edits[0], two.edits[0]))
+                    if mistake.possible and one.edits[0].name != two.edits[0].name:
+                        yield mistake
+
+
+class Mistake:
+    """One edit, or two at once: what they make of the output and of its terms."""
+
+    __slots__ = ("_formula", "_instead", "_terms", "edits", "way")
+
+    def __init__(self, way: Way, edits: tuple[Edit, ...]) -> None:
+        self.way, self.edits = way, edits
+        self._instead: dict[str, Node] | None = None
+        self._formula: Node | None = None
+        self._terms: list[Node] | None = None
+        if edits:
+            self._instead = edits[0].instead(way.derivation, edits[1] if len(edits) > 1 else None)
+
+    @property
+    def possible(self) -> bool:
+        """False for two that touch the same place."""
+        return self._instead is not None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names for a teacher's counts."""
+        return tuple(dict.fromkeys(edit.name for edit in self.edits))
+
+    @property
+    def formula(self) -> Node:
+        """The output, written out."""
+        if self._formula is None:
+            self._formula = self.way.derivation.meaning(self.way.line, self._instead)
+        return self._formula
+
+    @property
+    def message(self) -> str:
+        """What to say."""
+        first, *others = (edit.words for edit in self.edits)
+        return f"Two things at once. {first} And: {others[0]}" if others else first
+
+    def wrong(self, case: Case) -> Array:
+        """What it computes."""
+        return self.way.value(self.formula, case)
+
+    @property
+    def terms(self) -> list[Node]:
+        """What it makes of the terms; none where it leaves no such terms."""
+        if self._terms is None:
+            own = self.way.derivation is self.way.known.ways[0]
+            self._terms = (self.way.terms(self._instead) if own else None) or []
+        return self._terms
+
+    def parts(self, case: Case) -> list[Array]:
+        """The values of its terms."""
+        if not self.terms:
+            raise ValueError("other terms")
+        return [self.way.value(node, case) for node in self.terms]
