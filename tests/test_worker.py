@@ -569,7 +569,7 @@ def test_the_server_holds_nothing_that_is_right(learner):
         f"bnlib.grading.{room}"
         for room in (
             "isolation", "isolation.forkserver", "isolation.landlock", "isolation.libc", "isolation.sandbox", "isolation.seccomp",
-            "process", "process.answers", "process.hollow", "process.protocol", "process.server", "process.session",
+            "process", "process.answers", "process.protocol", "process.server", "process.session",
         )
     }  # fmt: skip
     assert {name for name in ours if name.startswith("bnlib.grading.")} == allowed

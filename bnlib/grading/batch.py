@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from bnlib import hollow
 from bnlib.grading.course import Course
 from bnlib.grading.files import put
 from bnlib.grading.hidden import plugin
@@ -24,7 +25,6 @@ from bnlib.grading.hidden.plugin import Batch, Subject, Verdict
 from bnlib.grading.isolation.sandbox import Limits
 from bnlib.grading.nbval import stage as nbval_stage
 from bnlib.grading.nbval.transplant import OWN, transplant
-from bnlib.grading.process import hollow
 from bnlib.grading.process.worker import Server
 from bnlib.grading.result import CARRIED, NOT_GRADED, RIGHT, Exercise, LessonResult, NbvalResult, Seen
 from bnlib.grading.submissions import notebook_of

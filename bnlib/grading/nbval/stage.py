@@ -25,10 +25,11 @@ from typing import Any
 
 import bnlib
 from bnlib.grading.course import CourseError
-from bnlib.grading.nbval.provisioner import LEARNERS, SECONDS, WARM
-from bnlib.grading.nbval.provisioner import NAME as PROVISIONER
+from bnlib.grading.nbval import LEARNERS, PROVISIONER, SECONDS, WARM
 from bnlib.grading.nbval.transplant import OWN
 from bnlib.grading.result import CellResult
+from bnlib.plots import TEXT as FIGURES
+from bnlib.quizzes import TEXT as QUIZZES
 
 CELLS = "bnlib.grading.nbval.cells"
 """The pytest plugin that tells what nbval sees. It is made for a process of its own, and not imported here."""
@@ -229,7 +230,8 @@ def _start(
         "IPYTHONDIR": str(home),
         "MPLCONFIGDIR": os.environ.get("MPLCONFIGDIR", str(_fonts())),
         "HOME": str(home),
-        "BNLIB_FIGURES": "text",  # nbval compares no images: the course's figures are made and not drawn
+        FIGURES: "text",  # nbval compares no images: the course's figures are not drawn
+        QUIZZES: "text",  # and nobody presses buttons
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         SECONDS: str(int(notebook_seconds) + 10),

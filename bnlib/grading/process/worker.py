@@ -13,11 +13,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-
-import IPython
-import numpy as np
 
 import bnlib
 from bnlib.grading.isolation.forkserver import ForkServer, ServerError
@@ -62,7 +60,8 @@ class Server(ForkServer):
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
         root = Path(bnlib.__file__).resolve().parent
-        packages = dict.fromkeys(str(Path(m.__file__).parents[1]) for m in (np, IPython) if m.__file__)
+        found = (find_spec(name) for name in ("numpy", "IPython"))
+        packages = dict.fromkeys(str(Path(spec.origin).parents[1]) for spec in found if spec and spec.origin)
         command = [sys.executable, "-s", "-c", BOOT, str(root), os.pathsep.join(packages)]
         super().__init__(command, _environment())
         _ = self.level  # it is ready, or it is said here why it is not
