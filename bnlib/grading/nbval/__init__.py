@@ -13,5 +13,8 @@ SECONDS = "BNLIB_KERNEL_SECONDS"
 WARM = "BNLIB_KERNEL_PROVISIONER"
 """Environment variable: which provisioner will be used; this one can then be made ready in advance."""
 
+DRAWS = "BNLIB_KERNEL_DRAWS"
+"""Environment variable: whether somebody's own code draws. The course draws nothing under nbval, so most runs do without."""
+
 LEARNERS = "learners"
 """Folder of the learners' folders, beside that of the judged notebooks."""

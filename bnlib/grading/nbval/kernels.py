@@ -17,6 +17,7 @@ from pathlib import Path
 
 from bnlib.grading.isolation import sandbox
 from bnlib.grading.isolation.forkserver import FAILED, Forker
+from bnlib.grading.nbval import DRAWS
 
 HIDDEN = ("grading",)
 """Folder of bnlib that kernels cannot read. The lessons' checks are the learner's own, and run there."""
@@ -53,7 +54,7 @@ def make_profile(home: Path) -> None:
 def _warm_up() -> None:
     """Import and do once what every notebook does.
 
-    Of matplotlib that is the list of fonts, which a kernel cannot make: the course draws nothing here.
+    Of drawing that is nothing, unless somebody's own code does: see :data:`bnlib.grading.nbval.DRAWS`.
     """
     sys.modules["debugpy"] = None  # type: ignore[assignment]  # kernels without a debugger start in a tenth of the time
     os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
@@ -61,7 +62,7 @@ def _warm_up() -> None:
         "bnlib.grading.nbval.kernel", "bnlib.running", "bnlib.exercises", "bnlib.quizzes", "bnlib.progress", "bnlib.plots",
         "numpy.testing", "numpy.random", "numpy.linalg", "IPython.core.completer", "ipykernel.ipkernel", "ipykernel.zmqshell",
         "ipykernel.displayhook", "ipykernel.iostream", "ipykernel.control", "ipykernel.subshell_manager",
-        "matplotlib.font_manager", "IPython.core.pylabtools", "IPython.core.magics", "IPython.extensions", "sqlite3", "psutil", "pdb", "tornado.platform.asyncio", "tornado.queues",
+        "IPython.core.pylabtools", "IPython.core.magics", "IPython.extensions", "sqlite3", "psutil", "pdb", "tornado.platform.asyncio", "tornado.queues",
         "tornado.gen", "tornado.locks", "encodings.ascii", "encodings.latin_1", "encodings.idna", "faulthandler",
     ):  # fmt: skip
         with suppress(ImportError):
@@ -70,6 +71,8 @@ def _warm_up() -> None:
         for part in ("checks", "plots"):
             with suppress(ImportError):
                 importlib.import_module(f"bnlib.{part}.{lesson.name}")
+    if os.environ.pop(DRAWS, ""):
+        importlib.import_module("matplotlib_inline.backend_inline")  # and all of matplotlib, with its list of fonts
 
 
 def _live(fds: list[int], trouble: str) -> None:

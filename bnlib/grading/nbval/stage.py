@@ -25,7 +25,7 @@ from typing import Any
 
 import bnlib
 from bnlib.grading.course import CourseError
-from bnlib.grading.nbval import LEARNERS, PROVISIONER, SECONDS, WARM
+from bnlib.grading.nbval import DRAWS, LEARNERS, PROVISIONER, SECONDS, WARM
 from bnlib.grading.nbval.transplant import OWN
 from bnlib.grading.result import CellResult
 from bnlib.plots import TEXT as FIGURES
@@ -36,6 +36,9 @@ CELLS = "bnlib.grading.nbval.cells"
 
 CONFINED = sys.platform == "linux"
 """Whether kernels are forked and confined; elsewhere they are started fresh, with limits alone."""
+
+_IDLE = ("unraisableexception", "threadexception", "logging", "junitxml", "doctest", "unittest", "pastebin", "stepwise")
+"""Parts of pytest that would be asked about each cell, and have nothing to say."""
 
 STARTUP = 60.0
 """Seconds until the first notebook has begun, or a kernel has started."""
@@ -184,7 +187,8 @@ def _one_run(
         folder.chmod(0o711)  # a kernel may be another user's, and find what is its own
         (folder / "judged").mkdir(mode=0o700)
         paths = [_lay_out(folder, index, job) for index, job in jobs.items()]
-        process = _start(folder, paths, cell_seconds, notebook_seconds)
+        draws = any("matplotlib" in cell["source"] for job in jobs.values() for cell in job.notebook["cells"])
+        process = _start(folder, paths, draws, cell_seconds, notebook_seconds)
         try:
             return _follow(process, notebook_seconds, proven, tell)
         finally:
@@ -204,7 +208,7 @@ def _lay_out(folder: Path, index: int, job: Job) -> Path:
 
 
 def _start(
-    folder: Path, paths: Sequence[Path], cell_seconds: float, notebook_seconds: float
+    folder: Path, paths: Sequence[Path], draws: bool, cell_seconds: float, notebook_seconds: float
 ) -> subprocess.Popen[bytes]:
     spec = folder / "jupyter" / "kernels" / "bnlib" / "kernel.json"
     spec.parent.mkdir(parents=True)
@@ -236,9 +240,11 @@ def _start(
         "OPENBLAS_NUM_THREADS": "1",
         SECONDS: str(int(notebook_seconds) + 10),
         WARM: PROVISIONER if CONFINED else "",
+        DRAWS: "yes" if draws else "",
     }
     command = [sys.executable, "-m", "pytest", "-c", str(settings), "--rootdir", str(folder), "-p", "no:cacheprovider"]
     command += ["-p", CELLS, "-p", "nbval.plugin", "-p", "no:faulthandler", "--capture=no", "-q"]
+    command += ["--assert=plain", *(word for plugin in _IDLE for word in ("-p", f"no:{plugin}"))]
     command += ["--nbval-lax", f"--nbval-cell-timeout={cell_seconds}", f"--nbval-kernel-startup-timeout={STARTUP}"]
     command += ["--nbval-kernel-name=bnlib", *map(str, paths)]
     return subprocess.Popen(
@@ -253,12 +259,10 @@ def _start(
 
 
 def _fonts() -> Path:
-    """Matplotlib's list of fonts takes seconds to make; the one that exists is used."""
-    with contextlib.suppress(Exception):
-        import matplotlib
-
-        return Path(matplotlib.get_cachedir())
-    return Path(tempfile.gettempdir())
+    """Where matplotlib keeps its list of fonts, which takes seconds to make; it may be hollow here, and is not asked."""
+    if sys.platform == "linux":
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "matplotlib")
+    return Path.home() / ".matplotlib"
 
 
 def _follow(
