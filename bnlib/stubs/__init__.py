@@ -13,6 +13,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 
@@ -81,7 +82,7 @@ class Stub:
         """The signature the learner's function must be callable with."""
         return inspect.signature(self.contract)
 
-    @property
+    @cached_property
     def parameters(self) -> tuple[str, ...]:
         """Names of the arguments, in order."""
         return tuple(self.signature.parameters)
