@@ -5,6 +5,7 @@ What goes in and comes out is plain data, so that it can travel to another proce
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import tempfile
@@ -338,6 +339,8 @@ def prepare_process(parent: int, folder: str) -> None:
     global _in_pool
     _in_pool = True
     hollow.install()  # the reference answers import matplotlib, and nobody looks at their figures here
+    gc.freeze()
+    gc.set_threshold(50_000)  # what a batch makes by the thousand lives as long as the batch
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     tempfile.tempdir = os.environ["TMPDIR"] = folder
 

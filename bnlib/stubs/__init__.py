@@ -13,7 +13,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 
@@ -313,10 +313,11 @@ class Lesson:
         return f"Lesson({self.key!r})"
 
 
-def lessons() -> list[Lesson]:
+@cache
+def lessons() -> tuple[Lesson, ...]:
     """All lessons in order, read from the modules of this package."""
     found = [importlib.import_module(f"{__name__}.{module.name}").lesson for module in pkgutil.iter_modules(__path__)]
-    return sorted(found, key=lambda lesson: lesson.key)
+    return tuple(sorted(found, key=lambda lesson: lesson.key))
 
 
 def lesson_of(key: str) -> Lesson:

@@ -260,9 +260,8 @@ def _start(
 
 def _fonts() -> Path:
     """Where matplotlib keeps its list of fonts, which takes seconds to make; it may be hollow here, and is not asked."""
-    if sys.platform == "linux":
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "matplotlib")
-    return Path.home() / ".matplotlib"
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "matplotlib")
+    return cache if CONFINED else Path.home() / ".matplotlib"
 
 
 def _follow(
