@@ -99,7 +99,8 @@ class Checks:
 
     def ahead(self, learner: Any, cases: Sequence[Case]) -> None:
         """Where the learner's functions live in another process, let it begin with what :meth:`run` will call next."""
-        if self.call is None and hasattr(learner, "ahead"):
+        known = self.call is None and all(name in cases[0] for name in self.stub.parameters)
+        if known and hasattr(learner, "ahead"):
             learner.ahead(self.stub.name, [[case[name] for name in self.stub.parameters] for case in cases])
 
     def run(self, learner: Any, case: Case) -> Any:

@@ -188,9 +188,11 @@ class Session:
             left -= sum(value.nbytes + 1000 if isinstance(value, np.ndarray) else 1000 for value in args)
             if left < 0:
                 return
-            with suppress(TimeoutError, protocol.Closed):  # whose turn it is will be told
+            try:
                 sent = protocol.send(self._sock, self._request(name, args, {}), time.monotonic() + self._limits.wall)
-                self._ahead.append((name, args, self._calls, sent))
+            except (TypeError, protocol.TooLargeError, TimeoutError, protocol.Closed):
+                return  # the call itself will be told
+            self._ahead.append((name, args, self._calls, sent))
 
     def expects(self, name: str, args: Sequence[Any]) -> bool:
         """Whether a call is the one that was asked for ahead, if any was."""
