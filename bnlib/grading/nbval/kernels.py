@@ -61,7 +61,8 @@ def _warm_up() -> None:
     for name in (
         "bnlib.grading.nbval.kernel", "bnlib.running", "bnlib.exercises", "bnlib.quizzes", "bnlib.progress", "bnlib.plots",
         "numpy.testing", "numpy.random", "numpy.linalg", "IPython.core.completer", "ipykernel.ipkernel", "ipykernel.zmqshell",
-        "ipykernel.displayhook", "ipykernel.iostream", "ipykernel.control", "ipykernel.subshell_manager",
+        "ipykernel.displayhook", "ipykernel.iostream", "ipykernel.control", "ipykernel.subshell_manager", "ipykernel.debugger",
+        "IPython.core.completerlib", "IPython.core.logger", "IPython.core.oinspect", "IPython.extensions.storemagic",
         "IPython.core.pylabtools", "IPython.core.magics", "IPython.extensions", "sqlite3", "psutil", "pdb", "tornado.platform.asyncio", "tornado.queues",
         "tornado.gen", "tornado.locks", "encodings.ascii", "encodings.latin_1", "encodings.idna", "faulthandler",
     ):  # fmt: skip
