@@ -99,7 +99,7 @@ class Checks:
 
     def ahead(self, learner: Any, cases: Sequence[Case]) -> None:
         """Where the learner's functions live in another process, let it begin with what :meth:`run` will call next."""
-        known = self.call is None and all(name in cases[0] for name in self.stub.parameters)
+        known = self.call is None and not self.stub.cache_of
         if known and hasattr(learner, "ahead"):
             learner.ahead(self.stub.name, [[case[name] for name in self.stub.parameters] for case in cases])
 

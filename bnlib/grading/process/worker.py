@@ -124,9 +124,12 @@ class Learner:
             self._session = None
 
     def ahead(self, name: str, calls: Iterable[Sequence[Any]]) -> None:
-        """Let the process begin with calls that will be made next, with these very objects: fewer turns to wait for."""
+        """Let the process begin with calls that will be made next, with these very objects: fewer turns to wait for.
+
+        A process to which others' values are lent asks for them in the middle of a call, and gets its calls one by one.
+        """
         self._forget()
-        if self._session is not None and name not in self._lost:
+        if self._session is not None and self._lender is None and name not in self._lost:
             self._session.ahead(name, calls)
 
     def _forget(self) -> None:
