@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +96,12 @@ class Checks:
     def factors_of(self) -> Factors | None:
         """What a term may be multiplied by in error: what is listed, else what the derivation multiplies by."""
         return self.factors or (self.known.factors if self.known else None)
+
+    def ahead(self, learner: Any, cases: Sequence[Case]) -> None:
+        """Where the learner's functions live in another process, let it begin with what :meth:`run` will call next."""
+        known = self.call is None and not self.stub.cache_of
+        if known and hasattr(learner, "ahead"):
+            learner.ahead(self.stub.name, [[case[name] for name in self.stub.parameters] for case in cases])
 
     def run(self, learner: Any, case: Case) -> Any:
         """Call the learner's functions on a case."""
