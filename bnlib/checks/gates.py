@@ -161,10 +161,14 @@ gates_forward = Checks(
         _FORWARD,
         _IN_FEWER_LINES,
         rules="""
-            no-inversion: 1 / std => std | the inversion is missing: xc is then multiplied by std where eq. 4.7 multiplies by inv_std
-            no-scale-no-shift: scaled + beta => x_hat | this is x_hat: eq. 4.8 and 4.9 come after it
+            gamma-missing: scaled + beta => x_hat + beta |
+            not-squared: sq => xc |
+            no-scale-no-shift: scaled + beta => x_hat |
         """,
         words={
+            "gamma-missing@out": "gamma is missing: eq. 4.8.",
+            "not-squared@var": "xc is not squared: eq. 4.3.",
+            "no-scale-no-shift@out": "This is x_hat: eq. 4.8 and 4.9 come after it.",
             "bessel@var": "The variance was divided by N - 1. Eq. 4.4 divides by N.",
             "eps-outside-the-root@std": "eps was added after the root. Look at where eq. 4.5 has it.",
             "eps-missing@std": "eps is not used. It enters in eq. 4.5.",
@@ -172,10 +176,10 @@ gates_forward = Checks(
             "sum-for-mean@var": "The squares were added up but not averaged: eq. 4.4 has a 1/N.",
             "x-for-xc@sq": "The variance was made of x squared. The square gate stands behind the subtraction: eq. 4.3 squares xc.",
             "x-for-xc@x_hat": "x itself was multiplied by inv_std. In eq. 4.7 xc is.",
-            "gamma-missing@scaled": "gamma is missing: eq. 4.8.",
-            "beta-missing@out": "beta is missing: eq. 4.9.",
+            "std-for-inv-std@x_hat": "xc was multiplied by std where eq. 4.7 multiplies by inv_std.",
             "gamma-and-beta-exchanged@out": "gamma was added and beta multiplied: eq. 4.8 and 4.9 have them the other way round.",
         },
+        terms={"out": ("scaled part", "shift")},
     ),
     hints=(
         "One line for each of the nine equations, in their order, with the names of the equations.",
@@ -284,7 +288,7 @@ invert_backward = Checks(
             exponent: inv_std**2 => inv_std**4 | inv_std has the wrong power
             std-for-inv-std: inv_std**2 => 1 / inv_std**2 | inv_std was taken for std: the slope belongs to the gate's input, and the argument is its output
             upstream-missing: dinv_std * inv_std**2 => inv_std**2 | dinv_std is missing: eq. 4.10 multiplies the slope by what arrives
-            gradient-inverted: dinv_std * inv_std**2 => inv_std**2 / dinv_std | dinv_std stands below the fraction line: eq. 4.10 multiplies by it
+            gradient-inverted: -dinv_std * inv_std**2 => 1 / dinv_std | this is one over dinv_std: eq. 4.10 multiplies what arrives by the slope of the gate
         """,
         terms={"dstd": ("local slope",)},
     ),
@@ -398,8 +402,14 @@ _WALK = Known(
         exponent: 2 * std => 2 * std**3 | std has the wrong power: the step through the inversion is already in dstd
         root-taken-twice: 2 * std => 2 * sqrt(std) | a second root was taken, and std is already the output of the gate
         inverted: dstd / (2 * std) => dstd * std * 2 | std is multiplied where eq. 4.13 divides by it
+        eps-missing: inv_std**2 => 1 / var | eps is missing: inv_std, as the cache holds it, has eps in it
+        eps-missing: 2 * std => 2 * sqrt(var) | eps is missing: std, as the cache holds it, has eps in it
+        eps-fixed: 2 * std => 2 * sqrt(var + 1e-5) | eps is fixed: std, as the cache holds it, has the right one in it
         values-for-gradient: dvar / N => xc * dvar / N | the values xc are there as well: the mean gate shares out what arrives and looks at no value
-        branches-multiplied: dx_hat * A + 2 * B => dx_hat * A * 2 * B | the two branches were multiplied, and effects along two ways add up
+        x-hat-for-xc: dx_hat * inv_std + 2 * xc * dsq => dx_hat * inv_std + 2 * x_hat * dsq |
+        x-hat-for-xc: dx_hat * xc => dx_hat * x_hat |
+        gamma-missing: dx_hat => dout | gamma is missing: dout stands where dx_hat belongs
+        branches-multiplied: dx_hat * inv_std + 2 * xc * dsq => dx_hat * inv_std * 2 * xc * dsq | the two branches were multiplied, and effects along two ways add up
         own-factor: sum(dx_hat * xc) => sum(dx_hat * inv_std) | inv_std received the product with itself: eq. 4.16 has the other factor
         own-factor: dx_hat * inv_std => dx_hat * xc | the branch of the multiply gate has xc in it: eq. 4.15 has the other factor
     """,
@@ -408,14 +418,18 @@ _WALK = Known(
         "gamma-in-dgamma@dgamma": "gamma was multiplied into dgamma. The scale gate is a product: each factor receives the other factor.",
         "gamma-in-dbeta@dbeta": "gamma was multiplied into dbeta, but the shift gate comes after the scale gate.",
         "gamma-missing@dx_hat": "gamma is missing: dx_hat is dout unchanged. The scale gate, eq. 4.8, is a product.",
-        "dout-for-dx-hat@dinv_std": "dout was used where dx_hat belongs: gamma is missing from dinv_std.",
         "xc-missing@dxc": "The branch of the square gate has no xc in it: the slope of a square depends on where one stands, eq. 4.12.",
         "mean-over-features@dx": "In dx, the mean's share was taken over the features. mu is a mean over the batch: eq. 4.1.",
         "only-the-diagonal@dx": "Only the diagonal of the Jacobian is there: mu and var contain every example, so the sums over the "
         "batch may not be dropped.",
     }
     | {
-        f"{name}-for-{right}@{line}": f"{line} was made from {name.replace('-', '_')}. What went into the {gate} gate is {right.replace('-', '_')}: {where}."
+        f"not-summed@d{name}": f"{name} was copied into all N rows going forward, so it collects from all N rows going back: see eq. 4.16."
+        for name in ("beta", "gamma", "inv_std", "mu")
+    }
+    | {
+        f"{name}-for-{right}@{line}": f"{line} was made from {name.replace('-', '_')}. What went into the {gate} gate is "
+        f"{right.replace('-', '_')}: {where}."
         for line, right, gate, where, others in (
             ("dgamma", "x-hat", "scale", "eq. 4.8", ("x", "xc", "out", "scaled")),
             ("dinv_std", "xc", "multiply", "eq. 4.7", ("x", "x-hat")),
@@ -488,10 +502,13 @@ folded_backward = Checks(
         _PARAMETERS
         + """
         _dxc = inv_std * (dx_hat - x_hat * mean(dx_hat * x_hat))  # eq. 4.22
-        dx   = _dxc - mean(_dxc)                                  # eq. 4.23
+        dx   = _dxc - mean(_dxc)                                  # eq. 4.24
         """,
         rules="""
             xc-for-x-hat: x_hat => x_hat / inv_std | xc stands where x_hat belongs
+            gamma-missing: dx_hat => dout | gamma is missing: dout stands where dx_hat belongs
+            x-hat-missing-outside: x_hat * mean(dx_hat * x_hat) => mean(dx_hat * x_hat) | the third term has x_hat inside the mean, and not in front of it
+            x-hat-missing-inside: x_hat * mean(dx_hat * x_hat) => x_hat * mean(dx_hat) | the third term has x_hat in front of the mean, and not inside it
         """,
         words={
             "gamma-in-dgamma@dgamma": "gamma was multiplied into dgamma: each factor of a product receives the other factor.",

@@ -43,6 +43,7 @@ TODAY: dict[str, tuple[str, ...]] = {
     "sum-for-mean": ("variance-summed",),
     "no-root-no-eps": ("var-for-std",),
     "std-root-of-var": ("std-for-variance",),
+    "batch-not-copied": ("one-row",),
     "batch-not-summed": ("not-summed-*",),
     "bessel": ("ddof", "dgamma-bessel"),
     "beta-missing": ("shift-missing", "shift-beta-missing", "no-shift"),
@@ -78,8 +79,10 @@ TODAY: dict[str, tuple[str, ...]] = {
     "momentum-fixed": ("momentum-ignored",),
     "no-root": ("dx-times-inv_std", "dx-over-sigma", "inv-std-twice", "inv-rms-twice"),
     "not-centred": ("mean-not-subtracted", "x-for-xc", "mu-missing"),
+    "one-over-D": ("share-of-each-example-D-for-N",),
     "shift-before-scale": ("shift-times-gamma",),
     "std-missing": (
+        "inv-std-missing",
         "dx-over-inv_std",
         "dx-times-sigma",
         "direct-path-times-sigma",
@@ -93,6 +96,7 @@ TODAY: dict[str, tuple[str, ...]] = {
     "std-multiplied": ("scaled-part-over-inv_std^2", "scaled-part-times-sigma^2", "std-for-inv-std"),
     "upstream-missing": ("gradient-not-used", "dgamma-without-dout"),
     "var-for-mu": ("xc-running-var-for-running-mean", "b2-running-var-for-running-mean"),
+    "x-hat-inside-the-mean": ("mean-of-a-product",),
     "xc-for-one-x-hat": ("path-through-the-variance-times-sigma", "xc-for-x-hat"),
     "xc-for-x-hat": ("path-through-the-variance-times-sigma^2", "path-through-the-variance-over-inv_std[*][*]2"),
 }

@@ -257,7 +257,17 @@ class Edits:
         for (name, _), lines in by_name.items():
             edits = list(lines.values())
             if len(edits) > 1 and edits[0].often:
-                yield Edit(name, edits[0].words, tuple(change for edit in edits for change in edit.changes), True)
+                changes = tuple(change for edit in edits for change in edit.changes)
+                yield Edit(name, self._of_all(lines), changes, True)
+
+    def _of_all(self, lines: Mapping[str, Edit]) -> str:
+        """What to say of the same mistake in several lines: all of them are named, where the same is to be said of each."""
+        named = [self._name(line) for line in self.lines if line in lines]
+        said = {edit.words.removeprefix(f"In {self._name(line)}, ") for line, edit in lines.items()}
+        first = next(iter(lines.values())).words
+        if len(said) > 1 or first in said or len(set(named)) < len(named):
+            return first
+        return f"In {', '.join(named[:-1])} and {named[-1]}, {said.pop()}"
 
     def _anew(self, often: Sequence[Edit]) -> Iterator[Edit]:
         """A quantity that is made anew for one line alone, with a mistake in it."""
