@@ -63,6 +63,16 @@ def test_a_wrong_gate_counts_before_an_unfinished_one():
 
 def test_a_wrong_shape_is_its_own_rows_matter():
     found = report(lambda right: {"dmu": -right["dxc"]})
-    assert found.names == ("wrong-shape", "batch-not-summed")
+    assert found.names == ("wrong-shape", "batch-not-summed", "not-summed")
     assert rows(found)["dmu"] == (False, "wrong shape")
     assert rows(found)["dx"][0] is True
+
+
+def test_what_stands_above_a_wrong_gate_is_right_and_not_blamed():
+    """dx_hat is right, so what lost gamma is the line of dmu; the one before it would come to the same."""
+    without = {id(each): -(each.dout / _chain(each)["std"]).sum(axis=0) for each in CASES}
+    learner = Learner(lambda right: {"dmu": without[id(learner.case)], "dx": right["dx"]})
+    found = examine(gates_backward, learner, CASES, gates_backward.truth)
+    assert found.names == ("gamma-missing",)
+    assert "In dmu (eq. 4.19)" in found.message
+    assert "dx_hat" not in found.message

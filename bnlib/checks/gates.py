@@ -498,7 +498,7 @@ folded_backward = Checks(
     known=Known(
         "dout: N D, x_hat: N D, inv_std: D, gamma: D",
         _PARAMETERS + "dx = inv_std * (dx_hat - mean(dx_hat) - x_hat * mean(dx_hat * x_hat))  # eq. 4.24",
-        _PARAMETERS + "dx = gamma * inv_std / N * (N * dout - sum(dout) - x_hat * sum(dout * x_hat))  # eq. 4.24",
+        _PARAMETERS + "dx = gamma * inv_std * (dout - dbeta / N - x_hat * (dgamma / N))  # eq. 4.24",
         _PARAMETERS
         + """
         _dxc = inv_std * (dx_hat - x_hat * mean(dx_hat * x_hat))  # eq. 4.22
