@@ -96,7 +96,6 @@ TODAY: dict[str, tuple[str, ...]] = {
     "std-multiplied": ("scaled-part-over-inv_std^2", "scaled-part-times-sigma^2", "std-for-inv-std"),
     "upstream-missing": ("gradient-not-used", "dgamma-without-dout"),
     "var-for-mu": ("xc-running-var-for-running-mean", "b2-running-var-for-running-mean"),
-    "x-hat-inside-the-mean": ("mean-of-a-product",),
     "xc-for-one-x-hat": ("path-through-the-variance-times-sigma", "xc-for-x-hat"),
     "xc-for-x-hat": ("path-through-the-variance-times-sigma^2", "path-through-the-variance-over-inv_std[*][*]2"),
 }
