@@ -105,12 +105,6 @@ def _junction(rng):
     )
 
 
-def _normalized(case):
-    """Add to a batch what the folded form is given."""
-    values = _chain(case)
-    return Case(case, x_hat=values["x_hat"], inv_std=values["inv_std"])
-
-
 # The lines of the lesson; in its walk back each works on the right values of those above it.
 
 _FORWARD = """
@@ -147,6 +141,33 @@ dxc      = dx_hat * inv_std + 2 * xc * dsq        # eq. 4.17
 dmu      = -sum(dxc)                              # eq. 4.19
 """
 )
+
+# What is written in the place of what, gate by gate: in the gate's own exercise, and in the walk.
+
+_SQUARE = """
+upstream-missing: 2 * xc * dsq => 2 * xc | the slope of the square stands alone: eq. 4.10 multiplies it by what arrives
+value-for-slope: 2 * xc * dsq => xc**2 * dsq | what arrives is multiplied by the gate's output: eq. 4.10 multiplies by its derivative
+"""
+_ROOT = """
+exponent: 2 * std => 2 * std**2 | std is squared, and eq. 4.13 has its first power
+exponent: 2 * std => 2 * std**3 | std has the wrong power: the step through the inversion is another gate
+root-taken-twice: 2 * std => 2 * sqrt(std) | a second root was taken, and std is already the output of the gate
+inverted: dstd / (2 * std) => dstd * 2 * std | std is multiplied where eq. 4.13 divides by it
+upstream-missing: dstd / (2 * std) => 1 / (2 * std) | dstd is missing: eq. 4.10 multiplies the slope by what arrives
+"""
+_INVERSION = """
+exponent: inv_std**2 => inv_std | inv_std has the wrong power
+exponent: inv_std**2 => inv_std**4 | inv_std has the wrong power
+upstream-missing: dinv_std * inv_std**2 => inv_std**2 | dinv_std is missing: eq. 4.10 multiplies the slope by what arrives
+"""
+_PRODUCT = """
+own-factor: dx_hat * inv_std => dx_hat * xc | xc received the product with itself: the gradient of a factor has the other factor in it
+"""
+_COPIED = """
+own-factor: sum(dx_hat * xc) => sum(dx_hat * inv_std) | inv_std received the product with itself: the gradient of a factor has the other factor in it
+x-hat-for-xc: dx_hat * xc => dx_hat * xc * inv_std | x_hat was taken for xc: eq. 4.16 has the factor that went into the gate
+sums-multiplied: sum(dx_hat * xc) => sum(dx_hat) * sum(xc) | two sums are multiplied: eq. 4.16 multiplies entry by entry first, and adds up then
+"""
 
 # Forward
 
@@ -235,11 +256,8 @@ square_backward = Checks(
     known=Known(
         "dsq: N D, xc: N D",
         "dxc = 2 * xc * dsq  # eq. 4.12",
-        rules="""
-            upstream-missing: 2 * xc * dsq => 2 * xc | this is the slope of the gate alone, and eq. 4.10 multiplies it by what arrives
-            value-for-slope: 2 * xc * dsq => xc**2 * dsq | what arrives is multiplied by the gate's output, and eq. 4.10 multiplies by its derivative
-            slope-without-value: 2 * xc * dsq => 2 * dsq | xc is missing: the slope of a square depends on where one stands
-        """,
+        rules=_SQUARE,
+        words={"xc-missing@dxc": "xc is missing: the slope of a square depends on where one stands."},
         terms={"dxc": ("local slope",)},
     ),
     hints=(
@@ -258,13 +276,7 @@ root_backward = Checks(
     known=Known(
         "dstd: D, std: D",
         "dvar = dstd / (2 * std)  # eq. 4.13",
-        rules="""
-            root-taken-twice: 2 * std => 2 * sqrt(std) | a second root was taken, and std is already the output of the gate
-            input-for-output: 2 * std => 2 * std**2 | std is squared, and eq. 4.13 has its first power
-            exponent: 2 * std => 2 * std**3 | std has the wrong power
-            inverted: dstd / (2 * std) => dstd * 2 * std | std is multiplied where eq. 4.13 divides by it
-            upstream-missing: dstd / (2 * std) => 1 / (2 * std) | dstd is missing: eq. 4.10 multiplies the slope by what arrives
-        """,
+        rules=_ROOT,
         terms={"dvar": ("local slope",)},
     ),
     hints=(
@@ -283,11 +295,9 @@ invert_backward = Checks(
     known=Known(
         "dinv_std: D, inv_std: D",
         "dstd = -dinv_std * inv_std**2  # eq. 4.14",
-        rules="""
-            exponent: inv_std**2 => inv_std | inv_std has the wrong power
-            exponent: inv_std**2 => inv_std**4 | inv_std has the wrong power
+        rules=_INVERSION
+        + """
             std-for-inv-std: inv_std**2 => 1 / inv_std**2 | inv_std was taken for std: the slope belongs to the gate's input, and the argument is its output
-            upstream-missing: dinv_std * inv_std**2 => inv_std**2 | dinv_std is missing: eq. 4.10 multiplies the slope by what arrives
             gradient-inverted: -dinv_std * inv_std**2 => 1 / dinv_std | this is one over dinv_std: eq. 4.10 multiplies what arrives by the slope of the gate
         """,
         terms={"dstd": ("local slope",)},
@@ -315,15 +325,7 @@ multiply_backward = Checks(
         dxc      = dx_hat * inv_std    # eq. 4.15
         dinv_std = sum(dx_hat * xc)    # eq. 4.16
         """,
-        rules="""
-            own-factor: dx_hat * inv_std => dx_hat * xc | xc received the product with itself: the gradient of a factor has the other factor in it
-            divided: dx_hat * inv_std => dx_hat / inv_std | dx_hat is divided where eq. 4.15 multiplies
-            not-multiplied: dx_hat * inv_std => dx_hat | the other factor is missing: dx_hat came back unchanged
-            own-factor-too: sum(dx_hat * xc) => sum(dx_hat * inv_std) | inv_std received the product with itself: the gradient of a factor has the other factor in it
-            x-hat-for-xc: dx_hat * xc => dx_hat * xc * inv_std | x_hat was taken for xc: eq. 4.16 has the factor that went into the gate
-            other-factor-missing: dx_hat * xc => dx_hat | the other factor is missing: dx_hat was added up alone
-            sums-multiplied: sum(dx_hat * xc) => sum(dx_hat) * sum(xc) | two sums are multiplied: eq. 4.16 multiplies entry by entry first, and adds up then
-        """,
+        rules=_PRODUCT + _COPIED,
         terms={"dxc": ("product with the other factor",), "dinv_std": ("sum over the batch",)},
     ),
     hints=(
@@ -341,8 +343,9 @@ _JOINED = Known(
     dxc_square  = 2 * xc * dsq                # eq. 4.12
     dxc         = dxc_product + dxc_square    # eq. 4.17
     """,
-    rules="""
-        own-factor: dx_hat * inv_std => dx_hat * xc | xc received the product with itself: the other factor belongs there
+    rules=_PRODUCT
+    + _SQUARE
+    + """
         branches-multiplied: dxc_product + dxc_square => dxc_product * dxc_square | the two branches were multiplied: they are two ways to the same loss, and effects of two ways add up
     """,
     terms={
@@ -394,24 +397,20 @@ _WALK = Known(
     "x: N D, gamma: D, beta: D, eps, dout: N D",
     *(_FORWARD + _BACK + dx for dx in (_DX, _DX_OF_DXC, _DX_FOLDED)),
     walk=True,
-    rules="""
-        exponent: inv_std**2 => inv_std | inv_std has the wrong power
-        exponent: inv_std**2 => inv_std**4 | inv_std has the wrong power
+    rules=_SQUARE
+    + _ROOT
+    + _INVERSION
+    + _PRODUCT
+    + _COPIED
+    + """
         slope-of-inverse-root: dinv_std * inv_std**2 => 1/2 * dinv_std * inv_std**3 | the inversion and the root were taken in one step: that is dvar, and eq. 4.14 comes first
-        exponent: 2 * std => 2 * std**2 | std has the wrong power
-        exponent: 2 * std => 2 * std**3 | std has the wrong power: the step through the inversion is already in dstd
-        root-taken-twice: 2 * std => 2 * sqrt(std) | a second root was taken, and std is already the output of the gate
-        inverted: dstd / (2 * std) => dstd * std * 2 | std is multiplied where eq. 4.13 divides by it
         eps-missing: inv_std**2 => 1 / var | eps is missing: inv_std, as the cache holds it, has eps in it
         eps-missing: 2 * std => 2 * sqrt(var) | eps is missing: std, as the cache holds it, has eps in it
         eps-fixed: 2 * std => 2 * sqrt(var + 1e-5) | eps is fixed: std, as the cache holds it, has the right one in it
         values-for-gradient: dvar / N => xc * dvar / N | the values xc are there as well: the mean gate shares out what arrives and looks at no value
         x-hat-for-xc: dx_hat * inv_std + 2 * xc * dsq => dx_hat * inv_std + 2 * x_hat * dsq |
-        x-hat-for-xc: dx_hat * xc => dx_hat * x_hat |
         gamma-missing: dx_hat => dout | gamma is missing: dout stands where dx_hat belongs
         branches-multiplied: dx_hat * inv_std + 2 * xc * dsq => dx_hat * inv_std * 2 * xc * dsq | the two branches were multiplied, and effects along two ways add up
-        own-factor: sum(dx_hat * xc) => sum(dx_hat * inv_std) | inv_std received the product with itself: eq. 4.16 has the other factor
-        own-factor: dx_hat * inv_std => dx_hat * xc | the branch of the multiply gate has xc in it: eq. 4.15 has the other factor
     """,
     words={
         "x-hat-missing@dgamma": "This is dbeta again: in dgamma, x_hat is missing.",
@@ -487,7 +486,9 @@ gates_backward = Checks(
 
 
 def _folded_batch(rng):
-    return _normalized(_batch(rng))
+    case = _batch(rng)
+    values = _chain(case)
+    return Case(case, x_hat=values["x_hat"], inv_std=values["inv_std"])
 
 
 folded_backward = Checks(
