@@ -418,9 +418,9 @@ _WALK = Known(
         "gamma-in-dbeta@dbeta": "gamma was multiplied into dbeta, but the shift gate comes after the scale gate.",
         "gamma-missing@dx_hat": "gamma is missing: dx_hat is dout unchanged. The scale gate, eq. 4.8, is a product.",
         "xc-missing@dxc": "The branch of the square gate has no xc in it: the slope of a square depends on where one stands, eq. 4.12.",
-        "mean-over-features@dx": "In dx, the mean's share was taken over the features. mu is a mean over the batch: eq. 4.1.",
-        "only-the-diagonal@dx": "Only the diagonal of the Jacobian is there: mu and var contain every example, so the sums over the "
-        "batch may not be dropped.",
+        "mean-over-features@dx": "In dx, a mean was taken over the features. mu and var are means over the batch: eq. 4.1 and 4.4.",
+        "only-the-diagonal@dx": "Where a mean over the batch belongs, only the example's own term is there: mu and var contain every "
+        "example, so the sums may not be dropped.",
     }
     | {
         f"not-summed@d{name}": f"{name} was copied into all N rows going forward, so it collects from all N rows going back: see eq. 4.16."
@@ -460,7 +460,6 @@ gates_backward = Checks(
     truth=lambda case: tuple(_gradient(case, name) for name in GRADIENTS),
     against="its numerical gradient",
     known=_WALK,
-    walk=True,
     hints=(
         "The table's rows are in the order of your lines. Work on the first row that is not ok, and on no other: the rows "
         "after it are made from it.",
@@ -514,7 +513,7 @@ folded_backward = Checks(
         words={
             "gamma-in-dgamma@dgamma": "gamma was multiplied into dgamma: each factor of a product receives the other factor.",
             "gamma-in-dbeta@dbeta": "gamma was multiplied into dbeta, but the shift gate comes after the scale gate.",
-            "only-the-diagonal@dx": "Only the diagonal of the Jacobian is there. Both means of eq. 4.24 run over the whole batch.",
+            "only-the-diagonal@dx": "Where a mean belongs, only the example's own term is there. Both means of eq. 4.24 run over the whole batch.",
             "mean-over-features@dx": "A mean was taken over the features of each example. In eq. 4.24 it runs over the batch.",
             "mean-over-everything@dx": "A mean was taken over the whole array: name the axis.",
         },
