@@ -61,8 +61,6 @@ class Checks:
         tolerance: Allowed difference as a fraction of the natural scale.
         follows: From a case and what came back to the same case with wrong outputs taken as they came, and to what is right
             then about those that follow from them; each is judged by itself.
-        walk: The outputs are stations of one walk, each computed from those before: the table goes on behind the first
-            wrong one, says how large each difference is, and outputs may still be None.
         choice: The one output is a number that says which: of its shape nothing is said, nor ever what it should be.
     """
 
@@ -81,13 +79,20 @@ class Checks:
     properties: tuple[Property, ...] = ()
     tolerance: float = TOLERANCE
     follows: Callable[[Case, Mapping[str, Array]], tuple[Case, dict[str, Array]]] | None = None
-    walk: bool = False
     choice: bool = False
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the returned values that are compared: all but caches."""
         return tuple(name for name in self.stub.returns if not name.startswith("cache"))
+
+    @property
+    def walk(self) -> bool:
+        """Whether the outputs are stations of one walk, each a line of its own.
+
+        The table then goes on behind the first wrong one, says how large each difference is, and outputs may still be None.
+        """
+        return self.known is not None and self.known.walk
 
     def terms_of(self, output: str) -> tuple[Term, ...]:
         """The terms of an output: those listed, else those of its derivation. They are its natural scale too."""
