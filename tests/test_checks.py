@@ -43,7 +43,7 @@ def report(function, cases=None):
         (lambda d: None, "returned-none", "return line"),
         (lambda d: (right(d), d), "wrong-shape", r"\(2, 5, 3\)"),
         (lambda d: "text", "wrong-type", "is a str"),
-        (lambda d: right(d) + 1j, "wrong-type", "real numbers"),
+        (lambda d: right(d) + 1j, "returned-complex", "real numbers"),
         (lambda d: right(d)[0], "wrong-shape", r"\(3,\) and should have \(5, 3\)"),
         (lambda d: np.sqrt(d - 100), "returned-nan", "square root of a negative"),
         (lambda d: right(d) / 0, "returned-", "division by zero|0/0"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
@@ -32,6 +33,9 @@ def _of_the_shape(got: Array, right: Array) -> Reason | None:
     """What the two shapes tell for certain."""
     if right.ndim == 2 and got.shape == right.shape[::-1]:
         return "transposed", "The two directions are exchanged: something is transposed."
+    orders = itertools.permutations(range(right.ndim)) if got.ndim == right.ndim > 2 else ()
+    if any(same(got.transpose(order), right) for order in orders):
+        return "index-order", "The numbers are right, and their indices stand in another order: which comes first?"
     if got.ndim > right.ndim and tuple(n for n in got.shape if n != 1) == right.shape:
         return "keepdims", "One direction of length 1 is left over: look at keepdims, reshape and None."
     if right.ndim == 2 and got.ndim == 1 and same(got, right.ravel()):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bnlib.judging.mistakes.rules import FIXED, Named
 from bnlib.language.derivation import Derivation
 from bnlib.language.rewriting import Path, apart, every, places, put
-from bnlib.language.tree import Node, add, div, mul, neg, num, ref, renamed
+from bnlib.language.tree import ONE, Node, add, div, mul, neg, num, ref, renamed
 from bnlib.language.writing import plain
 
 
@@ -123,6 +123,17 @@ class Edits:
             alone = mul(Node("delta", (), (rows[0], rows[-1])), tree)
             words = "only the diagonal is there: every input reaches every output, so which entries are filled?"
             yield self._edit("only-the-diagonal", output, words, ((output, (), alone),), True)
+        for letter, size, which in itertools.product(rows, _SIZES, ("first", "last")):
+            if self.derivation.lines[output].sizes == tuple(rows) and size == letter:
+                one = _SIZES[size].rstrip("s")
+                words = f"the {which} {one} is left out: where does the loop begin, and where does it end?"
+                yield self._edit(
+                    f"{which}-{one}-left-out",
+                    output,
+                    words,
+                    ((output, (), Node("but", (tree,), (letter, which))),),
+                    True,
+                )
         if output.startswith("d") and output[1:] in names.given:
             parameter = ref(output[1:], names.sizes_of(output[1:]))
             words = f"this is {output[1:]} after a step of gradient descent: return the gradient itself"
@@ -135,6 +146,7 @@ class Edits:
         inside = list(
             dict.fromkeys(node for _, node in places(tree) if node.op == "ref" and node.data[0] not in names.sizes)
         )
+        inside = [node for node in inside if not node.data[0].lstrip("_").startswith("d")]  # gradients are in no cache
         for one, two in itertools.combinations(inside, 2):
             swapped = every(tree, lambda node, one=one, two=two: {one: two, two: one}.get(node))  # type: ignore[misc]
             words = f"{self._shown(one)} and {self._shown(two)} stand in each other's place: if they come out of a cache, in which order did they go in?"
@@ -189,15 +201,11 @@ class Edits:
             )
         if kind != "variance" and len(over) == 1:
             for which in ("first", "last"):
-                part = Node("reduce", node.args, (f"sum but the {which}", over, ()))
-                left = part if kind == "sum" else div(part, ref(over[0][1]))
+                part, N = Node("reduce", node.args, (f"sum but the {which}", over, ())), ref(over[0][1])
                 one = _SIZES.get(over[0][1], over[0][1]).rstrip("s")
-                yield (
-                    f"{which}-{one}-left-out",
-                    left,
-                    f"the {which} {one} is left out of a {kind}: where does the loop begin, and where does it end?",
-                    False,
-                )
+                words = f"the {which} {one} is left out of a {kind}: where does the loop begin, and where does it end?"
+                for left in (part,) if kind == "sum" else (div(part, N), div(part, add(N, neg(ONE)))):
+                    yield f"{which}-{one}-left-out", left, words, False
 
     def _indices(self, line: str, node: Node) -> Iterator[tuple[str, Node, str, bool]]:
         """Another index of the same size, in index notation."""

@@ -182,7 +182,9 @@ class Way:
         key = ("context", id(self.derivation), self.line)
         if key not in case.memory:
             values = self._values(case)
-            sizes = self.derivation.names.letter_sizes(self.right)
+            line = self.derivation.lines[self.line]
+            own = dict(zip(line.letters, line.sizes, strict=True))
+            sizes = self.derivation.names.letter_sizes(self.right, own)
             order = dict.fromkeys((*self.derivation.names.sizes, *self.letters, *letters_of(self.right)))
             case.memory[key] = values.context(
                 {letter: values.length(sizes.get(letter.rstrip("'"), letter)) for letter in order}
