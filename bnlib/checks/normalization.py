@@ -223,6 +223,11 @@ def _about_dx(result, chain):
         "only-the-diagonal@dx": "Only the diagonal of the Jacobian was used, as if example i reached the loss through y_i "
         f"alone. {chain} has a sum over all k.",
         "x-for-x-hat@dx": raw,
+    }
+
+
+def _about_axes(result):
+    return {
         "mean-over-features@dx": f"A mean was taken over the features of each example. In {result} it runs over the batch.",
         "mean-over-everything@dx": f"A mean was taken over the whole array. In {result} there is one for each feature: name the axis.",
     }
@@ -643,7 +648,7 @@ batchnorm_backward = Checks(
         _FORWARD + _PARAMETERS + _SCALED + "  # eq. 3.23",
         _FORWARD + _PARAMETERS + _GATES + "  # eq. 3.23",
         rules=_PARAMETER_RULES,
-        words=_about_dx("eq. 3.23", "Eq. 3.22") | _ABOUT_PARAMETERS,
+        words=_about_dx("eq. 3.23", "Eq. 3.22") | _about_axes("eq. 3.23") | _ABOUT_PARAMETERS,
         terms=_paths("the third term of eq. 3.23, which comes from eq. 3.20"),
     ),
     hints=(
@@ -711,7 +716,7 @@ batchnorm_backward_composed = Checks(
         + """
             x-hat-for-xc: inv_std * (A - x_hat * mean(A * x_hat)) => (A - x_hat * mean(A * x_hat) / (mean(x_hat**2) + eps)) / sqrt(mean(x_hat**2) + eps) | the scaling's backward was called with x_hat: it differentiates at what was divided, the c of eq. 3.27
         """,
-        words=_about_dx("eq. 3.30", "Eq. 3.22") | _ABOUT_PARAMETERS,
+        words=_about_dx("eq. 3.30", "Eq. 3.22") | _about_axes("eq. 3.30") | _ABOUT_PARAMETERS,
         terms=_paths("eq. 3.28"),
     ),
     hints=(

@@ -46,6 +46,8 @@ exponent: A**2 => A**3 | there is one power of {A} too many
 sign: A + B => A - B | {B} has the wrong sign
 sign: -A => A | {A} has the wrong sign
 term-missing: A + B => A | {B} is missing
+half-lost: 1/2 * A => A | a factor 1/2 is missing: the derivative of a root has one
+two-lost: 2 * A => A | a factor 2 is missing: the derivative of a square has one
 factor-missing: A * B => A | the factor {B} is missing in one place
 factor-twice: A * B => A * B * B | the factor {B} is there once too often
 division-for-product: A * B => A / B | {A} is divided by {B}, and not multiplied
@@ -62,8 +64,6 @@ mean-of-a-product: mean(A * B) => A * mean(B) | {A} stands outside the mean, and
 mean-of-a-product: A * mean(B) => mean(A * B) | {A} stands inside the mean, and belongs outside
 sum-of-a-product: sum(A * B) => A * sum(B) | {A} stands outside the sum, and belongs inside
 sum-of-a-product: A * sum(B) => sum(A * B) | {A} stands inside the sum, and belongs outside
-half-lost: A * 1/2 => A | a factor 1/2 is missing: the derivative of a root has one
-two-lost: 2 * A => A | a factor 2 is missing: the derivative of a square has one
 """
 
 FIXED = (1e-5, 1e-8, 1e-3, 1e-6, 1e-7, 1e-4, 1e-10, 1e-12)
