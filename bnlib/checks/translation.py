@@ -59,6 +59,7 @@ center = Checks(
         rules="""
             also-scaled: A - B => (A - B) / sqrt(variance(h)) | the result is divided by the standard deviation as well: in this lesson the batch is only moved, not scaled
             nothing-subtracted: A - B => A | nothing is subtracted: h came back as it was
+            subtraction-reversed: A - B => B - A | the subtraction is the wrong way round: every entry has the wrong sign
             mean-itself: A - B => B | the means themselves are returned, one for each entry: they should be subtracted from h
         """,
         words={

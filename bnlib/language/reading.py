@@ -260,7 +260,7 @@ class _Reader:
         for each in first.generators:
             if not isinstance(each.target, ast.Name) or not re.fullmatch("[a-z]", each.target.id):
                 raise FormulaError(f"a {kind} runs over one small letter: for k in {self.names.sizes[0]}")
-            if not isinstance(each.iter, ast.Name) or each.iter.id not in self.names.sizes:
+            if not isinstance(each.iter, ast.Name) or not (self.pattern or each.iter.id in self.names.sizes):
                 raise FormulaError(
                     f"{each.target.id} runs over {' or '.join(self.names.sizes)}, not over {_shown(each.iter)}"
                 )

@@ -151,7 +151,7 @@ class Context:
         return array.transpose(order).reshape(shape)
 
     def _delta(self, node: Node) -> Any:
-        one, two = node.data
+        one, two = sorted(node.data, key=self.axes.__getitem__)
         if one == two:
             return 1.0
         shape = [1] * len(self.axes)

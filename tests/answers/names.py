@@ -89,7 +89,6 @@ TODAY: dict[str, tuple[str, ...]] = {
         "inv-std-missing",
         "inv-rms-missing",
     ),
-    "subtraction-reversed": ("centred-batch-sign",),
     "squared": ("squared-for-root", "std-square-for-root"),
     "std-multiplied": ("scaled-part-over-inv_std^2", "scaled-part-times-sigma^2", "std-for-inv-std"),
     "upstream-missing": ("gradient-not-used", "dgamma-without-dout"),

@@ -330,3 +330,13 @@ def test_the_work_of_a_formula_is_known_before_it_is_done(one):
 def test_fractions_stay_fractions(one):
     assert read("(var + eps)**(-3/2)", one).data == Fraction(-3, 2)
     assert plain(read("(var + eps)**(-1/2)", one)) == "(var + eps)**(-1/2)"
+
+
+@pytest.mark.parametrize("shape", [(N, D), (D, N)])
+def test_a_sum_may_leave_out_the_entry_of_the_same_number_where_there_are_more_of_one(shape):
+    x = np.arange(1.0, N * D + 1).reshape(shape)
+    names = Names({"x": "K M"})
+    own = np.zeros(shape[1])
+    own[:D] = np.diag(x)
+    value = Values(names, {"x": x}).of(read("sum(x[k, i] for k in K if k != i)", names))
+    assert np.array_equal(value, x.sum(axis=0) - own)

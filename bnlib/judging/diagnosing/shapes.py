@@ -71,7 +71,8 @@ def _of_the_values(got: Array, right: Array, known: Mapping[str, Array]) -> Reas
     for one, other in pairs:
         for product, said in _matrix_products(arrays[one], arrays[other], one, other):
             if _is_any(got, [product]):
-                return "matrix-product", f"It is {said}."
+                slug = "matrix-product-for-sum" if right.ndim == 1 else "matrix-product"
+                return slug, f"It is {said}."
     if got.ndim == 2 and len(set(got.shape)) == 1 and len(got) > 1 and not np.any(got - np.diag(np.diag(got))):
         return (
             "only-the-diagonal",
@@ -92,11 +93,13 @@ def _is_any(got: Array, values: Iterable[Array]) -> bool:
 
 
 def _products(arrays: Mapping[str, Array], pairs: Iterable[tuple[str, str]]) -> Iterator[Array]:
-    """Products entry by entry, of quantities that have one value a place or one a feature."""
+    """Products entry by entry, of quantities that have one value a place, a feature or a row."""
     for one, other in pairs:
         a, b = sorted((arrays[one], arrays[other]), key=np.ndim)
         if a.shape == b.shape or (a.ndim == 1 and a.shape == b.shape[1:]):
             yield a * b
+        if a.ndim < b.ndim and len(a) == len(b):
+            yield a[:, None] * b
 
 
 def _matrix_products(a: Array, b: Array, one: str, other: str) -> Iterator[tuple[Array, str]]:

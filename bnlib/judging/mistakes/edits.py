@@ -160,6 +160,8 @@ class Edits:
                 yield self._slug(rule.name, shown), made, rule.words.format_map(shown), rule.often
         if node.op == "reduce" and all(letter == size for letter, size in node.data[1]):
             yield from self._axes(node)
+        if node.op == "reduce":
+            yield from self._left_out(node)
         if node.op == "ref":
             yield from self._instead_of(line, node)
         yield from self._indices(line, node)
@@ -168,12 +170,14 @@ class Edits:
         what = shown.get("B", "")
         if name == "exchanged" and what.isidentifier():
             return "-and-".join(_slug(shown[each]) for each in "AC" if shown[each].isidentifier()) + "-exchanged"
+        if name == "division-for-product" and what.isidentifier():
+            return f"divided-by-{_slug(what)}"
         if name in ("factor-missing", "term-missing", "factor-twice") and what.isidentifier():
             return f"{_slug(what)}-{'twice' if name == 'factor-twice' else 'missing'}"
         return name
 
     def _axes(self, node: Node) -> Iterator[tuple[str, Node, str, bool]]:
-        """A sum or mean over other axes, or without the first or the last example."""
+        """A sum or mean over other axes."""
         kind, over, unequal = node.data
         now = {size for _, size in over}
         body = node.args[0].free
@@ -199,11 +203,18 @@ class Edits:
                 f"a {kind} runs over the whole array: name the axis",
                 True,
             )
+
+    def _left_out(self, node: Node) -> Iterator[tuple[str, Node, str, bool]]:
+        """A sum or mean without its first or last term, or of the last alone."""
+        kind, over, _ = node.data
         if kind != "variance" and len(over) == 1:
             for which in ("first", "last"):
                 part, N = Node("reduce", node.args, (f"sum but the {which}", over, ())), ref(over[0][1])
                 one = _SIZES.get(over[0][1], over[0][1]).rstrip("s")
                 words = f"the {which} {one} is left out of a {kind}: where does the loop begin, and where does it end?"
+                if kind == "sum" and which == "last":
+                    alone = f"only the last {one} is left of a sum: does each pass of a loop replace what was there (= for +=)?"
+                    yield f"last-{one}-only", add(node, neg(part)), alone, False
                 for left in (part,) if kind == "sum" else (div(part, N), div(part, add(N, neg(ONE)))):
                     yield f"{which}-{one}-left-out", left, words, False
 
@@ -321,7 +332,7 @@ class Edits:
         return plain(open_(node))
 
 
-_SIZES = {"N": "examples", "D": "features"}
+_SIZES = {"N": "examples", "D": "features", "M": "inputs", "K": "outputs"}
 
 
 def _slug(name: str) -> str:

@@ -36,6 +36,7 @@ eps-squared: V + eps => V + eps**2 | eps is squared
 eps-sign: V + eps => V - eps | eps has the wrong sign
 variance-for-mean-square: mean(A**2) => variance(A) | a variance stands where a mean of squares belongs: they are the same only where the mean is zero
 exchanged: A * B + C => C * B + A | {A} and {C} are exchanged: which of them is multiplied, and which added?
+summed-before-multiplied: sum(A * B) => sum(A) * sum(B) | {A} and {B} are added up separately and multiplied afterwards: multiply first, then add
 shift-before-scale: A * B + C => A * (B + C) | {C} is multiplied by {A} as well: it should be added behind the product
 .......
 not-averaged: mean(A) => A | the mean of {A} is not taken
@@ -69,7 +70,6 @@ sum-of-a-product: A * sum(B) => sum(A * B) | {A} stands inside the sum, and belo
 FIXED = (1e-5, 1e-8, 1e-3, 1e-6, 1e-7, 1e-4, 1e-10, 1e-12)
 """Values of eps that people write into their code."""
 
-
 @dataclass(frozen=True)
 class Named:
     """A rule with its name and words; ``often`` when two may be made at once."""
@@ -80,8 +80,9 @@ class Named:
     often: bool
 
 
-def parsed(table: str, often: bool = True) -> Iterator[Named]:
+def parsed(table: str) -> Iterator[Named]:
     """The rules of a table; those behind a line of dots are not made two at a time."""
+    often = True
     for line in filter(None, map(str.strip, table.splitlines())):
         if set(line) == {"."}:
             often = False
