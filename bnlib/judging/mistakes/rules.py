@@ -70,6 +70,7 @@ sum-of-a-product: A * sum(B) => sum(A * B) | {A} stands inside the sum, and belo
 FIXED = (1e-5, 1e-8, 1e-3, 1e-6, 1e-7, 1e-4, 1e-10, 1e-12)
 """Values of eps that people write into their code."""
 
+
 @dataclass(frozen=True)
 class Named:
     """A rule with its name and words; ``often`` when two may be made at once."""
