@@ -465,7 +465,7 @@ def test_every_exercise_and_quiz_is_complete():
             assert checks.stub is stub
             assert len(checks.hints) >= 3, stub.id
             assert checks.idea
-            told = [(slip.output, slip.message) for slip in checks.slips]
+            told = [(slip.output, slip.name, slip.message) for slip in checks.slips]
             assert len(told) == len(set(told)), stub.id
             assert {slip.output for slip in checks.slips} <= set(checks.outputs), stub.id
             assert set(checks.terms) <= set(checks.outputs), stub.id

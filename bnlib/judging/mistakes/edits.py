@@ -157,7 +157,8 @@ class Edits:
         for rule in self.rules:
             for made, parts in rule.rule.at(node, names):
                 shown = {key: self._shown(part.args[0] if part.op == "neg" else part) for key, part in parts.items()}
-                yield self._slug(rule.name, shown), made, rule.words.format_map(shown), rule.often
+                words = rule.words.format_map({**shown, **_counted(node)})
+                yield self._slug(rule.name, shown), made, words, rule.often
         if node.op == "reduce" and all(letter == size for letter, size in node.data[1]):
             yield from self._axes(node)
         if node.op == "reduce":
@@ -196,6 +197,16 @@ class Edits:
                     f"a {kind} runs over {_SIZES.get(size, size)}: over which axis should it run?",
                     True,
                 )
+        first = self.derivation.names.sizes[0]
+        if kind == "mean" and first not in now:
+            what = _SIZES.get(first, first)
+            words = f"a mean over {_counted(node)['examples']} is divided by {first}, the number of {what}"
+            yield (
+                f"{first}-for-{_counted(node)['N']}",
+                div(Node("reduce", node.args, ("sum", over, unequal)), ref(first)),
+                words,
+                False,
+            )
         if set(every) != now:
             yield (
                 f"{slug}-over-everything",
@@ -337,6 +348,12 @@ _SIZES = {"N": "examples", "D": "features", "M": "inputs", "K": "outputs"}
 
 def _slug(name: str) -> str:
     return name.strip("_").replace("_", "-")
+
+
+def _counted(node: Node) -> dict[str, str]:
+    """How many a sum or mean is over, and what these are."""
+    sizes = [size for _, size in node.data[1]] if node.op == "reduce" else ["N"]
+    return {"N": " * ".join(sizes), "examples": _SIZES.get(sizes[0], "entries") if len(sizes) == 1 else "entries"}
 
 
 def multipliers(derivation: Derivation) -> list[Node]:

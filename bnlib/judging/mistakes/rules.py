@@ -1,6 +1,7 @@
 """The table of rules: what people write in the place of what, one name for one mistake in the whole course.
 
-``name: pattern => replacement | words``. The words complete "In dx (eq. 3.23), ..."; ``{A}`` is what stands for a capital letter.
+``name: pattern => replacement | words``. The words complete "In dx (eq. 3.23), ..."; ``{A}`` is what stands for a capital letter,
+``{N}`` how many a sum or mean is over, and ``{examples}`` what these are.
 Rules before the line of dots are also tried two at a time, and where a quantity is made anew for one line alone.
 """
 
@@ -13,13 +14,13 @@ from functools import cache
 from bnlib.language.rewriting import Rule
 
 TABLE = """
-sum-for-mean: mean(A) => sum(A) | a sum stands where a mean belongs: is there a division by the number of examples?
+sum-for-mean: mean(A) => sum(A) | a sum stands where a mean belongs: is there a division by the number of {examples}?
 mean-for-sum: sum(A) => mean(A) | a mean stands where a sum belongs: here the contributions add up
 only-the-diagonal: mean(A) => A / N | only the term k = i of a mean is there: every k contributes, so there is a sum over all of them
 not-summed: sum(A) => A | the sum of {A} is not taken
-one-division-too-many: mean(A) => mean(A) / N | there is one division by N too many
-bessel: variance(A) => variance(A) * N / (N - 1) | the variance divides by N - 1, and it should divide by N: look at ddof
-bessel: mean(A) => sum(A) / (N - 1) | a mean divides by N - 1, and it should divide by N
+one-division-too-many: mean(A) => mean(A) / N | there is one division by {N} too many
+bessel: variance(A) => variance(A) * N / (N - 1) | the variance divides by {N} - 1, and it should divide by {N}: look at ddof
+bessel: mean(A) => sum(A) / (N - 1) | a mean divides by {N} - 1, and it should divide by {N}
 std-for-variance: variance(A) => sqrt(variance(A)) | a standard deviation stands where a variance belongs
 variance-summed: variance(A) => variance(A) * N | the squared distances are added up, and not averaged
 not-centred: variance(A) => mean(A**2) | the squares of {A} are averaged: a variance takes the mean away first
