@@ -324,7 +324,7 @@ dinvstd_dx = Checks(
         rules=_SUM_LEFT_OUT
         + """
             exponent: A**3 => 1 / A | the exponent of var + eps is wrong: differentiating a power lowers it by one
-            derivative-of-the-root: -1/2 * inv_std**3 => 1/2 * inv_std | this is the derivative of sqrt(var + eps), and eq. 3.12 is about one over it
+            derivative-of-the-root: 1/2 * inv_std**3 => -1/2 * inv_std | this is the derivative of sqrt(var + eps), and eq. 3.12 is about one over it
         """,
         words={
             "exponent@dinv_std": "The exponent of var + eps is wrong. Differentiating a power lowers it by one: from -1/2 to what? See eq. 3.12."

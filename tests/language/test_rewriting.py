@@ -36,6 +36,8 @@ def meant(names, rule, formula):
         ("sqrt(V + eps) => sqrt(V) + eps", "sqrt(var + eps)", ["sqrt(var) + eps"]),
         ("sqrt(V + eps) => sqrt(V) + eps", "sqrt(eps + var)", ["sqrt(var) + eps"]),
         ("sqrt(V + eps) => sqrt(V) + eps", "sqrt(var + gamma)", []),
+        ("sqrt(V + eps) => sqrt(V) + eps", "sqrt(var + mu + eps)", ["sqrt(var + mu) + eps"]),
+        ("sqrt(var + eps) => 1", "sqrt(var + mu + eps)", []),
         ("sqrt(A) => A", "1 / sqrt(var)", []),
         ("A**2 => A", "x**2", ["x"]),
         ("A**2 => A", "x**3", []),
@@ -56,7 +58,7 @@ def test_a_capital_stands_for_anything_and_always_for_the_same(names, rule, form
     ("rule", "formula", "found"),
     [
         ("A + B => A", "x + mu", {"x", "mu"}),
-        ("A + B => A", "x + mu + eps", {"x + eps", "mu + eps", "eps + x", "x + mu", "mu + x", "eps + mu"}),
+        ("A + B => A", "x + mu + eps", {"x", "mu", "eps", "x + eps", "mu + eps", "eps + x", "x + mu", "mu + x", "eps + mu"}),
         ("A * B => A / B", "x * gamma", {"x / gamma", "gamma / x"}),
         ("A - mu => A", "x - mu", {"x"}),
         ("A * (B + C) => A * B + C", "gamma * (x - mu)", {"gamma * x - mu", "gamma * (-mu) + x"}),
