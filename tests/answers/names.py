@@ -37,7 +37,6 @@ TODAY: dict[str, tuple[str, ...]] = {
     "matrix-product-for-sum": ("matrix-product",),
     "x-for-second-x-hat": ("x-for-x-hat",),
     "path-through-the-variance-over-gamma": ("gamma-missing", "lost-parentheses"),
-    "dout-lost-in-the-sum": ("dout-missing",),
     "path-through-the-variance-times-N": ("sum-for-mean",),
     "path-through-the-mean-times-N": ("sum-for-mean",),
     "sum-for-mean": ("variance-summed",),
