@@ -58,7 +58,11 @@ def test_a_capital_stands_for_anything_and_always_for_the_same(names, rule, form
     ("rule", "formula", "found"),
     [
         ("A + B => A", "x + mu", {"x", "mu"}),
-        ("A + B => A", "x + mu + eps", {"x", "mu", "eps", "x + eps", "mu + eps", "eps + x", "x + mu", "mu + x", "eps + mu"}),
+        (
+            "A + B => A",
+            "x + mu + eps",
+            {"x", "mu", "eps", "x + eps", "mu + eps", "eps + x", "x + mu", "mu + x", "eps + mu"},
+        ),
         ("A * B => A / B", "x * gamma", {"x / gamma", "gamma / x"}),
         ("A - mu => A", "x - mu", {"x"}),
         ("A * (B + C) => A * B + C", "gamma * (x - mu)", {"gamma * x - mu", "gamma * (-mu) + x"}),

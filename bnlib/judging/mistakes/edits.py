@@ -125,10 +125,10 @@ class Edits:
             yield self._edit("only-the-diagonal", output, words, ((output, (), alone),), True)
         for letter, size, which in itertools.product(rows, _SIZES, ("first", "last")):
             if self.derivation.lines[output].sizes == tuple(rows) and size == letter:
-                one = _SIZES[size].rstrip("s")
-                words = f"the {which} {one} is left out: where does the loop begin, and where does it end?"
+                what = _SIZES[size].rstrip("s")
+                words = f"the {which} {what} is left out: where does the loop begin, and where does it end?"
                 yield self._edit(
-                    f"{which}-{one}-left-out",
+                    f"{which}-{what}-left-out",
                     output,
                     words,
                     ((output, (), Node("but", (tree,), (letter, which))),),
