@@ -43,7 +43,7 @@ def report(function, cases=None):
         (lambda d: None, "returned-none", "return line"),
         (lambda d: (right(d), d), "wrong-shape", r"\(2, 5, 3\)"),
         (lambda d: "text", "wrong-type", "is a str"),
-        (lambda d: right(d) + 1j, "wrong-type", "real numbers"),
+        (lambda d: right(d) + 1j, "returned-complex", "real numbers"),
         (lambda d: right(d)[0], "wrong-shape", r"\(3,\) and should have \(5, 3\)"),
         (lambda d: np.sqrt(d - 100), "returned-nan", "square root of a negative"),
         (lambda d: right(d) / 0, "returned-", "division by zero|0/0"),
@@ -138,7 +138,7 @@ def test_mistakes_in_two_outputs_are_both_told():
             return dout, (dout * x_hat).mean(axis=0), dout.sum(axis=0)
 
     found = examine(checks, One(), visible(stub), checks.truth)
-    assert found.names == ("gamma-missing", "dgamma-mean")
+    assert found.names == ("gamma-missing", "mean-for-sum")
     wrong = [row for row in found.rows if row.ok is False]
     assert [bool(row.message) for row in wrong] == [True, True]
     assert [row.ok for row in found.rows if "dbeta" in row.name][-1] is True
@@ -472,8 +472,8 @@ def test_every_exercise_and_quiz_is_complete():
             assert checks.stub is stub
             assert len(checks.hints) >= 3, stub.id
             assert checks.idea
-            names = [(slip.output, slip.name) for slip in checks.slips]
-            assert len(names) == len(set(names)), stub.id
+            told = [(slip.output, slip.name, slip.message) for slip in checks.slips]
+            assert len(told) == len(set(told)), stub.id
             assert {slip.output for slip in checks.slips} <= set(checks.outputs), stub.id
             assert set(checks.terms) <= set(checks.outputs), stub.id
         for quiz in lesson.quizzes.values():

@@ -11,7 +11,8 @@ from functools import partial
 import numpy as np
 
 from bnlib.chains.course import Chain, Move
-from bnlib.checks import Answer, Case, Checks, Slip, Source, Step, Steps, Term
+from bnlib.checks import Answer, Case, Checks, Slip, Source
+from bnlib.judging.mistakes.known import Known
 from bnlib.numerics import jacobian_central, jacobian_complex, vjp_complex
 from bnlib.stubs import chain_rule
 
@@ -100,14 +101,6 @@ def _summed_by_hand(case):
     return np.array([sum(case.dL_dy[k] * case.dy_dx[k, i] for k in range(N)) for i in range(M)])
 
 
-def _own(case):
-    """For each input, the one path through the output of the same number."""
-    own = np.zeros(case.dy_dx.shape[1])
-    for k in range(min(case.dy_dx.shape)):
-        own[k] = case.dL_dy[k] * case.dy_dx[k, k]
-    return own
-
-
 def _scaled_and_shifted(x_hat, gamma, beta):
     """Eq. 1.9, entry by entry."""
     y = np.empty(x_hat.shape, dtype=np.result_type(x_hat, gamma, beta))
@@ -142,11 +135,6 @@ def _values_at(case, sign):
     return np.stack([case.f(case.x + sign * case.h * unit) for unit in np.eye(len(case.x))], axis=1)
 
 
-def _of_batch(array):
-    """A sum over the batch, by the matrix product with a row of ones."""
-    return np.ones(len(array)) @ array
-
-
 total_derivative = Checks(
     chain_rule.total_derivative,
     draw=_paths,
@@ -158,79 +146,28 @@ total_derivative = Checks(
         "For input 0 alone it would read sum(dL_dy[k] * dy_dx[k, 0] for k in range(len(dL_dy))).",
     ),
     idea="Eq. 1.3 multiplies a row vector by a matrix: the index k stands side by side in both factors, and is summed away.",
-    terms={
-        "dL_dx": (
-            Term("path through the output of the same number", "k = i in eq. 1.3", _own),
-            Term(
-                "sum of the paths through the other outputs",
-                "k ≠ i in eq. 1.3",
-                lambda case: _summed_by_hand(case) - _own(case),
-            ),
-        )
-    },
-    slips=(
-        Slip(
-            "only-the-diagonal",
-            "Of each input only one path was counted, the one through the output of the same number. "
-            "In eq. 1.3 a path leads through every output, and the sum runs over all of them.",
-            "dL_dx",
-            lambda case: np.array([case.dL_dy[i] * case.dy_dx[i, i] for i in range(case.dy_dx.shape[1])]),
-        ),
-        Slip(
-            "transposed",
-            "dy_dx was used with its indices the other way round: in dy_dx[k, i] of eq. 1.3, k is the output and i the input, "
-            "and it is k that is summed over.",
-            "dL_dx",
-            lambda case: np.einsum("ik,k->i", case.dy_dx, case.dL_dy),
-        ),
-        Slip(
-            "gradient-on-the-wrong-index",
-            "dL_dy was multiplied along the inputs of dy_dx. It belongs to the outputs: dL_dy[k] meets row k of dy_dx.",
-            "dL_dx",
-            lambda case: case.dL_dy * _of_batch(case.dy_dx),
-        ),
-        Slip(
-            "summed-over-the-inputs",
-            "The sum runs over the inputs. In eq. 1.3 the input i stays, and the outputs k are summed over.",
-            "dL_dx",
-            lambda case: case.dL_dy * _of_batch(case.dy_dx.T),
-        ),
-        Slip(
-            "mean-for-sum",
-            "The paths were averaged. Eq. 1.3 adds them up: there is no division in it.",
-            "dL_dx",
-            lambda case: _summed_by_hand(case) / len(case.dL_dy),
-        ),
-        Slip(
-            "upstream-missing",
-            "dL_dy is not in the result: the columns of dy_dx were added up as they are. Each path is a product of two slopes.",
-            "dL_dx",
-            lambda case: _of_batch(case.dy_dx),
-        ),
-        Slip(
-            "summed-before-multiplied",
-            "The two slopes were added up separately and multiplied afterwards. Eq. 1.3 multiplies first, path by path, then adds.",
-            "dL_dx",
-            lambda case: case.dL_dy.sum() * _of_batch(case.dy_dx),
-        ),
-        Slip(
-            "last-path-left-out",
-            "The path through the last output is missing: does the loop end one step early?",
-            "dL_dx",
-            lambda case: np.einsum("k,ki->i", case.dL_dy[:-1], case.dy_dx[:-1]),
-        ),
-        Slip(
-            "first-path-left-out",
-            "The path through the first output is missing: does the loop begin at 1?",
-            "dL_dx",
-            lambda case: np.einsum("k,ki->i", case.dL_dy[1:], case.dy_dx[1:]),
-        ),
-        Slip(
-            "only-one-path",
-            "Only one path is left, the one through the last output: is there an = where += belongs?",
-            "dL_dx",
-            lambda case: case.dL_dy[-1] * case.dy_dx[-1],
-        ),
+    known=Known(
+        "dL_dy: N, dy_dx: N M",
+        "dL_dx[i] = sum(dL_dy[k] * dy_dx[k, i] for k in N)  # eq. 1.3",
+        rules="""
+            only-the-diagonal: sum(A for k in N) => sum(A for k in N) - sum(A for k in N if k != i) | of each input only one path is counted, the one through the output of the same number: a path leads through every output, and the sum runs over all of them
+            path-through-the-output-of-the-same-number-missing: sum(A for k in N) => sum(A for k in N if k != i) | the path with k = i is missing: it is one of the N paths
+            path-through-the-output-of-the-same-number-doubled: sum(A for k in N) => 2 * sum(A for k in N) - sum(A for k in N if k != i) | the path with k = i is there twice
+            transposed: dy_dx[k, i] => dy_dx[i, k] | dy_dx has its indices the other way round: in dy_dx[k, i], k is the output and i the input, and it is k that is summed over
+            gradient-on-the-wrong-index: sum(dL_dy[k] * A for k in N) => dL_dy[i] * sum(A for k in N) | dL_dy is multiplied along the inputs of dy_dx, and belongs to the outputs: dL_dy[k] meets row k of dy_dx
+            summed-over-the-inputs: sum(dL_dy[k] * A for k in N) => dL_dy[k] * sum(A for i in M) | the sum runs over the inputs: the input i stays, and the outputs k are summed over
+            mean-for-sum: sum(A) => mean(A) | the paths are averaged: eq. 1.3 adds them up, and there is no division in it
+            upstream-missing: dL_dy[k] * A => A | dL_dy is missing, and the columns of dy_dx are added up as they are: each path is a product of two slopes
+            summed-before-multiplied: sum(A * B) => sum(A) * sum(B) | the two slopes are added up separately and multiplied afterwards: multiply first, path by path, then add
+            summed-before-multiplied: sum(A * B) => mean(A) * sum(B) | the two slopes are taken together separately and multiplied afterwards: multiply first, path by path, then add
+        """,
+        words={
+            "dL-dx-sign": "dL_dx has the wrong sign everywhere: there is no minus in eq. 1.3.",
+            "last-example-left-out": "The path through the last output is missing: does the loop end one step early?",
+            "first-example-left-out": "The path through the first output is missing: does the loop begin at 1?",
+            "last-example-only": "Only one path is left, the one through the last output: is there an = where += belongs?",
+        },
+        terms={"dL_dx": ("sum of the paths",)},
     ),
 )
 
@@ -239,12 +176,25 @@ numerical_jacobian = Checks(
     draw=_function,
     truth=lambda case: jacobian_central(case.f, case.x, case.h),
     against="the true Jacobian, as closely as eq. 1.6 can",
-    steps=Steps(
-        (Step("J", "eq. 1.6", lambda q: (q.f_above - q.f_below) / (q.two * q.h)),),
-        lambda case: {
+    known=Known(
+        "f_above: K M, f_below: K M, f_here: K, h",
+        "J = (f_above - f_below) / (2 * h)  # eq. 1.6",
+        rules="""
+            one-sided: (A - f_below) / (2 * h) => (A - f_here) / h | this is the one-sided difference, f(x + nudge) against f(x): eq. 1.6 nudges down as well, and eq. 1.7 shows the error that remains otherwise
+            one-sided: f_below => f_here | f(x) stands where f(x - nudge) belongs: eq. 1.6 nudges down as well, and eq. 1.7 shows the error that remains otherwise
+            one-sided-below: (f_above - A) / (2 * h) => (f_here - A) / h | this is the one-sided difference, f(x) against f(x - nudge): eq. 1.6 nudges up as well, and eq. 1.7 shows the error that remains otherwise
+            one-sided-below: f_above => f_here | f(x) stands where f(x + nudge) belongs: eq. 1.6 nudges up as well, and eq. 1.7 shows the error that remains otherwise
+            factor-2-missing: 2 * h => h | everything is twice too large: from x - h to x + h, how far is that?
+            lost-parentheses: A / (2 * h) => A / 2 * h | / 2 * h divides by 2 and then multiplies by h, and the division is by all of 2h: parentheses
+            not-divided: A / (2 * h) => A | these are the differences of f alone: a slope is a difference divided by the distance it was made over
+            h-not-used: 2 * h => 2e-4 | the differences are divided by 2e-4 whatever h is: divide by the distance they were made over
+            h-not-used: 2 * h => 2e-5 | the differences are divided by 2e-5 whatever h is: divide by the distance they were made over
+        """,
+        terms={"J": ("difference quotient",)},
+        view=lambda case: {
             "f_above": _values_at(case, 1),
             "f_below": _values_at(case, -1),
-            "two": 2.0,
+            "f_here": case.f(case.x),
             "h": case.h,
         },
     ),
@@ -257,54 +207,21 @@ numerical_jacobian = Checks(
     ),
     idea="One pass over the inputs; each pass nudges one entry of a fresh copy up and down and yields one column; "
     "stack the columns side by side.",
-    terms={"J": (Term("difference quotient", "eq. 1.6", lambda case: jacobian_central(case.f, case.x, case.h)),)},
     slips=(
         Slip(
-            "nudge-not-used",
+            "h-not-used",
             "J is the slope that a tiny nudge gives, whatever h is. Nudge by the h that was given: eq. 1.6.",
             "J",
             lambda case: jacobian_complex(case.f, case.x),
         ),
         *(
             Slip(
-                f"nudge-of-{nudge:g}",
+                "h-not-used",
                 f"J was measured with a nudge of {nudge:g}, whatever h is. Nudge by the h that was given: eq. 1.6.",
                 "J",
                 partial(_measured_with, nudge),
             )
-            for nudge in (1e-2, 1e-3, 1e-4, 1e-5)
-        ),
-        Slip(
-            "one-sided",
-            "This is the one-sided difference, f(x + nudge) against f(x). Eq. 1.6 nudges down as well; see eq. 1.7 for the "
-            "error that remains otherwise.",
-            "J",
-            lambda case: _nudged(case, 1, 0) / case.h,
-        ),
-        Slip(
-            "one-sided-below",
-            "This is a one-sided difference, f(x) against f(x - nudge). Eq. 1.6 nudges up as well; see eq. 1.7 for the "
-            "error that remains otherwise.",
-            "J",
-            lambda case: _nudged(case, 0, 1) / case.h,
-        ),
-        Slip(
-            "factor-2-missing",
-            "J is twice too large. From x - h to x + h, how far is that? See what eq. 1.6 divides by.",
-            "J",
-            lambda case: _nudged(case, 1, 1) / case.h,
-        ),
-        Slip(
-            "lost-parentheses",
-            "/ 2 * h divides by 2 and then multiplies by h. Eq. 1.6 divides by all of 2h: parentheses.",
-            "J",
-            lambda case: _nudged(case, 1, 1) / 2 * case.h,
-        ),
-        Slip(
-            "not-divided",
-            "These are the differences of f alone. A slope is a difference divided by the distance it was made over: eq. 1.6.",
-            "J",
-            lambda case: _nudged(case, 1, 1),
+            for nudge in (0.1, 0.05, 0.01, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-10, 1e-12)
         ),
         Slip(
             "transposed",
@@ -345,66 +262,60 @@ scale_shift_forward = Checks(
     draw=_layer,
     truth=lambda case: _scaled_and_shifted(case.x_hat, case.gamma, case.beta),
     against="eq. 1.9, entry by entry",
-    steps=Steps((Step("y", "eq. 1.9", lambda q: q.gamma * q.x_hat + q.beta),)),
+    known=Known(
+        "x_hat: N D, gamma: D, beta: D",
+        "y = gamma * x_hat + beta  # eq. 1.9",
+        rules="""
+            divided-by-gamma: gamma * A => A / gamma | x_hat is divided by gamma, and should be multiplied
+            gamma-added: gamma * A => gamma + A | gamma is added to x_hat, and should be multiplied with it
+        """,
+        words={
+            "gamma-and-beta-exchanged": "gamma and beta have changed places. In eq. 1.9 gamma is the scale and beta the shift.",
+            "shift-before-scale": "The shift was added first and then scaled too. In eq. 1.9 beta stands outside the product.",
+        },
+        terms={"y": ("scale term", "shift")},
+    ),
     hints=(
         "Eq. 1.9 multiplies and adds. Which index do gamma and beta have, and along which axis of x_hat does it run?",
         "A (D,) array meets an (N, D) array row by row: numpy repeats it for every example. No loop is needed.",
         "For feature 0 alone it would read gamma[0] * x_hat[:, 0] + beta[0].",
     ),
     idea="One product and one sum; broadcasting gives every example the same gamma and beta.",
-    terms={
-        "y": (
-            Term(
-                "scale term",
-                "the first term of eq. 1.9",
-                lambda case: _scaled_and_shifted(case.x_hat, case.gamma, 0 * case.beta),
-            ),
-            Term("shift", "the second term of eq. 1.9", lambda case: np.broadcast_to(case.beta, case.x_hat.shape)),
-        )
-    },
-    factors=lambda case: {"gamma": case.gamma, "beta": case.beta},
-    slips=(
-        Slip(
-            "gamma-and-beta-exchanged",
-            "gamma and beta have changed places. In eq. 1.9 gamma is the scale and beta the shift.",
-            "y",
-            lambda case: _scaled_and_shifted(case.x_hat, case.beta, case.gamma),
-        ),
-        Slip(
-            "shift-before-scale",
-            "The shift was added first and then scaled too. In eq. 1.9 beta stands outside the product.",
-            "y",
-            lambda case: _scaled_and_shifted(case.x_hat, case.gamma, case.gamma * case.beta),
-        ),
-        Slip(
-            "divided-by-gamma",
-            "x_hat was divided by gamma. Eq. 1.9 multiplies.",
-            "y",
-            lambda case: _scaled_and_shifted(case.x_hat, 1 / case.gamma, case.beta),
-        ),
-        Slip(
-            "gamma-added",
-            "gamma was added to x_hat. Eq. 1.9 multiplies with it.",
-            "y",
-            lambda case: case.x_hat + (case.gamma + case.beta),
-        ),
-    ),
 )
-
-_LAST_ONLY = "Only the last example is left: each pass of a loop replaces what the ones before it found (= for +=). See eq. 1.11."
-_EXAMPLES_DO_NOT_MIX = "One example's gradient reaches another one's x_hat here. By eq. 1.10, x_hat[i, j] moves the output of its own example only."
 
 scale_shift_backward = Checks(
     chain_rule.scale_shift_backward,
     draw=_layer_gradient,
     truth=_layer_gradients,
     against="the numerical derivative of eq. 1.9",
-    steps=Steps(
-        (
-            Step("dx_hat", "eq. 1.10", lambda q: q.dout * q.gamma),
-            Step("dgamma", "eq. 1.11", lambda q: q.sum(q.dout * q.x_hat)),
-            Step("dbeta", "eq. 1.11", lambda q: q.sum(q.dout)),
-        )
+    known=Known(
+        "dout: N D, x_hat: N D, gamma: D",
+        """
+        dx_hat = dout * gamma      # eq. 1.10
+        dgamma = sum(dout * x_hat) # eq. 1.11
+        dbeta  = sum(dout)         # eq. 1.11
+        """,
+        rules="""
+            divided-by-gamma: A * gamma => A / gamma | dout is divided by gamma: on its way back a gradient is multiplied by the slope, as along every path of eq. 1.3
+            x-hat-for-gamma: gamma => x_hat | x_hat stands where the slope of y with x_hat belongs: which slope is whose?
+            upstream-missing: dout * A => A | dout is missing: every path is a product of dout and a slope
+            dx-hat-averaged: dout * gamma => gamma * (dout - mean(dout)) | one example's gradient reaches another one's x_hat: x_hat[i, j] moves the output of its own example only
+            dx-hat-summed: dout * gamma => gamma * sum(dout) | one example's gradient reaches another one's x_hat: x_hat[i, j] moves the output of its own example only
+            mean-for-sum: sum(A) => mean(A) | a mean over the batch is taken: every example is a path of its own, and paths are added
+            dgamma-without-x-hat: sum(dout * x_hat) => sum(dout) | x_hat is missing: how fast does y move with gamma?
+            dbeta-with-x-hat: sum(dout) => sum(dout * x_hat) | there is a factor x_hat: that is the slope of y with another of the three
+            dbeta-counts-examples: sum(dout) => sum(dout / dout) | dout is missing, and the examples are counted: every path is a product of dout and a slope
+        """,
+        words={
+            "gamma-missing": "dx_hat lacks its factor gamma: how fast does y[i, j] move with x_hat[i, j]? See eq. 1.10.",
+            "gamma-in-dgamma": "dgamma carries a factor gamma. How fast does y move with gamma? Eq. 1.10 says so, and gamma is not in it.",
+            "gamma-in-dbeta": "dbeta carries a factor gamma. How fast does y move with beta? Eq. 1.10 says so, and gamma is not in it.",
+        },
+        terms={
+            "dx_hat": ("product with the slope",),
+            "dgamma": ("sum over the batch",),
+            "dbeta": ("sum over the batch",),
+        },
     ),
     hints=(
         "Take the three one after the other, and ask eq. 1.10: which outputs does this one number move? Those are its paths.",
@@ -413,96 +324,6 @@ scale_shift_backward = Checks(
         "For feature 0 alone: dgamma[0] = sum(dout[k, 0] * x_hat[k, 0] for k in range(N)).",
     ),
     idea="Three products of dout with a slope of eq. 1.10, in the shape (N, D); for the two parameters the batch axis is summed away.",
-    terms={
-        "dx_hat": (
-            Term("product with the slope", "eq. 1.10", lambda case: np.einsum("nd,d->nd", case.dout, case.gamma)),
-        ),
-        "dgamma": (Term("sum over the batch", "eq. 1.11", lambda case: np.einsum("nd,nd->d", case.dout, case.x_hat)),),
-        "dbeta": (Term("sum over the batch", "eq. 1.11", lambda case: np.einsum("nd->d", case.dout)),),
-    },
-    factors=lambda case: {"gamma": case.gamma},
-    slips=(
-        Slip(
-            "gamma-missing",
-            "dx_hat lacks its factor gamma: how fast does y[i, j] move with x_hat[i, j]? See eq. 1.10.",
-            "dx_hat",
-            lambda case: case.dout,
-        ),
-        Slip(
-            "divided-by-gamma",
-            "dout was divided by gamma. A gradient is multiplied by the slope on its way back, as along every path of eq. 1.3.",
-            "dx_hat",
-            lambda case: case.dout / case.gamma,
-        ),
-        Slip(
-            "x-hat-for-gamma",
-            "dx_hat has the factor x_hat where the slope of y with x_hat belongs: see eq. 1.10 for which slope is whose.",
-            "dx_hat",
-            lambda case: case.dout * case.x_hat,
-        ),
-        Slip(
-            "slope-alone",
-            "dx_hat lacks dout: it is the slope alone.",
-            "dx_hat",
-            lambda case: case.gamma + 0 * case.dout,
-        ),
-        Slip(
-            "dx-hat-averaged",
-            _EXAMPLES_DO_NOT_MIX,
-            "dx_hat",
-            lambda case: case.gamma * (case.dout - _of_batch(case.dout) / len(case.dout)),
-        ),
-        Slip(
-            "dx-hat-summed",
-            _EXAMPLES_DO_NOT_MIX,
-            "dx_hat",
-            lambda case: np.broadcast_to(case.gamma * _of_batch(case.dout), case.dout.shape),
-        ),
-        Slip(
-            "dgamma-mean",
-            "dgamma is a mean over the batch. Every example is a path of its own, and paths are added: eq. 1.11.",
-            "dgamma",
-            lambda case: _of_batch(case.dout * case.x_hat) / len(case.dout),
-        ),
-        Slip(
-            "dgamma-times-gamma",
-            "dgamma carries a factor gamma. How fast does y move with gamma? Eq. 1.10 says so, and gamma is not in it.",
-            "dgamma",
-            lambda case: case.gamma * _of_batch(case.dout * case.x_hat),
-        ),
-        Slip("dgamma-last-example-only", _LAST_ONLY, "dgamma", lambda case: case.dout[-1] * case.x_hat[-1]),
-        Slip("dbeta-last-example-only", _LAST_ONLY, "dbeta", lambda case: case.dout[-1]),
-        Slip(
-            "dgamma-summed-before-multiplied",
-            "For dgamma, dout and x_hat were added up separately and multiplied afterwards. Multiply example by example, then add.",
-            "dgamma",
-            lambda case: _of_batch(case.dout) * _of_batch(case.x_hat),
-        ),
-        Slip(
-            "dbeta-mean",
-            "dbeta is a mean over the batch. Every example is a path of its own, and paths are added: eq. 1.11.",
-            "dbeta",
-            lambda case: _of_batch(case.dout) / len(case.dout),
-        ),
-        Slip(
-            "dbeta-times-gamma",
-            "dbeta carries a factor gamma. How fast does y move with beta? Eq. 1.10 says so, and gamma is not in it.",
-            "dbeta",
-            lambda case: case.gamma * _of_batch(case.dout),
-        ),
-        Slip(
-            "dbeta-times-x-hat",
-            "dbeta carries a factor x_hat: that is the slope of y with another of the three. See eq. 1.10.",
-            "dbeta",
-            lambda case: _of_batch(case.dout * case.x_hat),
-        ),
-        Slip(
-            "dbeta-counts-examples",
-            "dbeta lacks dout: it counts the examples. Every path is a product of dout and a slope.",
-            "dbeta",
-            lambda case: 0 * case.gamma + len(case.dout),
-        ),
-    ),
 )
 
 two_paths = Answer(

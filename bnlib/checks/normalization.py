@@ -224,6 +224,11 @@ def _about_dx(result, chain):
         "only-the-diagonal@dx": "Only the diagonal of the Jacobian was used, as if example i reached the loss through y_i "
         f"alone. {chain} has a sum over all k.",
         "x-for-x-hat@dx": raw,
+    }
+
+
+def _about_axes(result):
+    return {
         "mean-over-features@dx": f"A mean was taken over the features of each example. In {result} it runs over the batch.",
         "mean-over-everything@dx": f"A mean was taken over the whole array. In {result} there is one for each feature: name the axis.",
     }
@@ -320,7 +325,7 @@ dinvstd_dx = Checks(
         rules=_SUM_LEFT_OUT
         + """
             exponent: A**3 => 1 / A | the exponent of var + eps is wrong: differentiating a power lowers it by one
-            derivative-of-the-root: -1/2 * inv_std**3 => 1/2 * inv_std | this is the derivative of sqrt(var + eps), and eq. 3.12 is about one over it
+            derivative-of-the-root: 1/2 * inv_std**3 => -1/2 * inv_std | this is the derivative of sqrt(var + eps), and eq. 3.12 is about one over it
         """,
         words={
             "exponent@dinv_std": "The exponent of var + eps is wrong. Differentiating a power lowers it by one: from -1/2 to what? See eq. 3.12."
@@ -644,7 +649,7 @@ batchnorm_backward = Checks(
         _FORWARD + _PARAMETERS + _SCALED + "  # eq. 3.23",
         _FORWARD + _PARAMETERS + _GATES + "  # eq. 3.23",
         rules=_PARAMETER_RULES,
-        words=_about_dx("eq. 3.23", "Eq. 3.22") | _ABOUT_PARAMETERS,
+        words=_about_dx("eq. 3.23", "Eq. 3.22") | _about_axes("eq. 3.23") | _ABOUT_PARAMETERS,
         terms=_paths("the third term of eq. 3.23, which comes from eq. 3.20"),
     ),
     hints=(
@@ -677,12 +682,12 @@ rms_scale_backward = Checks(
         """,
         rules="""
             centred-as-well: dout - z * A => dout - mean(dout) - z * A | a mean of dout is subtracted: there is no centring in this function, see eq. 3.28
+            dout-lost-in-the-sum: mean(dout * A) => mean(A) | dout is missing inside the last sum: every term of the sum over k contains what arrives at z_k
             centred-z: z => z - mean(z) | z is centred, and eq. 3.27 subtracts nothing at this stage
         """,
         words={
             "only-the-diagonal@dxc": "Only the diagonal of the Jacobian was used. The root mean square contains every example, so each "
             "input reaches all N outputs: sum over k.",
-            "dout-missing@dxc": "dout is missing inside the last sum. In eq. 3.29 every term of the sum over k contains what arrives at z_k.",
             "mean-over-features@dxc": "The mean was taken over the features of each example. In eq. 3.29 it runs over the batch.",
             "mean-over-everything@dxc": "The mean was taken over the whole array. In eq. 3.29 there is one for each feature.",
         },
@@ -712,7 +717,7 @@ batchnorm_backward_composed = Checks(
         + """
             x-hat-for-xc: inv_std * (A - x_hat * mean(A * x_hat)) => (A - x_hat * mean(A * x_hat) / (mean(x_hat**2) + eps)) / sqrt(mean(x_hat**2) + eps) | the scaling's backward was called with x_hat: it differentiates at what was divided, the c of eq. 3.27
         """,
-        words=_about_dx("eq. 3.30", "Eq. 3.22") | _ABOUT_PARAMETERS,
+        words=_about_dx("eq. 3.30", "Eq. 3.22") | _about_axes("eq. 3.30") | _ABOUT_PARAMETERS,
         terms=_paths("eq. 3.28"),
     ),
     hints=(

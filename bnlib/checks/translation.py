@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from bnlib.chains.course import Chain, Move
-from bnlib.checks import Answer, Case, Checks, Knob, Property, Slip, Step, Steps, Term, negligible, variants
+from bnlib.checks import Answer, Case, Checks, Property, negligible
+from bnlib.judging.mistakes.known import Known
 from bnlib.numerics import jacobian_complex, vjp_complex
 from bnlib.stubs import translation
 
@@ -42,25 +43,33 @@ def _gradient(rng):
     return Case(dout=rng.normal(size=(int(rng.integers(4, 9)), int(rng.integers(2, 5)))) + rng.uniform(0.5, 1.5))
 
 
-def _eye(case):
-    return np.eye(case.N)
-
-
-def _along_features(array):
-    return np.mean(array, axis=1, keepdims=True)
-
-
-def _paths(case, mean=lambda dout: dout.mean(axis=0)):
-    """The two paths of a gradient through the centring; ``mean`` may be a wrong one."""
-    return case.dout, mean(case.dout)
-
+_TERMS = ("delta term", "term of the mean")
 
 center = Checks(
     translation.center,
     draw=_batch,
     truth=lambda case: _centred(case.h),
     against="eq. 2.1, summed by hand",
-    steps=Steps((Step("h_hat", "eq. 2.1", lambda q: q.h - q.mean(q.h)),)),
+    known=Known(
+        "h: N D",
+        """
+        mu    = mean(h)   # eq. 2.2
+        h_hat = h - mu    # eq. 2.1
+        """,
+        "h_hat = h - mean(h)  # eq. 2.1",
+        rules="""
+            also-scaled: A - B => (A - B) / sqrt(variance(h)) | the result is divided by the standard deviation as well: in this lesson the batch is only moved, not scaled
+            nothing-subtracted: A - B => A | nothing is subtracted: h came back as it was
+            subtraction-reversed: A - B => B - A | the subtraction is the wrong way round: every entry has the wrong sign
+            mean-itself: A - B => B | the means themselves are returned, one for each entry: they should be subtracted from h
+        """,
+        words={
+            "mean-over-features@mu": "The mean was taken over the features of each example. Eq. 2.2 averages over the batch: one mean a feature.",
+            "mean-over-everything@mu": "One mean was taken over the whole array. Eq. 2.2 has one mean a feature: name the axis.",
+            "sum-for-mean@mu": "The sum over the batch was subtracted where the mean belongs: see the 1/N in eq. 2.2.",
+        },
+        terms={"h_hat": ("centred batch",)},
+    ),
     hints=(
         "Eq. 2.1 has one mean a feature. In which direction of h do the examples lie?",
         "mu has shape (D,): a mean with axis= picks the direction that disappears. Broadcasting then subtracts mu from every row.",
@@ -74,45 +83,6 @@ center = Checks(
             "Some feature of h_hat does not have mean zero.",
         ),
     ),
-    slips=(
-        Slip(
-            "mean-over-features",
-            "The mean was taken over the features of each example. Eq. 2.1 averages over the batch: one mean a feature.",
-            "h_hat",
-            lambda case: case.h - _along_features(case.h),
-        ),
-        Slip(
-            "mean-over-everything",
-            "One mean was taken over the whole array. Eq. 2.1 has one mean a feature: name the axis.",
-            "h_hat",
-            lambda case: case.h - case.h.mean(),
-        ),
-        Slip(
-            "sum-for-mean",
-            "The sum over the batch was subtracted where the mean belongs: see the 1/N in eq. 2.1.",
-            "h_hat",
-            lambda case: case.h - case.h.sum(axis=0),
-        ),
-        Slip(
-            "also-scaled",
-            "h_hat is divided by the standard deviation as well. In this lesson the batch is only moved, not scaled.",
-            "h_hat",
-            lambda case: (case.h - case.h.mean(axis=0)) / case.h.std(axis=0),
-        ),
-        Slip("nothing-subtracted", "h came back as it was: nothing was subtracted.", "h_hat", lambda case: case.h),
-        Slip(
-            "mean-itself",
-            "These are the means themselves, one for each entry. Eq. 2.1 subtracts them from h.",
-            "h_hat",
-            lambda case: np.broadcast_to(case.h.mean(axis=0), case.h.shape),
-        ),
-        Slip(
-            "subtraction-reversed",
-            "The subtraction is the wrong way round: every entry has the wrong sign.",
-            "h_hat",
-            lambda case: case.h.mean(axis=0) - case.h,
-        ),
-    ),
 )
 
 center_jacobian = Checks(
@@ -120,32 +90,24 @@ center_jacobian = Checks(
     draw=_sizes,
     truth=lambda case: jacobian_complex(lambda x: _centred(x[:, None])[:, 0], np.arange(case.N) + 2.0),
     against="the numerical Jacobian of eq. 2.1",
+    known=Known(
+        "_h: N",
+        "J[k, i] = delta[k, i] - 1/N  # eq. 2.4",
+        rules="""
+            term-of-the-mean-sign: A - 1/N => A * (1 - 1/N) + (1 - A) / N | all is right on the diagonal, and off it the term of the mean has the wrong sign
+            diagonal-not-reduced: A - 1/N => A - (1 - A) / N | all is right off the diagonal, and on it, where k = i, the second term is missing: both terms are there
+        """,
+        words={
+            "only-the-diagonal": "Only the diagonal is there. Every output contains mu, and mu contains every input: which entries does that fill?"
+        },
+        terms={"J": _TERMS},
+    ),
     hints=(
         "Eq. 2.4 has two terms. Which of them depends on whether k and i are equal?",
         "delta_ki as a matrix is np.eye(N). The other term is the same number in every entry.",
         "For N = 2 the matrix is [[1/2, -1/2], [-1/2, 1/2]]: check your two terms against it.",
     ),
     idea="Write the two terms of eq. 2.4 as two (N, N) arrays and subtract; broadcasting makes the second one from a number.",
-    terms={
-        "J": (
-            Term("delta term", "the first term of eq. 2.4", lambda case: _eye(case)),
-            Term("term of the mean", "the second term of eq. 2.4", lambda case: np.ones((case.N, case.N))),
-        )
-    },
-    slips=(
-        Slip(
-            "only-the-diagonal",
-            "Only the diagonal is there. Every output contains mu, and mu contains every input: which entries does that fill?",
-            "J",
-            lambda case: np.eye(case.N) * (1 - 1 / case.N),
-        ),
-        Slip(
-            "diagonal-not-reduced",
-            "Off the diagonal all is right. On it, k = i: then both terms of eq. 2.4 are there, not the first alone.",
-            "J",
-            lambda case: np.eye(case.N) - (1 - np.eye(case.N)) / case.N,
-        ),
-    ),
     properties=(
         Property(
             "each row of J sums to zero",
@@ -160,56 +122,22 @@ center_jacobian_full = Checks(
     draw=_two_sizes,
     truth=lambda case: jacobian_complex(_centred, np.arange(case.N * case.D).reshape(case.N, case.D) + 2.0),
     against="the numerical Jacobian of eq. 2.1",
+    known=Known(
+        "_h: N D",
+        "J[k: N, l: D, i: N, j: D] = delta[l, j] * (delta[k, i] - 1/N)  # eq. 2.6",
+        rules="""
+            features-coupled: delta[l, j] * A => A | the outputs of one feature depend on the inputs of another: delta[l, j] forbids that
+            delta-on-first-term-only: A * (B - C) => A * B - C | delta[l, j] stands on one term only: mu_l is a mean over feature l, so it depends on inputs of feature l alone
+            only-the-diagonal: 1/N => delta[k, i] / N | the term of the mean is there only for k = i: mu_l contains every example, so which entries does it fill?
+        """,
+        terms={"J": _TERMS},
+    ),
     hints=(
         "Eq. 2.6 is a product: one factor knows only the features l and j, the other only the examples k and i.",
         "You have the second factor already: center_jacobian(N). The first is np.eye(D). Put them together in the order k, l, i, j.",
         'np.einsum("ki,lj->klij", A, B) multiplies A[k, i] by B[l, j] into one array of four indices.',
     ),
     idea="An outer product of two small matrices, one for the examples and one for the features, with the indices in the order k, l, i, j.",
-    slips=(
-        Slip(
-            "features-coupled",
-            "The outputs of one feature depend on the inputs of another. In eq. 2.6 delta_lj forbids that.",
-            "J",
-            lambda case: np.einsum("ki,lj->klij", np.eye(case.N) - 1 / case.N, np.ones((case.D, case.D))),
-        ),
-        Slip(
-            "delta-on-first-term-only",
-            "delta_lj stands on one term only. mu_l is a mean over feature l, so it depends on inputs of feature l alone.",
-            "J",
-            lambda case: np.einsum("ki,lj->klij", np.eye(case.N), np.eye(case.D)) - 1 / case.N,
-        ),
-        Slip(
-            "only-the-diagonal",
-            "The term of the mean is there only for k = i. mu_l contains every example: which entries does that fill?",
-            "J",
-            lambda case: np.einsum("ki,lj->klij", np.eye(case.N) * (1 - 1 / case.N), np.eye(case.D)),
-        ),
-        Slip(
-            "mean-missing",
-            "This is the Jacobian of doing nothing: the term that comes from mu_l is missing.",
-            "J",
-            lambda case: np.einsum("ki,lj->klij", np.eye(case.N), np.eye(case.D)),
-        ),
-        Slip(
-            "sum-for-mean",
-            "The term of the mean lacks its 1/N.",
-            "J",
-            lambda case: np.einsum("ki,lj->klij", np.eye(case.N) - 1, np.eye(case.D)),
-        ),
-        Slip(
-            "one-over-D",
-            "The term of the mean has 1/D where 1/N belongs: the mean runs over the N examples.",
-            "J",
-            lambda case: np.einsum("ki,lj->klij", np.eye(case.N) - 1 / case.D, np.eye(case.D)),
-        ),
-        Slip(
-            "sign-of-the-mean",
-            "The term of the mean has the wrong sign.",
-            "J",
-            lambda case: np.einsum("ki,lj->klij", np.eye(case.N) + 1 / case.N, np.eye(case.D)),
-        ),
-    ),
 )
 
 center_backward = Checks(
@@ -217,40 +145,27 @@ center_backward = Checks(
     draw=_gradient,
     truth=lambda case: vjp_complex(_centred, np.ones_like(case.dout), case.dout),
     against="the numerical derivative of eq. 2.1",
+    known=Known(
+        "dout: N D",
+        "dh = dout - mean(dout)  # eq. 2.9",
+        """
+        _dmu = -sum(dout)
+        dh   = dout + _dmu / N  # eq. 2.9
+        """,
+        rules="only-the-diagonal: sum(A) => A | only the term k = i of a sum is there",
+        words={
+            "only-the-diagonal": "Only the diagonal of the Jacobian was used: eq. 2.7 has a sum over all k, because every output contains the mean.",
+            "mean-over-features": "The mean of dout was taken over the features of each example. In eq. 2.8 the sum runs over the batch.",
+            "mean-over-everything": "One mean of dout was taken over the whole array. In eq. 2.8 the sum runs over the examples of one feature.",
+        },
+        terms={"dh": ("direct path", "path through the mean")},
+    ),
     hints=(
         "Start from eq. 2.8. What does the delta leave of the first sum, and what is the second sum divided by N called?",
         "The first term is dout itself. The second is one number a feature: a mean over the batch, the same for each example.",
         "For one feature alone it would read dout[:, j] - dout[:, j].sum() / N.",
     ),
     idea="A gradient that enters the centring leaves it centred: the same two steps as the forward pass, on dout.",
-    terms={
-        "dh": (
-            Term("direct path", "the first term of eq. 2.9", lambda case: case.dout),
-            Term("path through the mean", "the second term of eq. 2.9", lambda case: case.dout.mean(axis=0)),
-        )
-    },
-    slips=variants(
-        "dh",
-        lambda case, **turn: np.subtract(*_paths(case, **turn)),
-        (
-            Knob(
-                "only-the-diagonal",
-                "Only the diagonal of the Jacobian was used: eq. 2.7 has a sum over all k, because every output contains the mean.",
-                {"mean": lambda dout: dout / len(dout)},
-            ),
-            Knob(
-                "mean-over-features",
-                "The mean of dout was taken over the features of each example. In eq. 2.8 the sum runs over the batch.",
-                {"mean": _along_features},
-            ),
-            Knob(
-                "mean-over-everything",
-                "One mean of dout was taken over the whole array. In eq. 2.8 the sum runs over the examples of one feature.",
-                {"mean": np.mean},
-            ),
-        ),
-        _paths,
-    ),
     properties=(
         Property(
             "each feature of dh sums to zero over the batch",

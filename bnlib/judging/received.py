@@ -56,9 +56,9 @@ def settle(
             dtypes[name] = str(array.dtype)
             array = array.astype(np.float64)
         except (ValueError, TypeError):
-            return Finding(
-                ("wrong-type",), f"{name} should be an array of real numbers, and is {_kind(value[name])}"
-            ), {}
+            kind = _kind(value[name])
+            given = "returned-complex" if kind.startswith("complex") else "wrong-type"
+            return Finding((given,), f"{name} should be an array of real numbers, and is {kind}"), {}
         wanted = right[name].shape
         if array.shape != wanted and array.shape == (1, *wanted):
             remarks.append(f"{name} has a direction of length 1 in front that was not asked for; that is accepted.")

@@ -80,6 +80,8 @@ def summands(node: Node) -> list[tuple[int, Node]]:
     """The terms of a formula, brackets multiplied out at the top, each with its sign."""
     if node.op == "neg":
         return [(-sign, term) for sign, term in summands(node.args[0])]
+    if node.op == "but":
+        return [(sign, rebuilt(node, (term,))) for sign, term in summands(node.args[0])]
     if node.op == "add":
         return [each for arg in node.args for each in summands(arg)]
     if node.op == "div":

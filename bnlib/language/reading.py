@@ -1,7 +1,7 @@
 r"""Text into trees, with Python's own grammar and a short list of what is allowed; nothing is ever run.
 
 A line is ``formula``, ``name = formula`` or ``name[i, j] = formula``, with ``# eq. 3.1`` behind it where the lesson numbers
-it. Index notation names every entry, ``mean(dout[k] for k in N if k != i)``, ``delta[k, i]``, ``d(y[k], x[i])``; array
+it; ``name[i: N, j: D] = formula`` also says what letters count where the formula does not. Index notation names every entry, ``mean(dout[k] for k in N if k != i)``, ``delta[k, i]``, ``d(y[k], x[i])``; array
 notation leaves the indices out, ``mean(x)``, ``sum(x, D)``, and a mean is over the first size that the names know.
 """
 
@@ -100,16 +100,15 @@ def line(text: str, names: Names) -> Definition:
     """
     text, _, where = text.partition("#")
     left, equals, right = text.partition("=")
-    match = re.fullmatch(r"\s*([A-Za-z_]\w*)\s*(?:\[([\w\s,]*)\])?\s*", tidy(left))
+    match = re.fullmatch(r"\s*([A-Za-z_]\w*)\s*(?:\[([\w\s,:]*)\])?\s*", tidy(left))
     if not equals or not match:
         raise FormulaError(f"write name = formula, not {text.strip()}")
     node = read(right, names)
-    sizes = names.letter_sizes(node)
     free = node.free
-    if match[2] is not None:
-        letters = tuple(letter.strip() for letter in match[2].split(","))
-    else:
-        letters = tuple(size for size in names.sizes if size in free)
+    pairs = [part.partition(":")[::2] for part in match[2].split(",")] if match[2] is not None else []
+    told = {letter.strip(): size.strip() for letter, size in pairs if size.strip()}
+    sizes = names.letter_sizes(node, told)
+    letters = tuple(letter.strip() for letter, _ in pairs) or tuple(size for size in names.sizes if size in free)
     if unbound := sorted(free - set(letters)):
         raise FormulaError(f"{', '.join(unbound)} is on the right and not on the left of {match[1]}")
     return Definition(match[1], letters, tuple(sizes.get(letter, letter) for letter in letters), node, where.strip())
@@ -263,7 +262,7 @@ class _Reader:
         for each in first.generators:
             if not isinstance(each.target, ast.Name) or not re.fullmatch("[a-z]", each.target.id):
                 raise FormulaError(f"a {kind} runs over one small letter: for k in {self.names.sizes[0]}")
-            if not isinstance(each.iter, ast.Name) or each.iter.id not in self.names.sizes:
+            if not isinstance(each.iter, ast.Name) or not (self.pattern or each.iter.id in self.names.sizes):
                 raise FormulaError(
                     f"{each.target.id} runs over {' or '.join(self.names.sizes)}, not over {_shown(each.iter)}"
                 )

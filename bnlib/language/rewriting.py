@@ -55,7 +55,8 @@ def match(pattern: Node, node: Node, bound: Bound) -> Iterator[Bound]:
         elif known is node:
             yield bound
     elif pattern.op == "ref":
-        if node.op == "ref" and node.data[0] == pattern.data[0]:
+        name, letters = pattern.data
+        if node.op == "ref" and node.data[0] == name and (not _letters(letters) or letters == node.data[1]):
             yield bound
     elif pattern.op != node.op:
         return
@@ -67,6 +68,11 @@ def match(pattern: Node, node: Node, bound: Bound) -> Iterator[Bound]:
             yield from _each(pattern.args, node.args, {**bound, "over": node.data[1:]})
     elif pattern.data == node.data and len(pattern.args) == len(node.args):
         yield from _each(pattern.args, node.args, bound)
+
+
+def _letters(letters: tuple[str, ...]) -> bool:
+    """Whether these are indices, and not the sizes that array notation has in their place."""
+    return any(letter.islower() for letter in letters)
 
 
 def _each(patterns: tuple[Node, ...], nodes: tuple[Node, ...], bound: Bound) -> Iterator[Bound]:
@@ -103,7 +109,7 @@ def filled(node: Node, bound: Bound, names: Names) -> Node:
         name = node.data[0]
         if name == "N" and "over" in bound:
             return mul(*(ref(size) for _, size in bound["over"][0]))  # type: ignore[index]
-        return ref(name, names.sizes_of(name)) if name in names else node
+        return ref(name, names.sizes_of(name)) if name in names and not _letters(node.data[1]) else node
     args = tuple(filled(arg, bound, names) for arg in node.args)
     if node.op == "reduce" and not node.data[1]:
         over = bound.get("over") or (tuple((size, size) for size in names.sizes[:1]), ())

@@ -15,6 +15,7 @@ div    (above, below)           None
 pow    (base,)                  the exponent, a Fraction
 call   (formula,)               a name of FUNCTIONS
 reduce (body,)                  (kind, ((letter, size), ...), ((letter, other), ...)): the pairs differ
+but    (formula,)               (letter, "first" or "last"): zero there; no one can write it, a loop can
 d      (formula, ref)           None: the derivative
 any    ()                       a capital letter: in a pattern, it stands for anything
 ====== ======================== ==================================================================
@@ -72,6 +73,8 @@ def _free(node: Node) -> frozenset[str]:
     if node.op == "delta":
         return frozenset(node.data)
     free: frozenset[str] = frozenset().union(*(arg.free for arg in node.args))
+    if node.op == "but":
+        free |= {node.data[0]}
     if node.op == "reduce":
         free |= frozenset(letter for pair in node.data[2] for letter in pair)
         free -= frozenset(letter for letter, _ in node.data[1])

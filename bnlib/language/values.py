@@ -16,8 +16,8 @@ from bnlib.language.names import FormulaError, Names
 from bnlib.language.tree import Node, letters_of, reduce, walk
 from bnlib.numerics import Array
 
-LEFT_OUT = {"sum but the first": lambda count: range(1, count), "sum but the last": lambda count: range(count - 1)}
-"""Sums that nobody can write in the language: what a loop with a wrong start or end adds up."""
+LEFT_OUT = {"first": lambda count: range(1, count), "last": lambda count: range(count - 1)}
+"""Where a loop with a wrong start or end comes: what it adds up (``sum but the first``), and which entries it fills."""
 
 _FUNCTIONS = {"sqrt": np.sqrt, "exp": np.exp, "log": np.log, "abs": np.abs, "sign": np.sign}
 
@@ -146,7 +146,7 @@ class Context:
             "neg": lambda node: -self.raw(node.args[0]),
             "div": lambda node: np.true_divide(self.raw(node.args[0]), self.raw(node.args[1])),
             "pow": self._pow,
-            "call": lambda node: _FUNCTIONS[node.data](self.raw(node.args[0])),
+            "call": lambda node: _FUNCTIONS[node.data](self.raw(node.args[0])), "but": self._but,
         }  # fmt: skip
 
     def of(self, node: Node, order: Sequence[str]) -> Array:
@@ -222,7 +222,7 @@ class Context:
         return array.transpose(order).reshape(shape)
 
     def _delta(self, node: Node) -> Any:
-        one, two = node.data
+        one, two = sorted(node.data, key=self.axes.__getitem__)
         if one == two:
             return 1.0
         shape = [1] * len(self.axes)
@@ -249,15 +249,22 @@ class Context:
             return base * base
         return np.power(np.asarray(base, dtype=np.result_type(base, np.float64)), float(exponent))
 
+    def _but(self, node: Node) -> Any:
+        letter, which = node.data
+        filled = np.zeros(self.lengths[letter])
+        filled[LEFT_OUT[which](len(filled))] = 1.0
+        return self.raw(node.args[0]) * np.expand_dims(filled, [axis for at, axis in self.axes.items() if at != letter])
+
     def _reduce(self, node: Node) -> Any:
         kind, over, unequal = node.data
         body = node.args[0]
         if kind == "variance":
             centred = self.raw(body) - self.raw(reduce("mean", over, body, unequal))
             return self._total(centred * centred, over, unequal) / self._count(over, unequal)
-        if kind in LEFT_OUT:
+        if kind.startswith("sum but"):
             axis, value = self.axes[over[0][0]], np.asarray(self.raw(body))
-            return np.add.reduce(value.take(LEFT_OUT[kind](value.shape[axis]), axis), axis=axis, keepdims=True)
+            some = LEFT_OUT[kind.split()[-1]](value.shape[axis])
+            return np.add.reduce(value.take(some, axis), axis=axis, keepdims=True)
         total = self._total(self.raw(body), over, unequal)
         return total if kind == "sum" else total / self._count(over, unequal)
 

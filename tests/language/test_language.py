@@ -395,3 +395,13 @@ def test_rules_lose_no_term(rule, formula, made):
         return sorted(tuple(np.broadcast_to(values.of(node), 2)) for node in nodes)
 
     np.testing.assert_allclose(worth(found), worth([read(text, names) for text in made]))
+
+
+@pytest.mark.parametrize("shape", [(N, D), (D, N)])
+def test_a_sum_may_leave_out_the_entry_of_the_same_number_where_there_are_more_of_one(shape):
+    x = np.arange(1.0, N * D + 1).reshape(shape)
+    names = Names({"x": "K M"})
+    own = np.zeros(shape[1])
+    own[:D] = np.diag(x)
+    value = Values(names, {"x": x}).of(read("sum(x[k, i] for k in K if k != i)", names))
+    assert np.array_equal(value, x.sum(axis=0) - own)

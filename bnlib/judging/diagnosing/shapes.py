@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
@@ -32,6 +33,9 @@ def _of_the_shape(got: Array, right: Array) -> Reason | None:
     """What the two shapes tell for certain."""
     if right.ndim == 2 and got.shape == right.shape[::-1]:
         return "transposed", "The two directions are exchanged: something is transposed."
+    orders = itertools.permutations(range(right.ndim)) if got.ndim == right.ndim > 2 else ()
+    if any(same(got.transpose(order), right) for order in orders):
+        return "index-order", "The numbers are right, and their indices stand in another order: which comes first?"
     if got.ndim > right.ndim and tuple(n for n in got.shape if n != 1) == right.shape:
         return "keepdims", "One direction of length 1 is left over: look at keepdims, reshape and None."
     if right.ndim == 2 and got.ndim == 1 and same(got, right.ravel()):
@@ -67,7 +71,8 @@ def _of_the_values(got: Array, right: Array, known: Mapping[str, Array]) -> Reas
     for one, other in pairs:
         for product, said in _matrix_products(arrays[one], arrays[other], one, other):
             if _is_any(got, [product]):
-                return "matrix-product", f"It is {said}."
+                slug = "matrix-product-for-sum" if right.ndim == 1 else "matrix-product"
+                return slug, f"It is {said}."
     if got.ndim == 2 and len(set(got.shape)) == 1 and len(got) > 1 and not np.any(got - np.diag(np.diag(got))):
         return (
             "only-the-diagonal",
@@ -88,11 +93,13 @@ def _is_any(got: Array, values: Iterable[Array]) -> bool:
 
 
 def _products(arrays: Mapping[str, Array], pairs: Iterable[tuple[str, str]]) -> Iterator[Array]:
-    """Products entry by entry, of quantities that have one value a place or one a feature."""
+    """Products entry by entry, of quantities that have one value a place, a feature or a row."""
     for one, other in pairs:
         a, b = sorted((arrays[one], arrays[other]), key=np.ndim)
         if a.shape == b.shape or (a.ndim == 1 and a.shape == b.shape[1:]):
             yield a * b
+        if a.ndim < b.ndim and len(a) == len(b):
+            yield a[:, None] * b
 
 
 def _matrix_products(a: Array, b: Array, one: str, other: str) -> Iterator[tuple[Array, str]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bnlib.judging.mistakes.rules import FIXED, Named
 from bnlib.language.derivation import Derivation
 from bnlib.language.rewriting import Path, apart, every, places, put
-from bnlib.language.tree import Node, add, div, mul, neg, num, ref, renamed
+from bnlib.language.tree import ONE, Node, add, div, mul, neg, num, ref, renamed
 from bnlib.language.writing import plain
 
 
@@ -127,6 +127,17 @@ class Edits:
             alone = mul(Node("delta", (), (rows[0], rows[-1])), tree)
             words = "only the diagonal is there: every input reaches every output, so which entries are filled?"
             yield self._edit("only-the-diagonal", output, words, ((output, (), alone),), True)
+        for letter, size, which in itertools.product(rows, _SIZES, ("first", "last")):
+            if self.derivation.lines[output].sizes == tuple(rows) and size == letter:
+                what = _SIZES[size].rstrip("s")
+                words = f"the {which} {what} is left out: where does the loop begin, and where does it end?"
+                yield self._edit(
+                    f"{which}-{what}-left-out",
+                    output,
+                    words,
+                    ((output, (), Node("but", (tree,), (letter, which))),),
+                    True,
+                )
         if output.startswith("d") and output[1:] in names.given:
             parameter = ref(output[1:], names.sizes_of(output[1:]))
             words = f"this is {output[1:]} after a step of gradient descent: return the gradient itself"
@@ -139,6 +150,7 @@ class Edits:
         inside = list(
             dict.fromkeys(node for _, node in places(tree) if node.op == "ref" and node.data[0] not in names.sizes)
         )
+        inside = [node for node in inside if not node.data[0].lstrip("_").startswith("d")]  # gradients are in no cache
         for one, two in itertools.combinations(inside, 2):
             swapped = every(tree, lambda node, one=one, two=two: {one: two, two: one}.get(node))  # type: ignore[misc]
             words = f"{self._shown(one)} and {self._shown(two)} stand in each other's place: if they come out of a cache, in which order did they go in?"
@@ -149,9 +161,12 @@ class Edits:
         for rule in self.rules:
             for made, parts in rule.rule.at(node, names):
                 shown = {key: self._shown(part.args[0] if part.op == "neg" else part) for key, part in parts.items()}
-                yield self._slug(rule.name, shown), made, rule.words.format_map(shown), rule.often
+                words = rule.words.format_map({**shown, **_counted(node)})
+                yield self._slug(rule.name, shown), made, words, rule.often
         if node.op == "reduce" and all(letter == size for letter, size in node.data[1]):
             yield from self._axes(node)
+        if node.op == "reduce":
+            yield from self._left_out(node)
         if node.op == "ref":
             yield from self._instead_of(line, node)
         yield from self._indices(line, node)
@@ -160,12 +175,14 @@ class Edits:
         what = shown.get("B", "")
         if name == "exchanged" and what.isidentifier():
             return "-and-".join(_slug(shown[each]) for each in "AC" if shown[each].isidentifier()) + "-exchanged"
+        if name == "division-for-product" and what.isidentifier():
+            return f"divided-by-{_slug(what)}"
         if name in ("factor-missing", "term-missing", "factor-twice") and what.isidentifier():
             return f"{_slug(what)}-{'twice' if name == 'factor-twice' else 'missing'}"
         return name
 
     def _axes(self, node: Node) -> Iterator[tuple[str, Node, str, bool]]:
-        """A sum or mean over other axes, or without the first or the last example."""
+        """A sum or mean over other axes."""
         kind, over, unequal = node.data
         now = {size for _, size in over}
         body = node.args[0].free
@@ -184,6 +201,16 @@ class Edits:
                     f"a {kind} runs over {_SIZES.get(size, size)}: over which axis should it run?",
                     True,
                 )
+        first = self.derivation.names.sizes[0]
+        if kind == "mean" and first not in now:
+            what = _SIZES.get(first, first)
+            words = f"a mean over {_counted(node)['examples']} is divided by {first}, the number of {what}"
+            yield (
+                f"{first}-for-{_counted(node)['N']}",
+                div(Node("reduce", node.args, ("sum", over, unequal)), ref(first)),
+                words,
+                False,
+            )
         if set(every) != now:
             yield (
                 f"{slug}-over-everything",
@@ -191,17 +218,20 @@ class Edits:
                 f"a {kind} runs over the whole array: name the axis",
                 True,
             )
+
+    def _left_out(self, node: Node) -> Iterator[tuple[str, Node, str, bool]]:
+        """A sum or mean without its first or last term, or of the last alone."""
+        kind, over, _ = node.data
         if kind != "variance" and len(over) == 1:
             for which in ("first", "last"):
-                part = Node("reduce", node.args, (f"sum but the {which}", over, ()))
-                left = part if kind == "sum" else div(part, ref(over[0][1]))
+                part, N = Node("reduce", node.args, (f"sum but the {which}", over, ())), ref(over[0][1])
                 one = _SIZES.get(over[0][1], over[0][1]).rstrip("s")
-                yield (
-                    f"{which}-{one}-left-out",
-                    left,
-                    f"the {which} {one} is left out of a {kind}: where does the loop begin, and where does it end?",
-                    False,
-                )
+                words = f"the {which} {one} is left out of a {kind}: where does the loop begin, and where does it end?"
+                if kind == "sum" and which == "last":
+                    alone = f"only the last {one} is left of a sum: does each pass of a loop replace what was there (= for +=)?"
+                    yield f"last-{one}-only", add(node, neg(part)), alone, False
+                for left in (part,) if kind == "sum" else (div(part, N), div(part, add(N, neg(ONE)))):
+                    yield f"{which}-{one}-left-out", left, words, False
 
     def _indices(self, line: str, node: Node) -> Iterator[tuple[str, Node, str, bool]]:
         """Another index of the same size, in index notation."""
@@ -327,11 +357,17 @@ class Edits:
         return plain(open_(node))
 
 
-_SIZES = {"N": "examples", "D": "features"}
+_SIZES = {"N": "examples", "D": "features", "M": "inputs", "K": "outputs"}
 
 
 def _slug(name: str) -> str:
     return name.strip("_").replace("_", "-")
+
+
+def _counted(node: Node) -> dict[str, str]:
+    """How many a sum or mean is over, and what these are."""
+    sizes = [size for _, size in node.data[1]] if node.op == "reduce" else ["N"]
+    return {"N": " * ".join(sizes), "examples": _SIZES.get(sizes[0], "entries") if len(sizes) == 1 else "entries"}
 
 
 def multipliers(derivation: Derivation) -> list[Node]:

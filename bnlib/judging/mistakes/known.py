@@ -188,12 +188,22 @@ class Way:
         key = ("context", id(self.derivation), self.line)
         if key not in case.memory:
             values = self._values(case)
-            sizes = self.derivation.names.letter_sizes(self.right)
+            line = self.derivation.lines[self.line]
+            own = dict(zip(line.letters, line.sizes, strict=True))
+            sizes = self.derivation.names.letter_sizes(self.right, own)
             order = dict.fromkeys((*self.derivation.names.sizes, *self.letters, *letters_of(self.right)))
             case.memory[key] = values.context(
                 {letter: values.length(sizes.get(letter.rstrip("'"), letter)) for letter in order}
             )
         return case.memory[key]
+
+    @cached_property
+    def own(self) -> list[Mistake]:
+        """The single mistakes for which the exercise has rules or words of its own."""
+        names = {named.name for named in parsed(self.known._own)}
+        edits = ((mistake, mistake.edits[0]) for mistake in self.singles)
+        own = ((mistake, {edit.name, f"{edit.name}@{edit.changes[0][0]}"}) for mistake, edit in edits if not edit.anew)
+        return [mistake for mistake, called in own if called & (names | self.known._words.keys())]
 
     @cached_property
     def often(self) -> list[Mistake]:
@@ -206,7 +216,7 @@ class Way:
         return [mistake for mistake in self.singles if not mistake.edits[0].often]
 
     def explaining(self, kind: str, evidence: Sequence[Evidence]) -> Iterator[Mistake]:
-        """The mistakes of a kind (often, seldom, pairs) that make of the cases what came back.
+        """The mistakes of a kind (own, often, seldom, pairs) that make of the cases what came back.
 
         What all of them make of the first case is computed once and kept with it: then one comparison tells.
         """

@@ -1,6 +1,7 @@
 """The table of rules: what people write in the place of what, one name for one mistake in the whole course.
 
-``name: pattern => replacement | words``. The words complete "In dx (eq. 3.23), ..."; ``{A}`` is what stands for a capital letter.
+``name: pattern => replacement | words``. The words complete "In dx (eq. 3.23), ..."; ``{A}`` is what stands for a capital letter,
+``{N}`` how many a sum or mean is over, and ``{examples}`` what these are.
 Rules before the line of dots are also tried two at a time, and where a quantity is made anew for one line alone.
 """
 
@@ -13,13 +14,13 @@ from functools import cache
 from bnlib.language.rewriting import Rule
 
 TABLE = """
-sum-for-mean: mean(A) => sum(A) | a sum stands where a mean belongs: is there a division by the number of examples?
+sum-for-mean: mean(A) => sum(A) | a sum stands where a mean belongs: is there a division by the number of {examples}?
 mean-for-sum: sum(A) => mean(A) | a mean stands where a sum belongs: here the contributions add up
 only-the-diagonal: mean(A) => A / N | only the term k = i of a mean is there: every k contributes, so there is a sum over all of them
 not-summed: sum(A) => A | the sum of {A} is not taken
-one-division-too-many: mean(A) => mean(A) / N | there is one division by N too many
-bessel: variance(A) => variance(A) * N / (N - 1) | the variance divides by N - 1, and it should divide by N: look at ddof
-bessel: mean(A) => sum(A) / (N - 1) | a mean divides by N - 1, and it should divide by N
+one-division-too-many: mean(A) => mean(A) / N | there is one division by {N} too many
+bessel: variance(A) => variance(A) * N / (N - 1) | the variance divides by {N} - 1, and it should divide by {N}: look at ddof
+bessel: mean(A) => sum(A) / (N - 1) | a mean divides by {N} - 1, and it should divide by {N}
 std-for-variance: variance(A) => sqrt(variance(A)) | a standard deviation stands where a variance belongs
 variance-summed: variance(A) => variance(A) * N | the squared distances are added up, and not averaged
 not-centred: variance(A) => mean(A**2) | the squares of {A} are averaged: a variance takes the mean away first
@@ -36,6 +37,7 @@ eps-squared: V + eps => V + eps**2 | eps is squared
 eps-sign: V + eps => V - eps | eps has the wrong sign
 variance-for-mean-square: mean(A**2) => variance(A) | a variance stands where a mean of squares belongs: they are the same only where the mean is zero
 exchanged: A * B + C => C * B + A | {A} and {C} are exchanged: which of them is multiplied, and which added?
+summed-before-multiplied: sum(A * B) => sum(A) * sum(B) | {A} and {B} are added up separately and multiplied afterwards: multiply first, then add
 shift-before-scale: A * B + C => A * (B + C) | {C} is multiplied by {A} as well: it should be added behind the product
 .......
 not-averaged: mean(A) => A | the mean of {A} is not taken
@@ -46,6 +48,8 @@ exponent: A**2 => A**3 | there is one power of {A} too many
 sign: A + B => A - B | {B} has the wrong sign
 sign: -A => A | {A} has the wrong sign
 term-missing: A + B => A | {B} is missing
+half-lost: 1/2 * A => A | a factor 1/2 is missing: the derivative of a root has one
+two-lost: 2 * A => A | a factor 2 is missing: the derivative of a square has one
 factor-missing: A * B => A | the factor {B} is missing in one place
 factor-twice: A * B => A * B * B | the factor {B} is there once too often
 division-for-product: A * B => A / B | {A} is divided by {B}, and not multiplied
@@ -63,8 +67,6 @@ mean-of-a-product: A * mean(B) => mean(A * B) | {A} stands inside the mean, and 
 sum-of-a-product: sum(A * B) => A * sum(B) | {A} stands outside the sum, and belongs inside
 sum-of-a-product: A * sum(B) => sum(A * B) | {A} stands inside the sum, and belongs outside
 swapped-inside: A - mean(B) - C * mean(D) => A - mean(D) - C * mean(B) | {B} and {D} stand in each other's place: which of their means does {C} multiply?
-half-lost: A * 1/2 => A | a factor 1/2 is missing: the derivative of a root has one
-two-lost: 2 * A => A | a factor 2 is missing: the derivative of a square has one
 """
 
 FIXED = (1e-5, 1e-8, 1e-3, 1e-6, 1e-7, 1e-4, 1e-10, 1e-12)
@@ -81,8 +83,9 @@ class Named:
     often: bool
 
 
-def parsed(table: str, often: bool = True) -> Iterator[Named]:
+def parsed(table: str) -> Iterator[Named]:
     """The rules of a table; those behind a line of dots are not made two at a time."""
+    often = True
     for line in filter(None, map(str.strip, table.splitlines())):
         if set(line) == {"."}:
             often = False
