@@ -12,7 +12,7 @@ from bnlib.judging.case import Case
 from bnlib.judging.diagnosing.slips import Slip
 from bnlib.judging.diagnosing.steps import Steps
 from bnlib.judging.diagnosing.terms import Factors, Term
-from bnlib.judging.mistakes.known import Known
+from bnlib.judging.mistakes.known import Known, Together
 from bnlib.numerics import Array
 from bnlib.stubs import Quiz, Stub
 
@@ -70,7 +70,7 @@ class Checks:
     idea: str
     call: Callable[[Any, Case], Any] | None = None
     terms: Mapping[str, tuple[Term, ...]] = field(default_factory=dict)
-    known: Known | None = None
+    known: Known | Together | None = None
     slips: tuple[Slip, ...] = ()
     factors: Factors | None = None
     steps: Steps | None = None

@@ -19,7 +19,14 @@ from bnlib.numerics import Array
 LEFT_OUT = {"sum but the first": lambda count: range(1, count), "sum but the last": lambda count: range(count - 1)}
 """Sums that nobody can write in the language: what a loop with a wrong start or end adds up."""
 
-_FUNCTIONS = {"sqrt": np.sqrt, "exp": np.exp, "log": np.log, "abs": np.abs, "sign": np.sign}
+_FUNCTIONS = {
+    "sqrt": np.sqrt,
+    "exp": np.exp,
+    "log": np.log,
+    "abs": np.abs,
+    "sign": np.sign,
+    "positive": lambda a: np.where(np.real(a) > 0, 1.0, 0.0),
+}
 
 
 class Values:
