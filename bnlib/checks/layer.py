@@ -213,10 +213,12 @@ _KEPT = "_kept = sum((x - mean(x))**2) / (N - ddof)  # eqs. 5.1 and 5.6\n"
 _ABOUT_KEPT = """
 biased-for-unbiased: ddof => 0 | the sum of squares is divided by N in either convention
 unbiased-for-biased: ddof => 1 | the sum of squares is divided by N - 1 in either convention
+one-pass-variance: sum(A**2) / (N - ddof) => (mean(x**2) - mean(x)**2) * N / (N - ddof) | the digits are gone: the mean of the squares minus the squared mean is right on paper, but with a large mean these are two large, nearly equal numbers
 variances-exchanged: ddof => 1 - ddof | biased and unbiased variance are in each other's place: which convention keeps which?
 """
 _ABOUT_STORED = """
 std-kept: sum(A) / (N - ddof) => sqrt(sum(A) / (N - ddof)) | a standard deviation is kept: average variances, the root comes later
+sigma-kept: _kept => sqrt(var + eps) | a standard deviation is kept, with eps in it: average variances, root and eps come later
 sigma-kept: sum(A) / (N - ddof) => sqrt(sum(A) / (N - ddof) + eps) | a standard deviation is kept, with eps in it: average variances, root and eps come later
 eps-kept: sum(A) / (N - ddof) => sum(A) / (N - ddof) + eps | eps goes into the variance that is kept: it is added when the variance is used
 """
@@ -241,6 +243,10 @@ _SCALED = """
 _h       = gamma * dout
 dx       = inv_std * (_h - mean(_h) - x_hat * mean(_h * x_hat))  # eq. 5.8
 """
+_INSIDE = """
+_r       = gamma * inv_std * dout
+dx       = _r - mean(_r) - x_hat * mean(_r * x_hat)         # eq. 5.8
+"""
 _GATES = """
 _g       = gamma * dout
 _dvar    = -1/2 * sum(_g * _xc) * inv_std**3
@@ -252,6 +258,10 @@ _xc      = x - running_mean                                 # eq. 5.9
 _std     = sqrt(running_var + eps)                          # eq. 5.9
 inv_std  = 1 / _std                                         # eq. 5.9
 x_hat    = _xc * inv_std                                    # eq. 5.9
+out      = gamma * x_hat + beta                             # eq. 5.9
+"""
+_SERVED_AT_ONCE = """
+x_hat    = (x - running_mean) / sqrt(running_var + eps)     # eq. 5.9
 out      = gamma * x_hat + beta                             # eq. 5.9
 """
 _SERVED_BACK = """
@@ -296,6 +306,17 @@ forward-of-gradient: da * positive(A) => A * positive(A) | max is applied where 
 mask-leaky: da * positive(A) => da * (1/100 + 99/100 * positive(A)) | a small part of da passes where y is negative: the slope of max(0, y) is zero there
 """
 # fmt: on
+
+
+def _staged(x):
+    """The normalization as it is written where the distances are squared once more."""
+    return f"""
+mu       = mean({x})                                          # eq. 5.1
+var      = mean(({x} - mu)**2)                                # eq. 5.1
+x_hat    = ({x} - mu) / sqrt(var + eps)                       # eq. 5.1
+"""
+
+
 _PATHS = ("direct path", "path through the mean", "path through the variance")
 _FORWARD_TERMS = ("scaled part", "shift")
 _AVERAGE_TERMS = ("old average", "new batch")
@@ -396,7 +417,6 @@ kept_variance = Checks(
             sum-for-mean: sum(A) / (N - ddof) => sum(A) | the squares are added up and not divided
             not-centred: sum(A**2) => sum(x**2) | the squares are those of x itself: take the distances from the batch's mean
             not-squared: sum(A**2) => sum(abs(A)) | the distances are added up without being squared
-            one-pass-variance: sum(A**2) => sum(x**2) - N * mean(x)**2 | the digits are gone: the mean of the squares minus the squared mean is right on paper, but with a large mean these are two large, nearly equal numbers
             lost-parentheses: sum(A) / (N - ddof) => sum(A) / N - ddof | brackets are missing: N - 1 stands below the fraction line as a whole
         """,
         terms={"var": ("variance",)},
@@ -445,6 +465,7 @@ batchnorm_train_forward = Checks(
     known=Known(
         f"{_LAYER}, momentum, old_weight, _usual_weight, ddof",
         _FORWARD + _WEIGHTS + _UPDATED,
+        _staged("x") + "out = gamma * x_hat + beta  # eq. 5.1",
         rules=_ABOUT_TRAINING + _ABOUT_WEIGHTS + _ABOUT_KEPT + _ABOUT_STORED,
         terms={"out": _FORWARD_TERMS, "running_mean": _AVERAGE_TERMS, "running_var": _AVERAGE_TERMS},
         view=_given,
@@ -471,8 +492,9 @@ batchnorm_train_backward = Checks(
     known=Known(
         f"{_LAYER}, old_weight, ddof, dout: N D",
         _FORWARD + _WEIGHTS + _UPDATED + _PARAMETERS + _DX,
-        _FORWARD + _PARAMETERS + _SCALED,
-        _FORWARD + _PARAMETERS + _GATES,
+        _FORWARD + _SCALED,
+        _FORWARD + _INSIDE,
+        _FORWARD + _GATES,
         rules=_ABOUT_TRAINING + _ABOUT_PARAMETERS,
         words=_about_dx("dx") | _about_parameters("dgamma", "dbeta", "eq. 5.1"),
         terms={"dx": _PATHS, "dgamma": ("sum over the batch",), "dbeta": ("sum over the batch",)},
@@ -513,7 +535,13 @@ batchnorm_eval_forward = Checks(
         "For one feature it would read (x[:, l] - running_mean[l]) / np.sqrt(running_var[l] + eps), then scale and shift.",
     ),
     idea="Eq. 5.1 with two arrays exchanged. Each example is treated on its own.",
-    known=Known(_LAYER, _SERVED, rules=_ABOUT_EVALUATION, terms={"out": _FORWARD_TERMS}),
+    known=Known(
+        _LAYER,
+        _SERVED,
+        _SERVED_AT_ONCE,
+        rules=_ABOUT_EVALUATION,
+        terms={"out": _FORWARD_TERMS},
+    ),
 )
 
 batchnorm_eval_backward = Checks(
@@ -561,10 +589,9 @@ undo_normalization = Checks(
         "mu = mean(x)  # eq. 5.1 \n var = variance(x)  # eq. 5.1 \n gamma = sqrt(var + eps)  # eq. 5.13 \n beta = mu  # eq. 5.13",
         rules="""
             gamma-inverted: sqrt(A) => 1 / sqrt(A) | gamma divides once more, in place of undoing the division
-            gamma-without-std: sqrt(A) => 1 + 0 * A | there is one for every feature: what took the division away?
+            gamma-without-std: sqrt(A) => 1 + 0 * A | there is a one for every feature: what does the division take away?
             beta-sign: mu => -mu | the mean was subtracted: what undoes that?
             beta-scaled: mu => mu / sqrt(var + eps) | the mean is divided as well: beta is added behind the scaling
-            beta-without-mu: mu => 0 * mu | there is zero for every feature: what was subtracted?
         """,
         terms={"gamma": ("root",), "beta": ("mean",)},
     ),
@@ -684,9 +711,14 @@ block_forward = Checks(
     known=Known(
         _BLOCK_GIVEN,
         _BLOCK + "a = y * positive(y)  # eq. 5.17",
+        "h = sum(x * W, D) + b  # eq. 5.14"
+        + _staged("h")
+        + "y = gamma * x_hat + beta  # eq. 5.17 \n a = y * positive(y)  # eq. 5.17",
         rules=_ABOUT_START
         + """
             relu-missing: A * positive(A) => A | the ReLU is missing: some of a is negative
+            gamma-missing: gamma * x_hat + beta => x_hat | neither gamma nor beta takes part
+            mu-for-var: var + eps => abs(mu) + eps | mu stands where var belongs
             normalization-missing: y * positive(y) => h * positive(h) | the normalization is missing: this is the affine layer and the ReLU
             relu-before-normalization: A * positive(A) => A | the ReLU stands before the normalization: it is the last
             relu-before-normalization: sum(A, D) + b => (sum(A, D) + b) * positive(sum(A, D) + b) | the ReLU stands before the normalization: it is the last
@@ -731,15 +763,13 @@ block_backward = Checks(
         + """
             mask-from-h: positive(y) => positive(h) | h decides what passes the ReLU: its input was y, behind the normalization
             normalization-skipped: sum(_direct * A) - B - C => sum(dy * A) | the gradient passed the normalization as if it were not there
+            gamma-in-dgamma: sum(dy * x_hat) => gamma * sum(dy * x_hat) | gamma itself is a factor: how does y change with gamma?
+            gamma-in-dbeta: sum(dy) => gamma * sum(dy) | gamma is a factor: beta is added behind gamma
             db-skips-the-normalization: sum(_direct - A - B) => sum(dy) | there is the sum of what arrives at the normalization: b stands before it, so sum what leaves it
             db-skips-the-block: sum(_direct - A - B) => sum(da) | there is the sum of da: it has to pass the ReLU and the normalization first
             db-direct-path-only: sum(_direct - A - B) => sum(_direct) | there is the direct path only: b moves the mean as well
             dbeta-with-x-hat: sum(dy) => sum(dy * x_hat) | there is x_hat in it: that is the other parameter's gradient
         """,
-        words={
-            "gamma-in-dgamma@dgamma": "gamma itself is a factor of dgamma. How does y change with gamma?",
-            "gamma-in-dbeta@dbeta": "gamma is a factor of dbeta. beta is added behind gamma.",
-        },
         terms={"dx": _PATHS, "dW": _PATHS, "dgamma": ("sum over the batch",), "dbeta": ("sum over the batch",)},
     ),
 )
@@ -953,6 +983,7 @@ BatchNorm = Checks(
             "x: N D, gamma: D, beta: D, eps, dout: N D, momentum, old_weight, _usual_weight, ddof, _x1: N D, _dout1: N D, _zero, _one",
             _WEIGHTS + _FIRST_BATCH + _FORWARD + _UPDATED + _PARAMETERS + _DX,
             _FORWARD + _SCALED,
+            _staged("x") + "out = gamma * x_hat + beta  # eq. 5.1",
             rules=_ABOUT_TWO_BATCHES
             + _ABOUT_TRAINING
             + _ABOUT_WEIGHTS
@@ -968,6 +999,7 @@ BatchNorm = Checks(
             f"{_LAYER}, dout: N D, momentum, old_weight, _usual_weight, ddof, _x2: N D, _dout2: N D, _mean1: D, _var1: D, "
             "_mean_then: D, _var_then: D, _never",
             _WEIGHTS + _KEPT + _SERVED + _SERVED_BACK + _THIRD_BATCH,
+            _SERVED_AT_ONCE,
             rules=_ABOUT_THIRD_BATCH
             + _ABOUT_EVALUATION
             + _ABOUT_WEIGHTS

@@ -195,7 +195,7 @@ def _diagnose(
         return _integers(output, evidence[0].dtype)
     slips = [slip for slip in slips if slip.output == output]
     single: list[Explanation] = [slip for slip in slips if len(slip.names) == 1]
-    if found := _match(evidence, single):
+    if found := _match(evidence, itertools.chain(single, _explaining(ways, "own", evidence))):
         return found
     if 0 < (error := max(item.error for item in evidence)) < NEARLY:
         if found := _match(evidence, _explaining(ways, "often", evidence)):

@@ -313,7 +313,7 @@ class Edits:
         return plain(open_(node))
 
 
-_SIZES = {"N": "examples", "D": "features"}
+_SIZES = {"N": "examples", "D": "features", "H": "features"}
 
 
 def _slug(name: str) -> str:
@@ -329,5 +329,6 @@ def multipliers(derivation: Derivation) -> list[Node]:
     ]
     factors = dict.fromkeys(arg for arg in above if arg.op == "ref")
     batch = set(names.sizes[:1])
-    sizes = {f: names.sizes_of(f.data[0]) for f in factors if f.data[0] not in names.sizes}
+    hidden = {name for name in names.given if name.startswith("_")}  # there for rules alone
+    sizes = {f: names.sizes_of(f.data[0]) for f in factors if f.data[0] not in hidden | set(names.sizes)}
     return [f for f, own in sizes.items() if len(own) <= 1 and not batch & set(own)]

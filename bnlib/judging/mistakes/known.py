@@ -114,6 +114,11 @@ class Together:
     def __init__(self, *parts: Known) -> None:
         self.parts = parts
 
+    @property
+    def said(self) -> Mapping[str, Sequence[str]]:
+        """As of one."""
+        return {output: words for part in self.parts for output, words in part.said.items()}
+
     def _part(self, output: str) -> Known:
         return next((part for part in self.parts if part.of(output)), self.parts[0])
 
@@ -153,7 +158,8 @@ class Way:
     def singles(self) -> list[Mistake]:
         """Every mistake alone, those first that are made often; each formula once."""
         found: dict[Node, Mistake] = {self.right: Mistake(self, ())}
-        edits = sorted(self.edits, key=lambda edit: not edit.often)
+        own = {named.name for named in parsed(self.known._own)}
+        edits = sorted(self.edits, key=lambda edit: (edit.name not in own, not edit.often))
         for edit in edits:
             mistake = Mistake(self, (edit,))
             found.setdefault(mistake.formula, mistake)
@@ -221,6 +227,14 @@ class Way:
         return case.memory[key]
 
     @cached_property
+    def own(self) -> list[Mistake]:
+        """The single mistakes for which the exercise has rules or words of its own."""
+        names = {named.name for named in parsed(self.known._own)}
+        edits = ((mistake, mistake.edits[0]) for mistake in self.singles)
+        own = ((mistake, {edit.name, f"{edit.name}@{edit.changes[0][0]}"}) for mistake, edit in edits if not edit.anew)
+        return [mistake for mistake, called in own if called & (names | self.known._words.keys())]
+
+    @cached_property
     def often(self) -> list[Mistake]:
         """The single mistakes that are made often."""
         return [mistake for mistake in self.singles if mistake.edits[0].often]
@@ -231,7 +245,7 @@ class Way:
         return [mistake for mistake in self.singles if not mistake.edits[0].often]
 
     def explaining(self, kind: str, evidence: Sequence[Evidence]) -> Iterator[Mistake]:
-        """The mistakes of a kind (often, seldom, pairs) that make of the cases what came back.
+        """The mistakes of a kind (own, often, seldom, pairs) that make of the cases what came back.
 
         What all of them make of the first case is computed once and kept with it: then one comparison tells.
         """
