@@ -202,12 +202,12 @@ momentum-fixed: old_weight => 1/2 | this is the plain mean of the two: momentum 
 momentum-fixed: old_weight => _usual_weight | momentum is 0.9 whatever was given: use the one that was passed
 momentum-fixed: old_weight => 9/10 | the old average has the weight 0.9 whatever was given
 new-weight-missing: _new_weight * A => A | the new batch has its full weight: the two weights add up to one
-old-weight-missing: _weight * A => A | the old average keeps its full weight: the two weights add up to one
-lost-parentheses: A + _new_weight * B => A + 1 - _weight * B | brackets are missing: 1 minus the weight of the old average is one factor
+old-weight-missing: _old_weight * A => A | the old average keeps its full weight: the two weights add up to one
+lost-parentheses: A + _new_weight * B => A + 1 - _old_weight * B | brackets are missing: 1 minus the weight of the old average is one factor
 """
 _WEIGHTS = """
-_weight     = old_weight
-_new_weight = 1 - _weight
+_old_weight = old_weight
+_new_weight = 1 - _old_weight
 """
 _KEPT = "_kept = sum((x - mean(x))**2) / (N - ddof)  # eqs. 5.1 and 5.6\n"
 _ABOUT_KEPT = """
@@ -225,14 +225,16 @@ eps-kept: sum(A) / (N - ddof) => sum(A) / (N - ddof) + eps | eps goes into the v
 _FORWARD = """
 mu       = mean(x)                                          # eq. 5.1
 var      = variance(x)                                      # eq. 5.1
-_xc      = x - mu                                           # eq. 5.1
-_std     = sqrt(var + eps)                                  # eq. 5.1
+_m       = mu
+_v       = var
+_xc      = x - _m                                           # eq. 5.1
+_std     = sqrt(_v + eps)                                   # eq. 5.1
 inv_std  = 1 / _std                                         # eq. 5.1
 x_hat    = _xc * inv_std                                    # eq. 5.1
 out      = gamma * x_hat + beta                             # eq. 5.1
 """
-_UPDATED = "_mean = _weight * running_mean + _new_weight * mean(x)  # eq. 5.2 or 5.3\n" + _KEPT + """
-_var     = _weight * running_var + _new_weight * _kept      # eq. 5.2 or 5.3
+_UPDATED = "_mean = _old_weight * running_mean + _new_weight * mu  # eq. 5.2 or 5.3\n" + _KEPT + """
+_var     = _old_weight * running_var + _new_weight * _kept      # eq. 5.2 or 5.3
 """
 _PARAMETERS = """
 dgamma   = sum(dout * x_hat)                                # eq. 5.7
@@ -254,8 +256,10 @@ _dxc     = _g * inv_std + 2 * _xc * _dvar / N
 dx       = _dxc - mean(_dxc)                                # eq. 5.8
 """
 _SERVED = """
-_xc      = x - running_mean                                 # eq. 5.9
-_std     = sqrt(running_var + eps)                          # eq. 5.9
+_m       = running_mean
+_v       = running_var
+_xc      = x - _m                                           # eq. 5.9
+_std     = sqrt(_v + eps)                                   # eq. 5.9
 inv_std  = 1 / _std                                         # eq. 5.9
 x_hat    = _xc * inv_std                                    # eq. 5.9
 out      = gamma * x_hat + beta                             # eq. 5.9
@@ -273,21 +277,23 @@ dbeta    = sum(dout)                                        # eq. 5.9
 _LAYER = "x: N D, gamma: D, beta: D, running_mean: D, running_var: D, eps"
 
 _ABOUT_TRAINING = """
-mean-of-the-other-mode: A - mu => A - running_mean | the running mean is subtracted: training mode normalizes with the batch's own statistics
-variance-of-the-other-mode: var + eps => running_var + eps | the running variance divides: training mode normalizes with the batch's own statistics
-not-centred: A - mu => A | the mean is not subtracted
-running-statistics-in-training: A - mu => A - running_mean | the running statistics normalize: in training mode the batch is normalized with its own
-running-statistics-in-training: var + eps => running_var + eps | the running statistics normalize: in training mode the batch is normalized with its own
-updated-running-statistics-in-training: A - mu => A - _mean | the running averages, already updated, normalize: in training mode the batch is normalized with its own statistics
-updated-running-statistics-in-training: var + eps => _var + eps | the running averages, already updated, normalize: in training mode the batch is normalized with its own statistics
+mean-of-the-other-mode: mu => running_mean | the running mean is subtracted: training mode normalizes with the batch's own statistics
+variance-of-the-other-mode: var => running_var | the running variance divides: training mode normalizes with the batch's own statistics
+not-centred: A - _m => A | the mean is not subtracted
+running-statistics-in-training: mu => running_mean | the running statistics normalize: in training mode the batch is normalized with its own
+running-statistics-in-training: var => running_var | the running statistics normalize: in training mode the batch is normalized with its own
+updated-running-statistics-in-training: mu => _mean | the running averages, already updated, normalize: in training mode the batch is normalized with its own statistics
+updated-running-statistics-in-training: var => _var | the running averages, already updated, normalize: in training mode the batch is normalized with its own statistics
 evaluation-gradient-in-training: gamma * inv_std * (dout - A - B) => gamma * dout / sqrt(running_var + eps) | there is the gradient of evaluation mode: in training mode mean and variance depend on the batch, and there are three terms
 """
 _ABOUT_EVALUATION = """
-mean-of-the-other-mode: A - running_mean => A - mean(A) | the batch's own mean is subtracted: in evaluation mode it must not matter
-variance-of-the-other-mode: running_var + eps => variance(x) + eps | the batch's own variance divides: in evaluation mode it must not matter
-not-centred: A - running_mean => A | the mean is not subtracted
-batch-statistics-in-evaluation: A - running_mean => A - mean(A) | the batch's own mean and variance normalize: in evaluation mode they must not matter
-batch-statistics-in-evaluation: running_var + eps => variance(x) + eps | the batch's own mean and variance normalize: in evaluation mode they must not matter
+mean-of-the-other-mode: running_mean => mean(x) | the batch's own mean is subtracted: in evaluation mode it must not matter
+variance-of-the-other-mode: running_var => variance(x) | the batch's own variance divides: in evaluation mode it must not matter
+var-for-mu: running_mean => running_var | a variance stands where a mean belongs
+mu-for-var: running_var => running_mean | a mean stands where a variance belongs
+not-centred: A - _m => A | the mean is not subtracted
+batch-statistics-in-evaluation: running_mean => mean(x) | the batch's own mean and variance normalize: in evaluation mode they must not matter
+batch-statistics-in-evaluation: running_var => variance(x) | the batch's own mean and variance normalize: in evaluation mode they must not matter
 training-gradient-in-evaluation: gamma * inv_std * dout => gamma * inv_std * (dout - mean(dout) - x_hat * mean(dout * x_hat)) | there are the three terms of training mode: neither mean nor variance of eq. 5.9 depends on x, so which paths are left?
 training-gradient-with-batch-statistics: gamma * inv_std * dout => gamma / sqrt(variance(x) + eps) * (dout - mean(dout) - _batch * mean(dout * _batch)) | there is the gradient of training mode, with the batch's statistics: in evaluation mode, which numbers of eq. 5.9 depend on x?
 mean-path-in-evaluation: gamma * inv_std * dout => gamma * inv_std * (dout - mean(dout)) | a mean over the batch is subtracted: the mean of eq. 5.9 does not depend on x
@@ -295,15 +301,20 @@ mean-path-in-evaluation: gamma * inv_std * dout => gamma * inv_std * (dout - mea
 _ABOUT_PARAMETERS = """
 dbeta-with-x-hat: sum(dout) => sum(dout * x_hat) | there is x_hat in it: that is the other parameter's gradient
 """
+_RELU = """
+_value   = da                                               # eq. 5.16
+_mask    = positive(y)                                      # eq. 5.16
+dy       = _value * _mask                                   # eq. 5.16
+"""
 _ABOUT_RELU = """
-relu-missing: A * positive(B) => A | everything passes, as if there were no ReLU
+times-input: _value * _mask => da * y | da is multiplied by y: the slope of max(0, y) is one or zero
+relu-missing: positive(A) => 1 | everything passes, as if there were no ReLU
 mask-from-da: positive(A) => positive(da) | the sign of da decides what passes: it is the forward pass that decides
 mask-reversed: positive(A) => positive(-A) | the gradient passes where the input of the ReLU is negative: it is the other way round
-mask-alone: da * positive(A) => positive(A) | there are the slopes alone: da is missing
-times-output: da * positive(A) => da * A * positive(A) | da is multiplied by the output: the slope of max(0, y) is one or zero
-times-input: da * positive(A) => da * A | da is multiplied by y: the slope of max(0, y) is one or zero
-forward-of-gradient: da * positive(A) => A * positive(A) | max is applied where a slope was asked
-mask-leaky: da * positive(A) => da * (1/100 + 99/100 * positive(A)) | a small part of da passes where y is negative: the slope of max(0, y) is zero there
+mask-leaky: positive(A) => 1/100 + 99/100 * positive(A) | a small part of da passes where y is negative: the slope of max(0, y) is zero there
+mask-alone: da => 1 + 0 * da | there are the slopes alone: da is missing
+times-output: da => da * y | da is multiplied by the output: the slope of max(0, y) is one or zero
+forward-of-gradient: da => y | max is applied where a slope was asked
 """
 # fmt: on
 
@@ -389,7 +400,7 @@ update_running = Checks(
     idea="Turn the convention into one number, the weight of the old average, then write a weighted mean once.",
     known=Known(
         "running: D, batch: D, momentum, old_weight, _usual_weight",
-        _WEIGHTS + "_new = _weight * running + _new_weight * batch  # eq. 5.2 or 5.3",
+        _WEIGHTS + "_new = _old_weight * running + _new_weight * batch  # eq. 5.2 or 5.3",
         rules=_ABOUT_WEIGHTS,
         terms={"running": _AVERAGE_TERMS},
         view=_given,
@@ -651,7 +662,7 @@ relu_backward = Checks(
     idea="Let the gradient pass where the input was positive, and stop it elsewhere.",
     known=Known(
         "da: N H, y: N H",
-        "dy = da * positive(y)  # eq. 5.16",
+        _RELU,
         rules=_ABOUT_RELU.replace("relu-missing", "mask-missing"),
         terms={"dy": ("masked gradient",)},
     ),
@@ -666,18 +677,19 @@ def _run_block_backward(learner, case):
 
 
 # fmt: off
-_BLOCK = """
-h        = sum(x * W, D) + b                                # eq. 5.14
+_OF_H = """
 mu       = mean(h)                                          # eq. 5.1
 var      = variance(h)                                      # eq. 5.1
 _xc      = h - mu                                           # eq. 5.1
 _std     = sqrt(var + eps)                                  # eq. 5.1
 inv_std  = 1 / _std                                         # eq. 5.1
 x_hat    = _xc * inv_std                                    # eq. 5.1
-y        = gamma * x_hat + beta                             # eq. 5.17
 """
-_BLOCK_BACK = """
-dy       = da * positive(y)                                 # eq. 5.16
+_TO_A = """
+y        = gamma * x_hat + beta                             # eq. 5.17
+a        = y * positive(y)                                  # eq. 5.17
+"""
+_BLOCK_BACK = _RELU + """
 dgamma   = sum(dy * x_hat)                                  # eq. 5.7
 dbeta    = sum(dy)                                          # eq. 5.7
 _direct  = gamma * inv_std * dy                             # eq. 5.8
@@ -693,7 +705,6 @@ running-statistics-in-training: A - mu => A | running averages of zeros and ones
 running-statistics-in-training: var + eps => 1 + eps | running averages of zeros and ones normalize, and not the batch's own statistics: this is evaluation mode
 """
 # fmt: on
-_BLOCK_GIVEN = "x: N D, W: D H, b: H, gamma: H, beta: H, eps"
 
 block_forward = Checks(
     layer.block_forward,
@@ -709,14 +720,15 @@ block_forward = Checks(
     ),
     idea="h, y, a: one line each; the cache is what the three backward functions will ask for.",
     known=Known(
-        _BLOCK_GIVEN,
-        _BLOCK + "a = y * positive(y)  # eq. 5.17",
-        "h = sum(x * W, D) + b  # eq. 5.14"
-        + _staged("h")
-        + "y = gamma * x_hat + beta  # eq. 5.17 \n a = y * positive(y)  # eq. 5.17",
+        "x: N D, W: D H, b: H, gamma: H, beta: H, eps",
+        "h = sum(x * W, D) + b  # eq. 5.14" + _OF_H + _TO_A,
+        "h = sum(x * W, D) + b  # eq. 5.14" + _staged("h") + _TO_A,
         rules=_ABOUT_START
         + """
             relu-missing: A * positive(A) => A | the ReLU is missing: some of a is negative
+            gamma-missing: gamma * x_hat => x_hat | gamma does not take part
+            beta-missing: A + beta => A | beta does not take part
+            lost-parentheses: _xc * inv_std => h - mu * inv_std | brackets are missing: h is not divided
             gamma-missing: gamma * x_hat + beta => x_hat | neither gamma nor beta takes part
             mu-for-var: var + eps => abs(mu) + eps | mu stands where var belongs
             normalization-missing: y * positive(y) => h * positive(h) | the normalization is missing: this is the affine layer and the ReLU
@@ -729,11 +741,17 @@ block_forward = Checks(
 
 
 @remembered
+def _passed(case):
+    """What is there after the forward pass."""
+    h = _affine(case.x, case.W, case.b)
+    return {**case, "h": h, "y": _trained(h, case.gamma, case.beta, case.eps)}
+
+
 def _db_path(case):
     """What the direct path alone would add up to in db, without signs: db itself is zero."""
-    h = _affine(case.x, case.W, case.b)
-    arriving = case.da * (_trained(h, case.gamma, case.beta, case.eps) > 0)
-    return np.sum(np.abs(case.gamma * arriving) / np.sqrt(_variance(h) + case.eps), axis=0)
+    passed = Case(_passed(case))
+    arriving = case.da * (passed.y > 0)
+    return np.sum(np.abs(case.gamma * arriving) / np.sqrt(_variance(passed.h) + case.eps), axis=0)
 
 
 block_backward = Checks(
@@ -756,8 +774,8 @@ block_backward = Checks(
     idea="Three calls in reverse order. Whatever db comes out, compare it with zero.",
     terms={"db": (Term("sum over the batch", "eq. 5.18", _db_path),)},
     known=Known(
-        f"{_BLOCK_GIVEN}, da: N H",
-        _BLOCK + _BLOCK_BACK,
+        "x: N D, W: D H, gamma: H, eps, da: N H, h: N H, y: N H",
+        _OF_H + _BLOCK_BACK,
         rules=_ABOUT_RELU
         + _ABOUT_START
         + """
@@ -770,6 +788,7 @@ block_backward = Checks(
             db-direct-path-only: sum(_direct - A - B) => sum(_direct) | there is the direct path only: b moves the mean as well
             dbeta-with-x-hat: sum(dy) => sum(dy * x_hat) | there is x_hat in it: that is the other parameter's gradient
         """,
+        view=_passed,
         terms={"dx": _PATHS, "dW": _PATHS, "dgamma": ("sum over the batch",), "dbeta": ("sum over the batch",)},
     ),
 )
@@ -807,6 +826,8 @@ fold_into_affine = Checks(
         """,
         "_scale = gamma / sqrt(running_var + eps)  # eq. 5.9 \n b2 = (b - running_mean) * _scale + beta  # eq. 5.19",
         rules="""
+            var-for-mu: running_mean => running_var | a variance stands where a mean belongs
+            mu-for-var: running_var => running_mean | a mean stands where a variance belongs
             gamma-missing: gamma / A => 1 / A | gamma is missing
             scale-missing: gamma / A => 1 | nothing is scaled: the scaling of eq. 5.9 has to go into the weights and into the bias
             b-not-scaled: b * _scale => b | b is not scaled: it is added before the normalization, so the scaling reaches it as well
@@ -923,8 +944,8 @@ def _third_batch(case):
 _FIRST_BATCH = """
 _hat1        = (_x1 - mean(_x1)) / sqrt(variance(_x1) + eps)
 _kept1       = sum((_x1 - mean(_x1))**2) / (N - ddof)       # eqs. 5.1 and 5.6
-running_mean = _weight * _zero + _new_weight * mean(_x1)    # eq. 5.2 or 5.3
-running_var  = _weight * _one + _new_weight * _kept1        # eq. 5.2 or 5.3
+running_mean = _old_weight * _zero + _new_weight * mean(_x1)    # eq. 5.2 or 5.3
+running_var  = _old_weight * _one + _new_weight * _kept1        # eq. 5.2 or 5.3
 """
 _ABOUT_TWO_BATCHES = """
 start-statistics-in-training: gamma * x_hat + beta => gamma * x / sqrt(1 + eps) + beta | the running statistics of the very start normalize: in training mode the batch is normalized with its own
@@ -933,10 +954,10 @@ stale-gradient: sum(dout * x_hat) => sum(_dout1 * _hat1) | there is still the va
 stale-gradient: sum(dout) => sum(_dout1) | there is still the value of the first call of backward
 gradients-added-up: sum(dout * x_hat) => sum(_dout1 * _hat1) + sum(dout * x_hat) | there is the sum over both calls of backward: it should be that of the last call only
 gradients-added-up: sum(dout) => sum(_dout1) + sum(dout) | there is the sum over both calls of backward: it should be that of the last call only
-updated-once: _weight * running_mean + A => running_mean | there is only one of the two training batches: the first
-updated-once: _weight * running_var + A => running_var | there is only one of the two training batches: the first
-starts-again: _weight * running_mean => _weight * _zero | there is only one of the two training batches: it starts again with every call
-starts-again: _weight * running_var => _weight * _one | there is only one of the two training batches: it starts again with every call
+updated-once: _old_weight * running_mean + A => running_mean | there is only one of the two training batches: the first
+updated-once: _old_weight * running_var + A => running_var | there is only one of the two training batches: the first
+starts-again: _old_weight * running_mean => _old_weight * _zero | there is only one of the two training batches: it starts again with every call
+starts-again: _old_weight * running_var => _old_weight * _one | there is only one of the two training batches: it starts again with every call
 wrong-start: _zero => 1 | the running average did not begin where the docstring says
 wrong-start: _one => 0 | the running average did not begin where the docstring says
 """

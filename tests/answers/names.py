@@ -74,8 +74,9 @@ TODAY: dict[str, tuple[str, ...]] = {
         "*-over-everything-for-*",
     ),
     "mean-over-features": ("wrong-axis", "statistics-over-features", "over-features-in-dx", "mean-over-features-in-*"),
-    "mu-for-var": ("running-mean-for-running-var",),
     "momentum-fixed": ("momentum-ignored",),
+    "new-weight-missing": ("new-batch-over-new_weight",),
+    "old-weight-missing": ("old-average-over-old_weight",),
     "no-root": ("dx-times-inv_std", "dx-over-sigma", "inv-std-twice", "inv-rms-twice"),
     "not-centred": ("mean-not-subtracted", "x-for-xc", "mu-missing"),
     "shift-before-scale": ("shift-times-gamma",),
@@ -92,7 +93,6 @@ TODAY: dict[str, tuple[str, ...]] = {
     "squared": ("squared-for-root", "std-square-for-root"),
     "std-multiplied": ("scaled-part-over-inv_std^2", "scaled-part-times-sigma^2", "std-for-inv-std"),
     "upstream-missing": ("gradient-not-used", "dgamma-without-dout"),
-    "var-for-mu": ("running-var-for-running-mean",),
     "xc-for-one-x-hat": ("path-through-the-variance-times-sigma", "xc-for-x-hat"),
     "xc-for-x-hat": ("path-through-the-variance-times-sigma^2", "path-through-the-variance-over-inv_std[*][*]2"),
 }

@@ -22,8 +22,10 @@ def test_every_way_comes_to_the_truth(stub):
     assert any(ways.values())
     for case in visible(stub):
         right = by_name(checks.outputs, checks.truth(case))
-        for output, way in [(output, way) for output in checks.outputs for way in ways[output]]:
-            value, scale = way.value(way.right, case), np.max(np.abs(right[output]))
-            scale = max(scale, *(float(np.max(np.abs(term.value(case)))) for term in checks.terms_of(output)))
-            np.testing.assert_allclose(value, right[output], rtol=0, atol=1e-7 * scale, err_msg=output)
-            assert value.shape == right[output].shape
+        for output in checks.outputs:
+            terms = [term.value(case) for term in checks.terms_of(output)]
+            scale = max(float(np.max(np.abs(value))) for value in (right[output], *terms))
+            for way in ways[output]:
+                value = way.value(way.right, case)
+                assert value.shape == right[output].shape
+                np.testing.assert_allclose(value, right[output], rtol=0, atol=1e-7 * scale, err_msg=output)
