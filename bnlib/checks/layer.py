@@ -303,11 +303,10 @@ dbeta-with-x-hat: sum(dout) => sum(dout * x_hat) | there is x_hat in it: that is
 """
 _RELU = """
 _value   = da                                               # eq. 5.16
-_mask    = positive(y)                                      # eq. 5.16
-dy       = _value * _mask                                   # eq. 5.16
+dy       = _value * positive(y)                             # eq. 5.16
 """
 _ABOUT_RELU = """
-times-input: _value * _mask => da * y | da is multiplied by y: the slope of max(0, y) is one or zero
+times-input: _value * positive(A) => da * y | da is multiplied by y: the slope of max(0, y) is one or zero
 relu-missing: positive(A) => 1 | everything passes, as if there were no ReLU
 mask-from-da: positive(A) => positive(da) | the sign of da decides what passes: it is the forward pass that decides
 mask-reversed: positive(A) => positive(-A) | the gradient passes where the input of the ReLU is negative: it is the other way round
@@ -779,6 +778,7 @@ block_backward = Checks(
         rules=_ABOUT_RELU
         + _ABOUT_START
         + """
+            gamma-missing: gamma * inv_std * dy => inv_std * dy | gamma does not take part
             mask-from-h: positive(y) => positive(h) | h decides what passes the ReLU: its input was y, behind the normalization
             normalization-skipped: sum(_direct * A) - B - C => sum(dy * A) | the gradient passed the normalization as if it were not there
             gamma-in-dgamma: sum(dy * x_hat) => gamma * sum(dy * x_hat) | gamma itself is a factor: how does y change with gamma?
