@@ -217,10 +217,10 @@ one-pass-variance: sum(A**2) / (N - ddof) => (mean(x**2) - mean(x)**2) * N / (N 
 variances-exchanged: ddof => 1 - ddof | biased and unbiased variance are in each other's place: which convention keeps which?
 """
 _ABOUT_STORED = """
-std-kept: sum(A) / (N - ddof) => sqrt(sum(A) / (N - ddof)) | a standard deviation is kept: average variances, the root comes later
+std-kept: A / (B - ddof) => sqrt(A / (B - ddof)) | a standard deviation is kept: average variances, the root comes later
 sigma-kept: _kept => sqrt(var + eps) | a standard deviation is kept, with eps in it: average variances, root and eps come later
-sigma-kept: sum(A) / (N - ddof) => sqrt(sum(A) / (N - ddof) + eps) | a standard deviation is kept, with eps in it: average variances, root and eps come later
-eps-kept: sum(A) / (N - ddof) => sum(A) / (N - ddof) + eps | eps goes into the variance that is kept: it is added when the variance is used
+sigma-kept: A / (B - ddof) => sqrt(A / (B - ddof) + eps) | a standard deviation is kept, with eps in it: average variances, root and eps come later
+eps-kept: A / (B - ddof) => A / (B - ddof) + eps | eps goes into the variance that is kept: it is added when the variance is used
 """
 _FORWARD = """
 mu       = mean(x)                                          # eq. 5.1
@@ -476,7 +476,7 @@ batchnorm_train_forward = Checks(
         f"{_LAYER}, momentum, old_weight, _usual_weight, ddof",
         _FORWARD + _WEIGHTS + _UPDATED,
         _staged("x") + "out = gamma * x_hat + beta  # eq. 5.1",
-        rules=_ABOUT_TRAINING + _ABOUT_WEIGHTS + _ABOUT_KEPT + _ABOUT_STORED,
+        rules=_ABOUT_WEIGHTS + _ABOUT_TRAINING + _ABOUT_KEPT + _ABOUT_STORED,
         terms={"out": _FORWARD_TERMS, "running_mean": _AVERAGE_TERMS, "running_var": _AVERAGE_TERMS},
         view=_given,
         outputs={"running_mean": "_mean", "running_var": "_var"},
@@ -919,23 +919,22 @@ def _with_averages_as_they_came(case, result):
     }
 
 
+def _of_size(array, x):
+    """A batch from before; where it has another size than the batch now, no number of it can be used by mistake."""
+    return array if array.shape == x.shape else np.full(x.shape, np.nan)
+
+
 def _second_batch(case):
     """What is given to the lines of training mode: the second batch, and what was there before it."""
-    return {
-        **_given(case),
-        "x": case.x2,
-        "dout": case.dout2,
-        "_x1": case.x1,
-        "_dout1": case.dout1,
-        "_zero": 0.0,
-        "_one": 1.0,
-    }
+    earlier = {"_x1": _of_size(case.x1, case.x2), "_dout1": _of_size(case.dout1, case.x2), "_first": case.x1}
+    return {**_given(case), **earlier, "x": case.x2, "dout": case.dout2, "_zero": 0.0, "_one": 1.0}
 
 
 def _third_batch(case):
     """What is given to the lines of evaluation mode: the third batch, and what training left behind."""
     _, before, after = _history(case)
-    earlier = {"_x2": case.x2, "_dout2": case.dout2, "_mean1": before["running_mean"], "_var1": before["running_var"]}
+    earlier = {"_x2": _of_size(case.x2, case.x3), "_dout2": _of_size(case.dout2, case.x3)}
+    earlier |= {"_mean1": before["running_mean"], "_var1": before["running_var"]}
     then = {"_mean_then": after["running_mean"], "_var_then": after["running_var"], "_never": 0.0}
     return {**_given(case), **after, **earlier, **then, "x": case.x3, "dout": case.dout3}
 
@@ -943,8 +942,8 @@ def _third_batch(case):
 # fmt: off
 _FIRST_BATCH = """
 _hat1        = (_x1 - mean(_x1)) / sqrt(variance(_x1) + eps)
-_kept1       = sum((_x1 - mean(_x1))**2) / (N - ddof)       # eqs. 5.1 and 5.6
-running_mean = _old_weight * _zero + _new_weight * mean(_x1)    # eq. 5.2 or 5.3
+_kept1       = sum((_first - mean(_first, M))**2, M) / (M - ddof)       # eqs. 5.1 and 5.6
+running_mean = _old_weight * _zero + _new_weight * mean(_first, M)    # eq. 5.2 or 5.3
 running_var  = _old_weight * _one + _new_weight * _kept1        # eq. 5.2 or 5.3
 """
 _ABOUT_TWO_BATCHES = """
@@ -1001,7 +1000,7 @@ BatchNorm = Checks(
     idea="A drawer for gamma, beta and the running statistics, and two switches: training or not, in forward and in backward.",
     known=Together(
         Known(
-            "x: N D, gamma: D, beta: D, eps, dout: N D, momentum, old_weight, _usual_weight, ddof, _x1: N D, _dout1: N D, _zero, _one",
+            "x: N D, gamma: D, beta: D, eps, dout: N D, momentum, old_weight, _usual_weight, ddof, _x1: N D, _dout1: N D, _first: M D, _zero, _one",
             _WEIGHTS + _FIRST_BATCH + _FORWARD + _UPDATED + _PARAMETERS + _DX,
             _FORWARD + _SCALED,
             _staged("x") + "out = gamma * x_hat + beta  # eq. 5.1",
