@@ -196,6 +196,7 @@ _ABOUT_WEIGHTS = """
 momentum-reversed: old_weight => _new_weight | the old average and the new batch have each other's weight
 cs231n-for-both: old_weight => momentum | both conventions are treated alike, as if momentum were always the weight of the old average: see eqs. 5.2 and 5.3
 pytorch-for-both: old_weight => 1 - momentum | both conventions are treated alike, as if momentum were always the weight of the new batch: see eqs. 5.2 and 5.3
+never-updated: _new_weight * mu => _new_weight * running_mean | the average is as it was before
 never-updated: old_weight => 1 | the average is as it was before
 average-replaced: old_weight => 0 | there is the new batch alone
 momentum-fixed: old_weight => 1/2 | this is the plain mean of the two: momentum has to decide their weights
@@ -1039,6 +1040,10 @@ BatchNorm = Checks(
             },
         ),
     ),
+    terms={  # a batch of one has no unbiased variance, and evaluation mode needs none
+        f"{name}_after": (Term("average", "eqs. 5.2 and 5.3", lambda case, name=name: _history(case)[2][name]),)
+        for name in ("running_mean", "running_var")
+    },
     slips=(_not_copied("gamma"), _not_copied("beta")),
     follows=_with_averages_as_they_came,
 )
