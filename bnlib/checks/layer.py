@@ -7,6 +7,7 @@ the derivations, which are lines of text; what is no edit of a line is a slip by
 from __future__ import annotations
 
 import copy
+from functools import partial
 
 import numpy as np
 
@@ -925,6 +926,10 @@ def _of_size(array, x):
     return array if array.shape == x.shape else np.full(x.shape, np.nan)
 
 
+def _left_behind(name, case):
+    return _history(case)[2][name]
+
+
 def _second_batch(case):
     """What is given to the lines of training mode: the second batch, and what was there before it."""
     earlier = {"_x1": _of_size(case.x1, case.x2), "_dout1": _of_size(case.dout1, case.x2), "_first": case.x1}
@@ -1041,7 +1046,7 @@ BatchNorm = Checks(
         ),
     ),
     terms={  # a batch of one has no unbiased variance, and evaluation mode needs none
-        f"{name}_after": (Term("average", "eqs. 5.2 and 5.3", lambda case, name=name: _history(case)[2][name]),)
+        f"{name}_after": (Term("average", "eqs. 5.2 and 5.3", partial(_left_behind, name)),)
         for name in ("running_mean", "running_var")
     },
     slips=(_not_copied("gamma"), _not_copied("beta")),

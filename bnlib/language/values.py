@@ -19,7 +19,7 @@ from bnlib.numerics import Array
 LEFT_OUT = {"sum but the first": lambda count: range(1, count), "sum but the last": lambda count: range(count - 1)}
 """Sums that nobody can write in the language: what a loop with a wrong start or end adds up."""
 
-_FUNCTIONS = {
+_FUNCTIONS: dict[str, Any] = {
     "sqrt": np.sqrt,
     "exp": np.exp,
     "log": np.log,

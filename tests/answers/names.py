@@ -75,6 +75,7 @@ TODAY: dict[str, tuple[str, ...]] = {
     ),
     "mean-over-features": ("wrong-axis", "statistics-over-features", "over-features-in-dx", "mean-over-features-in-*"),
     "momentum-fixed": ("momentum-ignored",),
+    "mu-for-var": ("std-mu-for-var",),
     "new-weight-missing": ("new-batch-over-new_weight",),
     "old-weight-missing": ("old-average-over-old_weight",),
     "no-root": ("dx-times-inv_std", "dx-over-sigma", "inv-std-twice", "inv-rms-twice"),
