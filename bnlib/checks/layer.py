@@ -1,35 +1,19 @@
 """Lesson 05: what is checked about running averages, the two modes, the block, folding and the layer.
 
-The definitions are written out feature by feature; gradients are complex-step derivatives of them. The mistakes of one
-normalization are needed several times (training, evaluation, block, layer): they are in ``_modes.py``.
+The definitions are written out feature by feature; gradients are complex-step derivatives of them. The mistakes follow from
+the derivations, which are lines of text; what is no edit of a line is a slip by hand.
 """
 
 from __future__ import annotations
 
 import copy
+from functools import partial
 
 import numpy as np
 
 from bnlib.chains.course import Chain, Move
-from bnlib.checks import (
-    Answer,
-    Case,
-    Checks,
-    Knob,
-    Property,
-    Slip,
-    Step,
-    Steps,
-    Term,
-    _modes,
-    _steps,
-    negligible,
-    numbers,
-    remembered,
-    same,
-    variants,
-)
-from bnlib.checks._modes import USUAL_EPS
+from bnlib.checks import Answer, Case, Checks, Property, Slip, Term, negligible, remembered, same
+from bnlib.judging.mistakes.known import Known, Together
 from bnlib.numerics import vjp_complex
 from bnlib.stubs import layer
 
@@ -203,42 +187,192 @@ def _draw_layer(rng):
     gradients = {f"dout{i}": rng.normal(size=(N, D)) + 0.7 for i in (1, 2, 3)}
     settings = {"eps": _eps(rng), **_settings(rng), "defaults": bool(rng.integers(3) == 0)}
     if settings["defaults"]:
-        settings |= {"eps": USUAL_EPS, "momentum": 0.9, "convention": "cs231n"}
+        settings |= {"eps": 1e-5, "momentum": 0.9, "convention": "cs231n"}
     return Case(**batches, **gradients, **_gamma_beta(rng, D), **settings)
 
 
-# -- views: the numbers that one normalization works with
+# -- derivations
+
+# fmt: off
+_ABOUT_WEIGHTS = """
+momentum-reversed: old_weight => _new_weight | the old average and the new batch have each other's weight
+cs231n-for-both: old_weight => momentum | both conventions are treated alike, as if momentum were always the weight of the old average: see eqs. 5.2 and 5.3
+pytorch-for-both: old_weight => 1 - momentum | both conventions are treated alike, as if momentum were always the weight of the new batch: see eqs. 5.2 and 5.3
+never-updated: _new_weight * mu => _new_weight * running_mean | the average is as it was before
+never-updated: old_weight => 1 | the average is as it was before
+average-replaced: old_weight => 0 | there is the new batch alone
+momentum-fixed: old_weight => 1/2 | this is the plain mean of the two: momentum has to decide their weights
+momentum-fixed: old_weight => _usual_weight | momentum is 0.9 whatever was given: use the one that was passed
+momentum-fixed: old_weight => 9/10 | the old average has the weight 0.9 whatever was given
+new-weight-missing: _new_weight * A => A | the new batch has its full weight: the two weights add up to one
+old-weight-missing: _old_weight * A => A | the old average keeps its full weight: the two weights add up to one
+lost-parentheses: A + _new_weight * B => A + 1 - _old_weight * B | brackets are missing: 1 minus the weight of the old average is one factor
+"""
+_WEIGHTS = """
+_old_weight = old_weight
+_new_weight = 1 - _old_weight
+"""
+_KEPT = "_kept = sum((x - mean(x))**2) / (N - ddof)  # eqs. 5.1 and 5.6\n"
+_ABOUT_KEPT = """
+biased-for-unbiased: ddof => 0 | the sum of squares is divided by N in either convention
+unbiased-for-biased: ddof => 1 | the sum of squares is divided by N - 1 in either convention
+one-pass-variance: sum(A**2) / (N - ddof) => (mean(x**2) - mean(x)**2) * N / (N - ddof) | the digits are gone: the mean of the squares minus the squared mean is right on paper, but with a large mean these are two large, nearly equal numbers
+variances-exchanged: ddof => 1 - ddof | biased and unbiased variance are in each other's place: which convention keeps which?
+"""
+_ABOUT_STORED = """
+std-kept: A / (B - ddof) => sqrt(A / (B - ddof)) | a standard deviation is kept: average variances, the root comes later
+sigma-kept: _kept => sqrt(var + eps) | a standard deviation is kept, with eps in it: average variances, root and eps come later
+sigma-kept: A / (B - ddof) => sqrt(A / (B - ddof) + eps) | a standard deviation is kept, with eps in it: average variances, root and eps come later
+eps-kept: A / (B - ddof) => A / (B - ddof) + eps | eps goes into the variance that is kept: it is added when the variance is used
+"""
+_FORWARD = """
+mu       = mean(x)                                          # eq. 5.1
+var      = variance(x)                                      # eq. 5.1
+_m       = mu
+_v       = var
+_xc      = x - _m                                           # eq. 5.1
+_std     = sqrt(_v + eps)                                   # eq. 5.1
+inv_std  = 1 / _std                                         # eq. 5.1
+x_hat    = _xc * inv_std                                    # eq. 5.1
+out      = gamma * x_hat + beta                             # eq. 5.1
+"""
+_UPDATED = "_mean = _old_weight * running_mean + _new_weight * mu  # eq. 5.2 or 5.3\n" + _KEPT + """
+_var     = _old_weight * running_var + _new_weight * _kept      # eq. 5.2 or 5.3
+"""
+_PARAMETERS = """
+dgamma   = sum(dout * x_hat)                                # eq. 5.7
+dbeta    = sum(dout)                                        # eq. 5.7
+"""
+_DX = "dx = gamma * inv_std * (dout - mean(dout) - x_hat * mean(dout * x_hat))  # eq. 5.8\n"
+_SCALED = """
+_h       = gamma * dout
+dx       = inv_std * (_h - mean(_h) - x_hat * mean(_h * x_hat))  # eq. 5.8
+"""
+_INSIDE = """
+_r       = gamma * inv_std * dout
+dx       = _r - mean(_r) - x_hat * mean(_r * x_hat)         # eq. 5.8
+"""
+_GATES = """
+_g       = gamma * dout
+_dvar    = -1/2 * sum(_g * _xc) * inv_std**3
+_dxc     = _g * inv_std + 2 * _xc * _dvar / N
+dx       = _dxc - mean(_dxc)                                # eq. 5.8
+"""
+_SERVED = """
+_m       = running_mean
+_v       = running_var
+_xc      = x - _m                                           # eq. 5.9
+_std     = sqrt(_v + eps)                                   # eq. 5.9
+inv_std  = 1 / _std                                         # eq. 5.9
+x_hat    = _xc * inv_std                                    # eq. 5.9
+out      = gamma * x_hat + beta                             # eq. 5.9
+"""
+_SERVED_AT_ONCE = """
+x_hat    = (x - running_mean) / sqrt(running_var + eps)     # eq. 5.9
+out      = gamma * x_hat + beta                             # eq. 5.9
+"""
+_SERVED_BACK = """
+_batch   = (x - mean(x)) / sqrt(variance(x) + eps)
+dx       = gamma * inv_std * dout                           # eq. 5.11
+dgamma   = sum(dout * x_hat)                                # eq. 5.9
+dbeta    = sum(dout)                                        # eq. 5.9
+"""
+_LAYER = "x: N D, gamma: D, beta: D, running_mean: D, running_var: D, eps"
+
+_ABOUT_TRAINING = """
+mean-of-the-other-mode: mu => running_mean | the running mean is subtracted: training mode normalizes with the batch's own statistics
+variance-of-the-other-mode: var => running_var | the running variance divides: training mode normalizes with the batch's own statistics
+not-centred: A - _m => A | the mean is not subtracted
+running-statistics-in-training: mu => running_mean | the running statistics normalize: in training mode the batch is normalized with its own
+running-statistics-in-training: var => running_var | the running statistics normalize: in training mode the batch is normalized with its own
+updated-running-statistics-in-training: mu => _mean | the running averages, already updated, normalize: in training mode the batch is normalized with its own statistics
+updated-running-statistics-in-training: var => _var | the running averages, already updated, normalize: in training mode the batch is normalized with its own statistics
+evaluation-gradient-in-training: gamma * inv_std * (dout - A - B) => gamma * dout / sqrt(running_var + eps) | there is the gradient of evaluation mode: in training mode mean and variance depend on the batch, and there are three terms
+"""
+_ABOUT_EVALUATION = """
+mean-of-the-other-mode: running_mean => mean(x) | the batch's own mean is subtracted: in evaluation mode it must not matter
+variance-of-the-other-mode: running_var => variance(x) | the batch's own variance divides: in evaluation mode it must not matter
+var-for-mu: running_mean => running_var | a variance stands where a mean belongs
+mu-for-var: running_var => running_mean | a mean stands where a variance belongs
+not-centred: A - _m => A | the mean is not subtracted
+batch-statistics-in-evaluation: running_mean => mean(x) | the batch's own mean and variance normalize: in evaluation mode they must not matter
+batch-statistics-in-evaluation: running_var => variance(x) | the batch's own mean and variance normalize: in evaluation mode they must not matter
+training-gradient-in-evaluation: gamma * inv_std * dout => gamma * inv_std * (dout - mean(dout) - x_hat * mean(dout * x_hat)) | there are the three terms of training mode: neither mean nor variance of eq. 5.9 depends on x, so which paths are left?
+training-gradient-with-batch-statistics: gamma * inv_std * dout => gamma / sqrt(variance(x) + eps) * (dout - mean(dout) - _batch * mean(dout * _batch)) | there is the gradient of training mode, with the batch's statistics: in evaluation mode, which numbers of eq. 5.9 depend on x?
+mean-path-in-evaluation: gamma * inv_std * dout => gamma * inv_std * (dout - mean(dout)) | a mean over the batch is subtracted: the mean of eq. 5.9 does not depend on x
+"""
+_ABOUT_PARAMETERS = """
+dbeta-with-x-hat: sum(dout) => sum(dout * x_hat) | there is x_hat in it: that is the other parameter's gradient
+"""
+_RELU = """
+_value   = da                                               # eq. 5.16
+dy       = _value * positive(y)                             # eq. 5.16
+"""
+_ABOUT_RELU = """
+times-input: _value * positive(A) => da * y | da is multiplied by y: the slope of max(0, y) is one or zero
+relu-missing: positive(A) => 1 | everything passes, as if there were no ReLU
+mask-from-da: positive(A) => positive(da) | the sign of da decides what passes: it is the forward pass that decides
+mask-reversed: positive(A) => positive(-A) | the gradient passes where the input of the ReLU is negative: it is the other way round
+mask-leaky: positive(A) => 1/100 + 99/100 * positive(A) | a small part of da passes where y is negative: the slope of max(0, y) is zero there
+mask-alone: da => 1 + 0 * da | there are the slopes alone: da is missing
+times-output: da => da * y | da is multiplied by the output: the slope of max(0, y) is one or zero
+forward-of-gradient: da => y | max is applied where a slope was asked
+"""
+# fmt: on
 
 
-def _both(case):
-    """What training and evaluation mode share."""
+def _staged(x):
+    """The normalization as it is written where the distances are squared once more."""
+    return f"""
+mu       = mean({x})                                          # eq. 5.1
+var      = mean(({x} - mu)**2)                                # eq. 5.1
+x_hat    = ({x} - mu) / sqrt(var + eps)                       # eq. 5.1
+"""
+
+
+_PATHS = ("direct path", "path through the mean", "path through the variance")
+_FORWARD_TERMS = ("scaled part", "shift")
+_AVERAGE_TERMS = ("old average", "new batch")
+_LAYER_TERMS = {
+    "out": _FORWARD_TERMS,
+    "dx": ("direct path",),
+    "dgamma": ("sum over the batch",),
+    "dbeta": ("sum over the batch",),
+}
+
+
+def _about_dx(dx):
+    """Questions that say more about the gradient of training mode than the rules do."""
     return {
-        "weights": _weights(case) if "momentum" in case else None,
-        "kept": _kept(case.x, case.convention) if "convention" in case else None,
+        f"only-the-diagonal@{dx}": "Only the diagonal of the Jacobian was used: the sums of eq. 5.8 over all k are missing.",
+        f"x-for-x-hat@{dx}": "x stands where x_hat belongs, in the last term of eq. 5.8.",
+        f"mean-over-features@{dx}": "A mean was taken over the features of each example. In eq. 5.8 it runs over the batch.",
+        f"mean-over-everything@{dx}": "A mean was taken over the whole array. In eq. 5.8 it runs over the batch, for each feature.",
     }
 
 
-@remembered
-def _training(case):
-    x = case.x
-    v = Case(case, mean=x.mean(axis=0), var=x.var(axis=0), **_both(case))
-    if "running_mean" in case:
-        v |= {"other_mean": case.running_mean, "other_var": case.running_var}
-        if v.weights:
-            v["updated_mean"] = _updated(case, case.running_mean, v.mean)
-            v["updated_var"] = _updated(case, case.running_var, v.kept)
-    return v
+def _about_parameters(dgamma, dbeta, where):
+    asked = f"What does gamma multiply in {where}?"
+    return {
+        f"gamma-in-{dgamma}@{dgamma}": "gamma itself is a factor of dgamma. How does y change with gamma?",
+        f"x-for-x-hat@{dgamma}": f"dgamma was computed with x. {asked}",
+        f"out-for-x-hat@{dgamma}": f"dgamma was computed with the layer's output. {asked}",
+        f"gamma-in-{dbeta}@{dbeta}": "gamma is a factor of dbeta. beta is added behind gamma.",
+        f"mean-for-sum@{dgamma}": "A mean stands where a sum over the batch belongs: see eq. 5.7.",
+        f"mean-for-sum@{dbeta}": "A mean stands where a sum over the batch belongs: see eq. 5.7.",
+    }
 
 
-@remembered
-def _evaluation(case):
-    x = case.x
-    return Case(case, mean=case.running_mean, var=case.running_var, other_mean=x.mean(axis=0), other_var=x.var(axis=0))
+# -- views: what a case gives to the lines
 
 
-@remembered
-def _block_view(case):
-    return _training(Case(case, x=case.x @ case.W + case.b))
+def _given(case):
+    """Weights and divisor as the convention says."""
+    given = {**case, "ddof": float(case.convention == "pytorch")}
+    if "momentum" in case:
+        usual = Case(case, momentum=0.9)
+        given |= {"old_weight": _weights(case)[0], "_usual_weight": _weights(usual)[0]}
+    return given
 
 
 @remembered
@@ -252,52 +386,7 @@ def _history(case):
     return [*history[:2], history[2] | case.get("as_they_came", {})]
 
 
-@remembered
-def _layer_training(case):
-    v = _training(Case(case, x=case.x2, dout=case.dout2, **_history(case)[1]))
-    return Case(v, updated_mean=_history(case)[2]["running_mean"], updated_var=_history(case)[2]["running_var"])
-
-
-@remembered
-def _layer_evaluation(case):
-    return _evaluation(Case(case, x=case.x3, dout=case.dout3, **_history(case)[2]))
-
-
-# -- the computations, step by step
-
-
-def _average(old, new):
-    where = "eqs. 5.2 and 5.3"
-    return Step(f"new {old}", where, lambda q: q.old_weight * getattr(q, old) + q.new_weight * getattr(q, new), old)
-
-
-_TRAINING = (*_steps.moments("eq. 5.1", "eq. 5.1", "eq. 5.1"), *_steps.division("eq. 5.1"))
-
-
-def _evaluation_steps(x):
-    return (
-        Step("xc", "eq. 5.9", lambda q: getattr(q, x) - q.running_mean),
-        Step("std", "eq. 5.9", lambda q: q.root(q.running_var + q.eps)),
-        *_steps.division("eq. 5.9")[1:],
-    )
-
-
-_PARAMETERS = _steps.parameters("eq. 5.7", "eq. 5.7")
-
-
-def _with_weights(case):
-    old, new = _weights(case)
-    kept = {"kept": _kept(case.x, case.convention)} if "x" in case else {}
-    return {**numbers(case), "old_weight": old, "new_weight": new, **kept}
-
-
 # -- 1, 2: running averages
-
-
-def _one_pass_kept(x, var, eps):
-    """The one-pass variance, made unbiased in the way people do where the right one is."""
-    unbiased = np.allclose(var, _modes.bessel(x), rtol=1e-6)
-    return _modes.one_pass(x) * (len(x) / (len(x) - 1) if unbiased else 1)
 
 
 update_running = Checks(
@@ -305,16 +394,19 @@ update_running = Checks(
     draw=_draw_update,
     truth=lambda case: _updated(case, case.running, case.batch),
     against="eqs. 5.2 and 5.3, feature by feature",
-    steps=Steps((_average("running", "batch"),), _with_weights),
     hints=(
         "The two conventions are one formula with two names for its weight. Which weight belongs to the old average?",
         "The two weights add up to one. Find the weight of the old average first: it depends on the convention only.",
         'With momentum 0.9, "cs231n" keeps nine tenths of the old average; "pytorch" keeps one tenth of it.',
     ),
     idea="Turn the convention into one number, the weight of the old average, then write a weighted mean once.",
-    terms={"running": _modes.running_terms(lambda v: v.running, lambda v: v.batch)},
-    slips=_modes.running_slips(
-        "running", lambda case: Case(case, weights=_weights(case)), lambda v: v.running, lambda v: v.batch
+    known=Known(
+        "running: D, batch: D, momentum, old_weight, _usual_weight",
+        _WEIGHTS + "_new = _old_weight * running + _new_weight * batch  # eq. 5.2 or 5.3",
+        rules=_ABOUT_WEIGHTS,
+        terms={"running": _AVERAGE_TERMS},
+        view=_given,
+        outputs={"running": "_new"},
     ),
 )
 
@@ -329,41 +421,20 @@ kept_variance = Checks(
         "For the numbers 1, 3 (mean 2, squares 1 and 1): biased (1 + 1)/2 = 1, unbiased (1 + 1)/1 = 2.",
     ),
     idea="One sum of squares a feature, and a divisor that depends on the convention; numpy's ddof does it.",
-    slips=variants(
-        "var",
-        lambda case, keep=lambda x, var, eps: var, stored=lambda var, eps: var: stored(
-            keep(case.x, _kept(case.x, case.convention), 0.0), 0.0
-        ),
-        (
-            *(knob for knob in _modes.kept_knobs() if not knob.name.startswith(("eps", "sigma"))),
-            Knob(
-                "mean-not-subtracted",
-                "The squares are those of x itself: take the distances from the batch's mean.",
-                {"keep": lambda x, var, eps: np.mean(x**2, axis=0) * var / x.var(axis=0)},
-            ),
-            Knob(
-                "sum-for-mean",
-                "The squares are added up and not divided.",
-                {"keep": lambda x, var, eps: len(x) * x.var(axis=0)},
-            ),
-            Knob(
-                "no-axis",
-                "This is one variance of the whole array: name the axis.",
-                {"keep": lambda x, var, eps: np.full(x.shape[1], x.var())},
-            ),
-            Knob(
-                "one-pass-biased-variance",
-                "The digits are gone: the mean of the squares minus the squared mean is right on paper, but with a large mean "
-                "these are two large, nearly equal numbers. Square the distances from the mean.",
-                {"keep": lambda x, var, eps: _modes.one_pass(x)},
-            ),
-            Knob(
-                "one-pass-variance",
-                "The digits are gone: the mean of the squares minus the squared mean is right on paper, but with a large mean "
-                "these are two large, nearly equal numbers. Square the distances from the mean.",
-                {"keep": _one_pass_kept},
-            ),
-        ),
+    known=Known(
+        "x: N D, ddof",
+        _KEPT,
+        rules=_ABOUT_KEPT
+        + """
+            std-kept: sum(A) / (N - ddof) => sqrt(sum(A) / (N - ddof)) | a root is taken: the variance is asked
+            sum-for-mean: sum(A) / (N - ddof) => sum(A) | the squares are added up and not divided
+            not-centred: sum(A**2) => sum(x**2) | the squares are those of x itself: take the distances from the batch's mean
+            not-squared: sum(A**2) => sum(abs(A)) | the distances are added up without being squared
+            lost-parentheses: sum(A) / (N - ddof) => sum(A) / N - ddof | brackets are missing: N - 1 stands below the fraction line as a whole
+        """,
+        terms={"var": ("variance",)},
+        view=_given,
+        outputs={"var": "_kept"},
     ),
 )
 
@@ -378,24 +449,11 @@ def _train_truth(case):
     )
 
 
-def _dout(case):
-    return case.dout
-
-
 batchnorm_train_forward = Checks(
     layer.batchnorm_train_forward,
     draw=_draw_train,
     truth=_train_truth,
     against="its definition, feature by feature",
-    steps=Steps(
-        (
-            *_TRAINING,
-            _steps.scaled("out", "eq. 5.1"),
-            _average("running_mean", "mu"),
-            _average("running_var", "kept"),
-        ),
-        _with_weights,
-    ),
     hints=(
         "Two separate jobs share one mean: eq. 5.1 for out, and your update_running for both running statistics.",
         "out needs the biased variance in either convention. What goes into running_var is kept_variance(x, convention).",
@@ -403,17 +461,15 @@ batchnorm_train_forward = Checks(
         "ones you were given stay as they are.",
     ),
     idea="Compute the batch's statistics once; normalize with them; average them into copies of the running ones.",
-    terms={
-        "out": _modes.forward_terms(_training, "eq. 5.1"),
-        "running_mean": _modes.running_terms(lambda v: v.running_mean, lambda v: v.mean, _training),
-        "running_var": _modes.running_terms(lambda v: v.running_var, lambda v: v.kept, _training),
-    },
-    slips=(
-        *_modes.forward_slips("out", _training, "eq. 5.1", training=True),
-        *_modes.running_slips("running_mean", _training, lambda v: v.running_mean, lambda v: v.mean),
-        *_modes.running_slips("running_var", _training, lambda v: v.running_var),
+    known=Known(
+        f"{_LAYER}, momentum, old_weight, _usual_weight, ddof",
+        _FORWARD + _WEIGHTS + _UPDATED,
+        _staged("x") + "out = gamma * x_hat + beta  # eq. 5.1",
+        rules=_ABOUT_WEIGHTS + _ABOUT_TRAINING + _ABOUT_KEPT + _ABOUT_STORED,
+        terms={"out": _FORWARD_TERMS, "running_mean": _AVERAGE_TERMS, "running_var": _AVERAGE_TERMS},
+        view=_given,
+        outputs={"running_mean": "_mean", "running_var": "_var"},
     ),
-    factors=_modes.factors(_training),
 )
 
 batchnorm_train_backward = Checks(
@@ -425,23 +481,23 @@ batchnorm_train_backward = Checks(
         vjp_complex(lambda beta: _trained(case.x, case.gamma, beta, case.eps), case.beta, case.dout),
     ),
     against="the numerical derivative of eq. 5.1",
-    steps=Steps((*_TRAINING, *_PARAMETERS, _steps.three_terms("eq. 5.8"))),
     hints=(
         "Eqs. 5.7 and 5.8 name all you need: x_hat, gamma and r, which is inv_std in code. Are they in your cache?",
         "Two means over the batch, each one number a feature: of dout, and of dout times x_hat.",
         "The last term of eq. 5.8 is x_hat times a mean: the mean has shape (D,), the product (N, D).",
     ),
     idea="The forward pass leaves x_hat, gamma and inv_std in the cache; eq. 5.8 is then one line, eq. 5.7 two.",
-    terms={
-        "dx": _modes.train_dx_terms(_training, _dout),
-        "dgamma": _modes.parameter_terms(_training, _dout)[0],
-        "dbeta": _modes.parameter_terms(_training, _dout)[1],
-    },
-    slips=(
-        *_modes.train_dx_slips("dx", _training, _dout, more=_modes.running_in_training()),
-        *_modes.parameter_slips("dgamma", "dbeta", _training, _dout, "eq. 5.1"),
+    known=Known(
+        f"{_LAYER}, old_weight, ddof, dout: N D",
+        _FORWARD + _WEIGHTS + _UPDATED + _PARAMETERS + _DX,
+        _FORWARD + _SCALED,
+        _FORWARD + _INSIDE,
+        _FORWARD + _GATES,
+        rules=_ABOUT_TRAINING + _ABOUT_PARAMETERS,
+        words=_about_dx("dx") | _about_parameters("dgamma", "dbeta", "eq. 5.1"),
+        terms={"dx": _PATHS, "dgamma": ("sum over the batch",), "dbeta": ("sum over the batch",)},
+        view=_given,
     ),
-    factors=_modes.factors(_training),
     properties=(
         Property(
             "each feature of dx sums to zero over the batch",
@@ -459,16 +515,19 @@ batchnorm_eval_forward = Checks(
     draw=_draw_eval,
     truth=lambda case: (_served(case.x, case),),
     against="eq. 5.9, entry by entry",
-    steps=Steps((*_evaluation_steps("x"), _steps.scaled("out", "eq. 5.9"))),
     hints=(
         "Nothing is computed from the batch here: which two arrays stand where its mean and variance stood?",
         "running_var is a variance, not a standard deviation: eps is added to it, and the root is taken, as in training.",
         "For one feature it would read (x[:, l] - running_mean[l]) / np.sqrt(running_var[l] + eps), then scale and shift.",
     ),
     idea="Eq. 5.1 with two arrays exchanged. Each example is treated on its own.",
-    terms={"out": _modes.forward_terms(_evaluation, "eq. 5.9")},
-    slips=_modes.forward_slips("out", _evaluation, "eq. 5.9", training=False),
-    factors=_modes.factors(_evaluation),
+    known=Known(
+        _LAYER,
+        _SERVED,
+        _SERVED_AT_ONCE,
+        rules=_ABOUT_EVALUATION,
+        terms={"out": _FORWARD_TERMS},
+    ),
 )
 
 batchnorm_eval_backward = Checks(
@@ -480,9 +539,6 @@ batchnorm_eval_backward = Checks(
         vjp_complex(lambda beta: _served(case.x, Case(case, beta=beta)), case.beta, case.dout),
     ),
     against="the numerical derivative of eq. 5.9",
-    steps=Steps(
-        (*_evaluation_steps("x"), *_PARAMETERS, Step("dx", "eq. 5.11", lambda q: q.gamma * q.inv_std * q.dout))
-    ),
     hints=(
         "Write down eq. 5.9 and circle everything that depends on x. How many circles are there?",
         "Only one path is left, so the three terms of training mode shrink to the first. dgamma and dbeta keep their form, "
@@ -490,29 +546,16 @@ batchnorm_eval_backward = Checks(
         "d out[k, l] / d x[k, l] is a number that depends on the feature only: eq. 5.10.",
     ),
     idea="A constant times dout, feature by feature: no means, no sums, no neighbours.",
-    terms={
-        "dx": (
-            Term(
-                "direct path",
-                "eq. 5.11",
-                lambda case: case.gamma * case.dout / np.sqrt(case.running_var + case.eps),
-            ),
-        ),
-        "dgamma": _modes.parameter_terms(_evaluation, _dout)[0],
-        "dbeta": _modes.parameter_terms(_evaluation, _dout)[1],
-    },
-    slips=(
-        *_modes.eval_dx_slips("dx", _evaluation, _dout),
-        *_modes.parameter_slips("dgamma", "dbeta", _evaluation, _dout, "eq. 5.9"),
+    known=Known(
+        f"{_LAYER}, dout: N D",
+        _SERVED + _SERVED_BACK,
+        rules=_ABOUT_EVALUATION + _ABOUT_PARAMETERS,
+        words=_about_parameters("dgamma", "dbeta", "eq. 5.9"),
+        terms={"dx": ("direct path",), "dgamma": ("sum over the batch",), "dbeta": ("sum over the batch",)},
     ),
-    factors=_modes.factors(_evaluation),
 )
 
 # -- 6: undoing
-
-
-def _root(case, var=lambda x: x.var(axis=0), divide=lambda var, eps: np.sqrt(var + eps), after=lambda root: root):
-    return after(divide(var(case.x), case.eps))
 
 
 undo_normalization = Checks(
@@ -520,49 +563,22 @@ undo_normalization = Checks(
     draw=_draw_undo,
     truth=lambda case: (np.sqrt(_variance(case.x) + case.eps), _mean(case.x)),
     against="what eq. 5.1 took away",
-    steps=Steps(
-        (
-            *_TRAINING[:4],
-            Step("gamma", "eq. 5.13", lambda q: q.std),
-            Step("beta", "eq. 5.13", lambda q: q.mu),
-        )
-    ),
     hints=(
         "Solve eq. 5.1 for x. What is x_hat multiplied by, and what is added?",
         "What the division took away, gamma gives back: the very number that divided, eps included.",
         "For one feature beta would be x[:, l].sum() / N.",
     ),
     idea="gamma is the root that stood in the denominator, beta the mean that was subtracted.",
-    slips=(
-        *variants(
-            "gamma",
-            _root,
-            (
-                *_modes.root_knobs("eq. 5.1", "gamma is"),
-                Knob(
-                    "bessel",
-                    "gamma was made from the unbiased variance. Eq. 5.1 divides by N.",
-                    {"var": lambda x: _modes.bessel(x)},
-                ),
-                Knob(
-                    "gamma-inverted",
-                    "gamma divides once more, in place of undoing the division.",
-                    {"after": lambda root: 1 / root},
-                ),
-            ),
-        ),
-        Slip(
-            "beta-sign",
-            "beta has the wrong sign: the mean was subtracted, what undoes that?",
-            "beta",
-            lambda case: -case.x.mean(axis=0),
-        ),
-        Slip(
-            "beta-scaled",
-            "beta is divided by sigma. It is added behind the scaling: nothing scales it any more.",
-            "beta",
-            lambda case: case.x.mean(axis=0) / np.sqrt(case.x.var(axis=0) + case.eps),
-        ),
+    known=Known(
+        "x: N D, eps",
+        "mu = mean(x)  # eq. 5.1 \n var = variance(x)  # eq. 5.1 \n gamma = sqrt(var + eps)  # eq. 5.13 \n beta = mu  # eq. 5.13",
+        rules="""
+            gamma-inverted: sqrt(A) => 1 / sqrt(A) | gamma divides once more, in place of undoing the division
+            gamma-without-std: sqrt(A) => 1 + 0 * A | there is a one for every feature: what does the division take away?
+            beta-sign: mu => -mu | the mean was subtracted: what undoes that?
+            beta-scaled: mu => mu / sqrt(var + eps) | the mean is divided as well: beta is added behind the scaling
+        """,
+        terms={"gamma": ("root",), "beta": ("mean",)},
     ),
     properties=(
         Property(
@@ -594,11 +610,11 @@ affine_backward = Checks(
         "dx[i, d] = sum over j of dh[i, j] * W[d, j]: row i of dh with row d of W.",
     ),
     idea="Two matrix products, one with W transposed and one with x transposed, and a sum over the batch.",
-    terms={
-        "dx": (Term("matrix product", "eq. 5.15", lambda case: np.einsum("nh,dh->nd", case.dh, case.W)),),
-        "dW": (Term("matrix product", "eq. 5.15", lambda case: np.einsum("nd,nh->dh", case.x, case.dh)),),
-        "db": (Term("sum over the batch", "eq. 5.15", lambda case: np.einsum("nh->h", case.dh)),),
-    },
+    known=Known(
+        "x: N D, W: D H, dh: N H",
+        "dx = sum(dh * W, H)  # eq. 5.15 \n dW = sum(x * dh)  # eq. 5.15 \n db = sum(dh)  # eq. 5.15",
+        terms={"dx": ("matrix product",), "dW": ("matrix product",), "db": ("sum over the batch",)},
+    ),
     slips=(
         Slip("dW-last-example-only", _LAST_ONLY, "dW", lambda case: np.outer(case.x[-1], case.dh[-1])),
         Slip("db-last-example-only", _LAST_ONLY, "db", lambda case: case.dh[-1]),
@@ -618,73 +634,50 @@ relu_backward = Checks(
         "For one entry it would read da[i, j] if y[i, j] > 0 else 0.",
     ),
     idea="Let the gradient pass where the input was positive, and stop it elsewhere.",
-    slips=variants(
-        "dy",
-        lambda case, mask=lambda c: c.y > 0, value=lambda c: c.da: value(case) * mask(case),
-        (
-            Knob("mask-from-da", "The sign of da decides here what passes. In eq. 5.16 y decides.", {"mask": lambda c: c.da > 0}),
-            Knob("mask-reversed", "The gradient passes where y is negative: it is the other way round.", {"mask": lambda c: c.y < 0}),
-            Knob("mask-missing", "Everything passes: where the output was cut off at zero, y does not matter.", {"mask": lambda c: 1.0}),
-            Knob("mask-alone", "These are the slopes alone: da is missing (chain rule).", {"value": lambda c: 0 * c.y + 1.0}),
-            Knob("times-output", "da is multiplied by the output. The slope of max(0, y) is one or zero.", {"value": lambda c: c.da * np.maximum(c.y, 0)}),
-            Knob("times-input", "da is multiplied by y. The slope of max(0, y) is one or zero.", {"value": lambda c: c.da * c.y}),
-            Knob("forward-of-gradient", "max was applied where a slope was asked: see eq. 5.16.", {"value": lambda c: c.y}),
-        ),
+    known=Known(
+        "da: N H, y: N H",
+        _RELU,
+        rules=_ABOUT_RELU.replace("relu-missing", "mask-missing"),
+        terms={"dy": ("masked gradient",)},
     ),
-)  # fmt: skip
+)
 
 
-@remembered
-def _y(case):
-    v = _block_view(case)
-    return v.gamma * _modes.x_hat(v) + v.beta
-
-
-@remembered
-def _dy(case):
-    """What arrives at the normalization of the block."""
-    return case.da * (_y(case) > 0)
-
-
-def _to_x(case, dh):
-    return np.einsum("nh,dh->nd", dh, case.W)
-
-
-def _to_W(case, dh):
-    return np.einsum("nd,nh->dh", case.x, dh)
-
-
-def _relu(case, y):
-    return np.maximum(y, 0)
-
-
-@remembered
-def _with_start_statistics(case):
-    """The block's view, with the running statistics that a fresh layer has."""
-    H = len(case.b)
-    start = {"running_mean": np.zeros(H), "running_var": np.ones(H), "momentum": 0.9, "convention": "cs231n"}
-    return _training(Case(case, x=case.x @ case.W + case.b, **start))
-
-
-_BLOCK = (*_steps.moments("eq. 5.1", "eq. 5.1", "eq. 5.1", "h"), *_steps.division("eq. 5.1"))
-
-
-def _with_h(case):
-    return {**numbers(case), "h": case.x @ case.W + case.b}
-
-
-def _after_the_forward_pass(case):
-    v = _block_view(case)
-    sigma = _modes.sigma(v)
-    return {**numbers(case), "h": v.x, "sigma": sigma, "inv_std": 1 / sigma, "x_hat": _modes.x_hat(v), "y": _y(case)}
-
+# fmt: off
+_OF_H = """
+mu       = mean(h)                                          # eq. 5.1
+var      = variance(h)                                      # eq. 5.1
+_xc      = h - mu                                           # eq. 5.1
+_std     = sqrt(var + eps)                                  # eq. 5.1
+inv_std  = 1 / _std                                         # eq. 5.1
+x_hat    = _xc * inv_std                                    # eq. 5.1
+"""
+_TO_A = """
+y        = gamma * x_hat + beta                             # eq. 5.17
+a        = y * positive(y)                                  # eq. 5.17
+"""
+_BLOCK_BACK = _RELU + """
+dgamma   = sum(dy * x_hat)                                  # eq. 5.7
+dbeta    = sum(dy)                                          # eq. 5.7
+_direct  = gamma * inv_std * dy                             # eq. 5.8
+_by_mean = mean(_direct)                                    # eq. 5.8
+_by_var  = x_hat * mean(_direct * x_hat)                    # eq. 5.8
+dx       = sum(_direct * W, H) - sum(_by_mean * W, H) - sum(_by_var * W, H)  # eq. 5.15
+dW       = sum(x * _direct) - sum(x * _by_mean) - sum(x * _by_var)  # eq. 5.15
+db       = sum(_direct - _by_mean - _by_var)                # eq. 5.18
+"""
+_ABOUT_START = """
+not-centred: A - mu => A | the mean is not subtracted
+running-statistics-in-training: A - mu => A | running averages of zeros and ones normalize, and not the batch's own statistics: this is evaluation mode
+running-statistics-in-training: var + eps => 1 + eps | running averages of zeros and ones normalize, and not the batch's own statistics: this is evaluation mode
+"""
+# fmt: on
 
 block_forward = Checks(
     layer.block_forward,
     draw=_draw_block,
     truth=lambda case: (_block(case.x, case.W, case.b, case),),
     against="eq. 5.17, layer by layer",
-    steps=Steps((*_BLOCK, Step("a", "eq. 5.17", lambda q: np.maximum(q.gamma * q.x_hat + q.beta, 0))), _with_h),
     hints=(
         "Three layers, one after the other: which arrays does each hand to the next?",
         "You have the middle one: batchnorm_train_forward. It asks for running averages; give it any and drop the new ones.",
@@ -692,55 +685,39 @@ block_forward = Checks(
         "normalization its own cache.",
     ),
     idea="h, y, a: one line each; the cache is what the three backward functions will ask for.",
-    slips=(
-        *_modes.forward_slips(
-            "a",
-            _with_start_statistics,
-            "eq. 5.1",
-            training=True,
-            after=_relu,
-            more=(Knob("relu-missing", "The ReLU is missing: some of a is negative.", {"after": _modes.unchanged}),),
-        ),
-        Slip(
-            "relu-before-normalization",
-            "The ReLU stands before the normalization: in eq. 5.17 it is the last.",
-            "a",
-            lambda c: _trained(np.maximum(_block_view(c).x, 0), c.gamma, c.beta, c.eps),
-        ),
-        Slip(
-            "normalization-missing",
-            "The normalization is missing: this is the affine layer and the ReLU.",
-            "a",
-            lambda c: np.maximum(_block_view(c).x, 0),
-        ),
+    known=Known(
+        "x: N D, W: D H, b: H, gamma: H, beta: H, eps",
+        "h = sum(x * W, D) + b  # eq. 5.14" + _OF_H + _TO_A,
+        "h = sum(x * W, D) + b  # eq. 5.14" + _staged("h") + _TO_A,
+        rules=_ABOUT_START
+        + """
+            relu-missing: A * positive(A) => A | the ReLU is missing: some of a is negative
+            gamma-missing: gamma * x_hat => x_hat | gamma does not take part
+            beta-missing: A + beta => A | beta does not take part
+            lost-parentheses: _xc * inv_std => h - mu * inv_std | brackets are missing: h is not divided
+            gamma-missing: gamma * x_hat + beta => x_hat | neither gamma nor beta takes part
+            mu-for-var: var + eps => abs(mu) + eps | mu stands where var belongs
+            normalization-missing: y * positive(y) => h * positive(h) | the normalization is missing: this is the affine layer and the ReLU
+            relu-before-normalization: A * positive(A) => A | the ReLU stands before the normalization: it is the last
+            relu-before-normalization: sum(A, D) + b => (sum(A, D) + b) * positive(sum(A, D) + b) | the ReLU stands before the normalization: it is the last
+        """,
+        terms={"a": ("output",)},
     ),
 )
 
 
-def _relu_knobs():
-    """Mistakes of the block's first backward step; they turn ``gradient``."""
-    return (
-        Knob(
-            "relu-missing",
-            "The gradient passed the ReLU as if it were not there: see eq. 5.16.",
-            {"gradient": lambda case: case.da},
-        ),
-        Knob(
-            "mask-from-da",
-            "In the ReLU, the sign of da decides what passes. In eq. 5.16 the forward pass decides.",
-            {"gradient": lambda case: case.da * (case.da > 0)},
-        ),
-        Knob(
-            "mask-from-h",
-            "In the ReLU, h decides what passes: its input was y, after the normalization.",
-            {"gradient": lambda case: case.da * (_block_view(case).x > 0)},
-        ),
-    )
+@remembered
+def _passed(case):
+    """What is there after the forward pass."""
+    h = _affine(case.x, case.W, case.b)
+    return {**case, "h": h, "y": _trained(h, case.gamma, case.beta, case.eps)}
 
 
-_SKIPPED = Knob(
-    "normalization-skipped", "The gradient passed the normalization as if it were not there.", {"skipped": True}
-)
+def _db_path(case):
+    """What the direct path alone would add up to in db, without signs: db itself is zero."""
+    passed = Case(_passed(case))
+    arriving = case.da * (passed.y > 0)
+    return np.sum(np.abs(case.gamma * arriving) / np.sqrt(_variance(passed.h) + case.eps), axis=0)
 
 
 block_backward = Checks(
@@ -753,22 +730,6 @@ block_backward = Checks(
         vjp_complex(lambda g: _block(case.x, case.W, case.b, Case(case, gamma=g)), case.gamma, case.da),
         vjp_complex(lambda b: _block(case.x, case.W, case.b, Case(case, beta=b)), case.beta, case.da),
     ),
-    steps=Steps(
-        (
-            Step("dy", "eq. 5.16", lambda q: q.da * q.positive(q.y)),
-            Step("dbeta", "eq. 5.7", lambda q: q.sum(q.dy)),
-            Step("dgamma", "eq. 5.7", lambda q: q.sum(q.dy * q.x_hat)),
-            Step(
-                "dh",
-                "eq. 5.8",
-                lambda q: q.gamma * q.inv_std * (q.dy - q.mean(q.dy) - q.x_hat * q.mean(q.dy * q.x_hat)),
-            ),
-            Step("dx", "eq. 5.15", lambda q: q.dh @ q.W.T),
-            Step("dW", "eq. 5.15", lambda q: q.x.T @ q.dh),
-            Step("db", "eq. 5.15", lambda q: q.sum(q.dh)),
-        ),
-        _after_the_forward_pass,
-    ),
     against="the numerical derivative of eq. 5.17",
     hints=(
         "Walk eq. 5.17 from its end to its beginning: relu_backward, batchnorm_train_backward, affine_backward.",
@@ -776,72 +737,34 @@ block_backward = Checks(
         "The first line is dy = relu_backward(da, y), with the y of the forward pass from the cache.",
     ),
     idea="Three calls in reverse order. Whatever db comes out, compare it with zero.",
-    terms={
-        "dx": _modes.train_dx_terms(_block_view, _dy, _to_x),
-        "dW": _modes.train_dx_terms(_block_view, _dy, _to_W),
-        "db": (
-            Term(
-                "sum over the batch",
-                "eq. 5.18",
-                lambda case: np.sum(np.abs(case.gamma * _dy(case)) / _modes.sigma(_block_view(case)), axis=0),
-            ),
-        ),
-        "dgamma": _modes.parameter_terms(_block_view, _dy)[0],
-        "dbeta": _modes.parameter_terms(_block_view, _dy)[1],
-    },
-    slips=(
-        *_modes.train_dx_slips("dx", _block_view, _dy, _to_x, more=(*_relu_knobs(), _SKIPPED)),
-        *_modes.train_dx_slips("dW", _block_view, _dy, _to_W, more=(*_relu_knobs(), _SKIPPED)),
-        Slip(
-            "db-skips-the-normalization",
-            "db is the sum of what arrives at the normalization. b stands before it: sum what leaves it (eq. 5.18).",
-            "db",
-            lambda case: _dy(case).sum(axis=0),
-        ),
-        Slip(
-            "db-skips-the-block",
-            "db is the sum of da: it has to pass the ReLU and the normalization first (eq. 5.18).",
-            "db",
-            lambda case: case.da.sum(axis=0),
-        ),
-        Slip(
-            "db-direct-path-only",
-            "db knows the direct path only. b moves the mean as well (eq. 5.18).",
-            "db",
-            lambda case: (case.gamma * _dy(case) / _modes.sigma(_block_view(case))).sum(axis=0),
-        ),
-        *_modes.parameter_slips("dgamma", "dbeta", _with_start_statistics, _dy, "eq. 5.1", more=_relu_knobs()),
+    terms={"db": (Term("sum over the batch", "eq. 5.18", _db_path),)},
+    known=Known(
+        "x: N D, W: D H, gamma: H, eps, da: N H, h: N H, y: N H",
+        _OF_H + _BLOCK_BACK,
+        rules=_ABOUT_RELU
+        + _ABOUT_START
+        + """
+            gamma-missing: gamma * inv_std * dy => inv_std * dy | gamma does not take part
+            mask-from-h: positive(y) => positive(h) | h decides what passes the ReLU: its input was y, behind the normalization
+            normalization-skipped: sum(_direct * A) - B - C => sum(dy * A) | the gradient passed the normalization as if it were not there
+            gamma-in-dgamma: sum(dy * x_hat) => gamma * sum(dy * x_hat) | gamma itself is a factor: how does y change with gamma?
+            gamma-in-dbeta: sum(dy) => gamma * sum(dy) | gamma is a factor: beta is added behind gamma
+            db-skips-the-normalization: sum(_direct - A - B) => sum(dy) | there is the sum of what arrives at the normalization: b stands before it, so sum what leaves it
+            db-skips-the-block: sum(_direct - A - B) => sum(da) | there is the sum of da: it has to pass the ReLU and the normalization first
+            db-direct-path-only: sum(_direct - A - B) => sum(_direct) | there is the direct path only: b moves the mean as well
+            dbeta-with-x-hat: sum(dy) => sum(dy * x_hat) | there is x_hat in it: that is the other parameter's gradient
+        """,
+        view=_passed,
+        terms={"dx": _PATHS, "dW": _PATHS, "dgamma": ("sum over the batch",), "dbeta": ("sum over the batch",)},
     ),
 )
 
 # -- 8: folding
 
 
-def _scale(case):
-    return case.gamma / np.sqrt(case.running_var + case.eps)
-
-
 def _folded(case, x, b):
     """Rows of x through the affine layer with bias ``b``, then through evaluation mode."""
     return _served(_affine(x, case.W, b), case)
-
-
-def _scale_knobs():
-    """Mistakes of the one number a feature that multiplies; they turn ``scale``."""
-    for knob in _modes.root_knobs("eq. 5.9"):
-        divide = knob.turn["divide"]
-        yield Knob(knob.name, knob.message, {"scale": lambda c, divide=divide: c.gamma / divide(c.running_var, c.eps)})
-    yield Knob("gamma-missing", "gamma is missing: see eq. 5.9.", {"scale": lambda c: _scale(c) / c.gamma})
-    yield Knob(
-        "scale-missing",
-        "Nothing is scaled here: the scaling of eq. 5.9 has to go into the weights and into the bias.",
-        {"scale": lambda c: np.ones_like(c.gamma)},
-    )
-
-
-def _new_bias(case, scale=_scale, b=None, mean=None, beta=lambda c: c.beta):
-    s = scale(case)
-    return (b(case) if b else case.b * s) - (mean(case) if mean else case.running_mean * s) + beta(case)
 
 
 fold_into_affine = Checks(
@@ -853,54 +776,32 @@ fold_into_affine = Checks(
         _folded(case, np.zeros((1, len(case.W))), case.b)[0],
     ),
     against="eq. 5.9 after eq. 5.14",
-    steps=Steps(
-        (
-            _evaluation_steps("x")[1],
-            Step("scale", "eq. 5.9", lambda q: q.gamma / q.std),
-            Step("W2", "eq. 5.19", lambda q: q.W * q.scale),
-            Step("b2", "eq. 5.19", lambda q: (q.b - q.running_mean) * q.scale + q.beta),
-        )
-    ),
     hints=(
         "Write eq. 5.9 with x @ W + b in the place of x, multiply out, and sort: what stands at x, what stands alone?",
         "One number a feature multiplies everything in eq. 5.9 but beta. It scales the columns of W.",
         "For x = 0 the two layers together give b2: what does eq. 5.9 make of b?",
     ),
     idea="Evaluation mode is scale and shift with fixed numbers, feature by feature: put them into W's columns and b.",
-    terms={
-        "W2": (Term("scaled weights", "eq. 5.19", lambda case: np.einsum("dh,h->dh", case.W, _scale(case))),),
-        "b2": (
-            Term("part of b", "eq. 5.19", lambda case: case.b * _scale(case)),
-            Term("part of the running mean", "eq. 5.19", lambda case: case.running_mean * _scale(case)),
-            Term("shift beta", "eq. 5.19", lambda case: case.beta),
-        ),
-    },
-    slips=(
-        *variants("W2", lambda case, scale=_scale: case.W * scale(case), tuple(_scale_knobs())),
-        *variants(
-            "b2",
-            _new_bias,
-            (
-                *_scale_knobs(),
-                Knob(
-                    "b-not-scaled",
-                    "b is not scaled. It is added before the normalization, so the scaling reaches it as well.",
-                    {"b": lambda c: c.b},
-                ),
-                Knob(
-                    "mean-not-scaled",
-                    "The running mean is not scaled. It is subtracted before the scaling of eq. 5.9.",
-                    {"mean": lambda c: c.running_mean},
-                ),
-                Knob(
-                    "beta-scaled",
-                    "beta is scaled as well. It is added after the scaling of eq. 5.9.",
-                    {"beta": lambda c: c.beta * _scale(c)},
-                ),
-            ),
-        ),
+    known=Known(
+        "W: D H, b: H, gamma: H, beta: H, running_mean: H, running_var: H, eps",
+        """
+        _std   = sqrt(running_var + eps)                     # eq. 5.9
+        _scale = gamma / _std                                # eq. 5.9
+        W2     = W * _scale                                  # eq. 5.19
+        b2     = b * _scale - running_mean * _scale + beta   # eq. 5.19
+        """,
+        "_scale = gamma / sqrt(running_var + eps)  # eq. 5.9 \n b2 = (b - running_mean) * _scale + beta  # eq. 5.19",
+        rules="""
+            var-for-mu: running_mean => running_var | a variance stands where a mean belongs
+            mu-for-var: running_var => running_mean | a mean stands where a variance belongs
+            gamma-missing: gamma / A => 1 / A | gamma is missing
+            scale-missing: gamma / A => 1 | nothing is scaled: the scaling of eq. 5.9 has to go into the weights and into the bias
+            b-not-scaled: b * _scale => b | b is not scaled: it is added before the normalization, so the scaling reaches it as well
+            mean-not-scaled: running_mean * _scale => running_mean | the running mean is not scaled: it is subtracted before the scaling of eq. 5.9
+            beta-scaled: A + beta => A + beta * _scale | beta is scaled as well: it is added after the scaling of eq. 5.9
+        """,
+        terms={"W2": ("scaled weights",), "b2": ("part of b", "part of the running mean", "shift beta")},
     ),
-    factors=lambda case: {"gamma": case.gamma, "sigma": np.sqrt(case.running_var + case.eps)},
 )
 
 
@@ -975,33 +876,75 @@ def _with_averages_as_they_came(case, result):
     if all(same(came[name], right[name]) for name in came) or np.any(came["running_var"] + case.eps <= 0):
         return case, {}
     case = Case(case, as_they_came=came)
-    v = _layer_evaluation(case)
+    x_hat = _normalized(case.x3, came["running_mean"], came["running_var"], case.eps)
     return case, {
-        "out_eval": case.gamma * _modes.x_hat(v) + case.beta,
-        "dx_eval": case.gamma * case.dout3 / _modes.sigma(v),
-        "dgamma_eval": np.einsum("nd,nd->d", case.dout3, _modes.x_hat(v)),
+        "out_eval": case.gamma * x_hat + case.beta,
+        "dx_eval": case.gamma * case.dout3 / np.sqrt(came["running_var"] + case.eps),
+        "dgamma_eval": np.sum(case.dout3 * x_hat, axis=0),
         **{f"{name}_after": value for name, value in came.items()},
     }
 
 
-def _of_second_and_third_batch(case):
-    """What the layer's steps begin with: those of training at the second batch, those of evaluation at the third."""
-    held = {name: case[name] for name in ("gamma", "beta", "momentum", "eps")}
-    return {**held, **_history(case)[2], "N": float(len(case.x2)), "x": case.x2, "dout": case.dout2, "x3": case.x3}
+def _of_size(array, x):
+    """A batch from before; where it has another size than the batch now, no number of it can be used by mistake."""
+    return array if array.shape == x.shape else np.full(x.shape, np.nan)
 
 
-def _dout2(case):
-    return case.dout2
+def _left_behind(name, case):
+    return _history(case)[2][name]
 
 
-def _dout3(case):
-    return case.dout3
+def _second_batch(case):
+    """What is given to the lines of training mode: the second batch, and what was there before it."""
+    earlier = {"_x1": _of_size(case.x1, case.x2), "_dout1": _of_size(case.dout1, case.x2), "_first": case.x1}
+    return {**_given(case), **earlier, "x": case.x2, "dout": case.dout2, "_zero": 0.0, "_one": 1.0}
 
 
-@remembered
-def _first_batch(case):
-    """The view of the second training step as it would be were the first batch's numbers still there."""
-    return _training(Case(_layer_training(case), x=case.x1))
+def _third_batch(case):
+    """What is given to the lines of evaluation mode: the third batch, and what training left behind."""
+    _, before, after = _history(case)
+    earlier = {"_x2": _of_size(case.x2, case.x3), "_dout2": _of_size(case.dout2, case.x3)}
+    earlier |= {"_mean1": before["running_mean"], "_var1": before["running_var"]}
+    then = {"_mean_then": after["running_mean"], "_var_then": after["running_var"], "_never": 0.0}
+    return {**_given(case), **after, **earlier, **then, "x": case.x3, "dout": case.dout3}
+
+
+# fmt: off
+_FIRST_BATCH = """
+_hat1        = (_x1 - mean(_x1)) / sqrt(variance(_x1) + eps)
+_kept1       = sum((_first - mean(_first, M))**2, M) / (M - ddof)       # eqs. 5.1 and 5.6
+running_mean = _old_weight * _zero + _new_weight * mean(_first, M)    # eq. 5.2 or 5.3
+running_var  = _old_weight * _one + _new_weight * _kept1        # eq. 5.2 or 5.3
+"""
+_ABOUT_TWO_BATCHES = """
+start-statistics-in-training: gamma * x_hat + beta => gamma * x / sqrt(1 + eps) + beta | the running statistics of the very start normalize: in training mode the batch is normalized with its own
+stale-cache: gamma * inv_std * (dout - A - B) => gamma / sqrt(variance(_x1) + eps) * (dout - mean(dout) - _hat1 * mean(dout * _hat1)) | the numbers of the first forward are used: each forward has to replace what the one before stored
+stale-gradient: sum(dout * x_hat) => sum(_dout1 * _hat1) | there is still the value of the first call of backward
+stale-gradient: sum(dout) => sum(_dout1) | there is still the value of the first call of backward
+gradients-added-up: sum(dout * x_hat) => sum(_dout1 * _hat1) + sum(dout * x_hat) | there is the sum over both calls of backward: it should be that of the last call only
+gradients-added-up: sum(dout) => sum(_dout1) + sum(dout) | there is the sum over both calls of backward: it should be that of the last call only
+updated-once: _old_weight * running_mean + A => running_mean | there is only one of the two training batches: the first
+updated-once: _old_weight * running_var + A => running_var | there is only one of the two training batches: the first
+starts-again: _old_weight * running_mean => _old_weight * _zero | there is only one of the two training batches: it starts again with every call
+starts-again: _old_weight * running_var => _old_weight * _one | there is only one of the two training batches: it starts again with every call
+wrong-start: _zero => 1 | the running average did not begin where the docstring says
+wrong-start: _one => 0 | the running average did not begin where the docstring says
+"""
+_THIRD_BATCH = """
+_hat2       = (_x2 - mean(_x2)) / sqrt(variance(_x2) + eps)
+_mean_after = _mean_then + _never * _new_weight * (mean(x) - _mean_then)
+_var_after  = _var_then + _never * _new_weight * (_kept - _var_then)
+"""
+_ABOUT_THIRD_BATCH = """
+stale-running-statistics: gamma * x_hat + beta => gamma * (x - _mean1) / sqrt(_var1 + eps) + beta | there are running statistics from before the last training batch
+start-statistics-in-evaluation: gamma * x_hat + beta => gamma * x / sqrt(1 + eps) + beta | there are the running statistics of the very start: is the new pair stored?
+stale-cache: gamma * inv_std * dout => gamma / sqrt(variance(_x2) + eps) * (dout - mean(dout) - _hat2 * mean(dout * _hat2)) | the numbers of the training batch before are used
+stale-cache: sum(dout * x_hat) => sum(dout * _hat2) | the x_hat of the training batch before is used
+stale-gradient: sum(dout * x_hat) => sum(_dout2 * _hat2) | there is still the value of the training batch before
+stale-gradient: sum(dout) => sum(_dout2) | there is still the value of the training batch before
+updated-in-evaluation: _never => 1 | evaluation mode changed a running average
+"""
+# fmt: on
 
 
 def _not_copied(name):
@@ -1010,92 +953,6 @@ def _not_copied(name):
         "the layer in place would change the caller's. The docstring asks for a copy."
     )
     return Slip("not-copied", message, name, lambda case: case[name] + 1)
-
-
-def _stale(output, message, wrong, name="stale-cache"):
-    return Slip(name, message, output, wrong)
-
-
-def _layer_running_slips(output, which, batch):
-    """Mistakes of a running average over the layer's two training batches.
-
-    Args:
-        output: The returned value.
-        which: ``"running_mean"`` or ``"running_var"``.
-        batch: From a case, one batch and turns of ``keep`` and ``stored`` to what the batch says.
-    """
-
-    def model(
-        case,
-        keep=lambda x, var, eps: var,
-        stored=lambda var, eps: var,
-        momentum=None,
-        start=None,
-        batches=slice(2),
-        **turn,
-    ):
-        value = np.full(case.gamma.shape, {"running_mean": 0.0, "running_var": 1.0}[which] if start is None else start)
-        weights = _weights(Case(case, momentum=case.momentum if momentum is None else momentum))
-        for x in (case.x1, case.x2)[batches]:
-            value = _modes.weighted(value, batch(case, x, keep, stored), weights, **turn)
-        return value
-
-    return variants(
-        output,
-        model,
-        (
-            *_modes.weight_knobs(),
-            *(_modes.kept_knobs() if which == "running_var" else ()),
-            Knob(
-                "momentum-fixed",
-                "It was updated with another momentum than the one that was passed: 0.9, the default.",
-                {"momentum": 0.9},
-            ),
-            Knob(
-                "updated-once",
-                "It knows only one of the two training batches: the first.",
-                {"batches": slice(1)},
-            ),
-            Knob(
-                "starts-again",
-                "It knows only one of the two training batches: it starts again with every call.",
-                {"batches": slice(1, 2)},
-            ),
-            Knob(
-                "wrong-start",
-                "The running average did not begin where the docstring says.",
-                {"start": 1.0 if which == "running_mean" else 0.0},
-            ),
-        ),
-    )
-
-
-def _mean_of(case, x, keep, stored):
-    return x.mean(axis=0)
-
-
-def _variance_of(case, x, keep, stored):
-    return stored(keep(x, x.var(axis=0, ddof=int(case.convention == "pytorch")), case.eps), case.eps)
-
-
-def _updated_in_evaluation(which, batch):
-    """Slips of a running average that evaluation mode changed, in the right way or with a second mistake."""
-
-    def model(case, again=False, keep=lambda x, var, eps: var, stored=lambda var, eps: var, **turn):
-        value = _history(case)[2][which]
-        return _modes.weighted(value, batch(case, case.x3, keep, stored), _weights(case), **turn) if again else value
-
-    message = (
-        f"Evaluation mode changed the {which.replace('_', ' ')}. Serving must not teach: update in training mode only."
-    )
-    knobs = (*_modes.weight_knobs(), *(_modes.kept_knobs() if which == "running_var" else ()))
-    slips = variants(f"{which}_after", model, (Knob("updated-in-evaluation", message, {"again": True}), *knobs))
-    return [slip for slip in slips if "updated-in-evaluation" in slip.name]
-
-
-def _served_too_early(batches):
-    """Evaluation mode with the running statistics of an earlier time."""
-    return lambda case: _served(case.x3, Case(case, **_history(case)[batches]))
 
 
 BatchNorm = Checks(
@@ -1111,123 +968,52 @@ BatchNorm = Checks(
         "picks one of the two backward functions by the mode that forward stored.",
     ),
     idea="A drawer for gamma, beta and the running statistics, and two switches: training or not, in forward and in backward.",
-    terms={
-        "out": _modes.forward_terms(_layer_training, "eq. 5.1"),
-        "dx": _modes.train_dx_terms(_layer_training, _dout2),
-        "dgamma": _modes.parameter_terms(_layer_training, _dout2)[0],
-        "dbeta": _modes.parameter_terms(_layer_training, _dout2)[1],
-        "running_mean": _modes.running_terms(lambda v: v.running_mean, lambda v: v.mean, _layer_training),
-        "running_var": _modes.running_terms(lambda v: v.running_var, lambda v: v.kept, _layer_training),
-        "out_eval": _modes.forward_terms(_layer_evaluation, "eq. 5.9"),
-        "dx_eval": (
-            Term(
-                "direct path",
-                "eq. 5.11",
-                lambda case: case.gamma * case.dout3 / _modes.sigma(_layer_evaluation(case)),
-            ),
+    known=Together(
+        Known(
+            "x: N D, gamma: D, beta: D, eps, dout: N D, momentum, old_weight, _usual_weight, ddof, _x1: N D, _dout1: N D, _first: M D, _zero, _one",
+            _WEIGHTS + _FIRST_BATCH + _FORWARD + _UPDATED + _PARAMETERS + _DX,
+            _FORWARD + _SCALED,
+            _staged("x") + "out = gamma * x_hat + beta  # eq. 5.1",
+            rules=_ABOUT_TWO_BATCHES
+            + _ABOUT_TRAINING
+            + _ABOUT_WEIGHTS
+            + _ABOUT_KEPT
+            + _ABOUT_STORED
+            + _ABOUT_PARAMETERS,
+            words=_about_dx("dx") | _about_parameters("dgamma", "dbeta", "eq. 5.1"),
+            terms=_LAYER_TERMS | {"dx": _PATHS, "running_mean": _AVERAGE_TERMS, "running_var": _AVERAGE_TERMS},
+            view=_second_batch,
+            outputs={"running_mean": "_mean", "running_var": "_var"},
         ),
-        "dgamma_eval": _modes.parameter_terms(_layer_evaluation, _dout3)[0],
-        "dbeta_eval": _modes.parameter_terms(_layer_evaluation, _dout3)[1],
+        Known(
+            f"{_LAYER}, dout: N D, momentum, old_weight, _usual_weight, ddof, _x2: N D, _dout2: N D, _mean1: D, _var1: D, "
+            "_mean_then: D, _var_then: D, _never",
+            _WEIGHTS + _KEPT + _SERVED + _SERVED_BACK + _THIRD_BATCH,
+            _SERVED_AT_ONCE,
+            rules=_ABOUT_THIRD_BATCH
+            + _ABOUT_EVALUATION
+            + _ABOUT_WEIGHTS
+            + _ABOUT_KEPT
+            + _ABOUT_STORED
+            + _ABOUT_PARAMETERS,
+            words=_about_parameters("dgamma", "dbeta", "eq. 5.9")
+            | {
+                "updated-in-evaluation": "Evaluation mode changed the running averages. Serving must not teach: update in training mode only."
+            },
+            terms={f"{name}_eval": said for name, said in _LAYER_TERMS.items()},
+            view=_third_batch,
+            outputs={
+                **{f"{name}_eval": name for name in _LAYER_TERMS},
+                "running_mean_after": "_mean_after",
+                "running_var_after": "_var_after",
+            },
+        ),
+    ),
+    terms={  # a batch of one has no unbiased variance, and evaluation mode needs none
+        f"{name}_after": (Term("average", "eqs. 5.2 and 5.3", partial(_left_behind, name)),)
+        for name in ("running_mean", "running_var")
     },
-    slips=(
-        _not_copied("gamma"),
-        _not_copied("beta"),
-        Slip(
-            "start-statistics-in-training",
-            "The running statistics of the very start were used to normalize. In training mode the batch is normalized with "
-            "its own.",
-            "out",
-            lambda case: case.gamma * case.x2 / np.sqrt(1 + case.eps) + case.beta,
-        ),
-        *_modes.forward_slips("out", _layer_training, "eq. 5.1", training=True),
-        Slip(
-            "gradients-added-up",
-            "dgamma is the sum over both calls of backward. It should be that of the last call only.",
-            "dgamma",
-            lambda case: (
-                np.sum(case.dout1 * _modes.x_hat(_first_batch(case)), axis=0)
-                + np.sum(case.dout2 * _modes.x_hat(_layer_training(case)), axis=0)
-            ),
-        ),
-        Slip(
-            "gradients-added-up",
-            "dbeta is the sum over both calls of backward. It should be that of the last call only.",
-            "dbeta",
-            lambda case: case.dout1.sum(axis=0) + case.dout2.sum(axis=0),
-        ),
-        _stale(
-            "dx",
-            "backward uses the numbers of the first forward. Each forward has to replace what the one before stored.",
-            lambda case: _modes.train_dx(_first_batch(case), case.dout2),
-        ),
-        _stale(
-            "dgamma",
-            "dgamma is still that of the first call of backward.",
-            lambda case: np.sum(case.dout1 * _modes.x_hat(_first_batch(case)), axis=0),
-            "stale-gradient",
-        ),
-        _stale(
-            "dbeta",
-            "dbeta is still that of the first call of backward.",
-            lambda case: case.dout1.sum(axis=0),
-            "stale-gradient",
-        ),
-        *_modes.train_dx_slips("dx", _layer_training, _dout2, more=_modes.running_in_training()),
-        *_modes.parameter_slips("dgamma", "dbeta", _layer_training, _dout2, "eq. 5.1"),
-        *_layer_running_slips("running_mean", "running_mean", _mean_of),
-        *_layer_running_slips("running_var", "running_var", _variance_of),
-        *_modes.forward_slips("out_eval", _layer_evaluation, "eq. 5.9", training=False),
-        _stale(
-            "out_eval",
-            "Evaluation mode uses running statistics from before the last training batch.",
-            _served_too_early(1),
-            "stale-running-statistics",
-        ),
-        _stale(
-            "out_eval",
-            "Evaluation mode uses the running statistics of the very start: is the new pair stored?",
-            _served_too_early(0),
-            "start-statistics-in-evaluation",
-        ),
-        _stale(
-            "dx_eval",
-            "After a forward in evaluation mode, backward still uses the numbers of the training batch before it.",
-            lambda case: _modes.train_dx(_layer_training(case), case.dout3),
-        ),
-        *_modes.eval_dx_slips("dx_eval", _layer_evaluation, _dout3),
-        _stale(
-            "dgamma_eval",
-            "In evaluation mode dgamma still uses the x_hat of the training batch before it.",
-            lambda case: np.sum(case.dout3 * _modes.x_hat(_layer_training(case)), axis=0),
-        ),
-        _stale(
-            "dgamma_eval",
-            "backward in evaluation mode left dgamma as it was after the training batch.",
-            lambda case: np.sum(case.dout2 * _modes.x_hat(_layer_training(case)), axis=0),
-            "stale-gradient",
-        ),
-        _stale(
-            "dbeta_eval",
-            "backward in evaluation mode left dbeta as it was after the training batch.",
-            lambda case: case.dout2.sum(axis=0),
-            "stale-gradient",
-        ),
-        *_modes.parameter_slips("dgamma_eval", "dbeta_eval", _layer_evaluation, _dout3, "eq. 5.9"),
-        *_updated_in_evaluation("running_mean", _mean_of),
-        *_updated_in_evaluation("running_var", _variance_of),
-    ),
-    factors=_modes.factors(_layer_training),
-    steps=Steps(
-        (
-            *_TRAINING,
-            _steps.scaled("out", "eq. 5.1"),
-            *_PARAMETERS,
-            _steps.three_terms("eq. 5.8"),
-            *_evaluation_steps("x3"),
-            _steps.scaled("out_eval", "eq. 5.9"),
-        ),
-        _of_second_and_third_batch,
-    ),
+    slips=(_not_copied("gamma"), _not_copied("beta")),
     follows=_with_averages_as_they_came,
 )
 

@@ -17,7 +17,7 @@ from bnlib.numerics import Array
 from bnlib.stubs import NotFilledError, Quiz, Stub
 
 if TYPE_CHECKING:  # a learner's process has the engine, and no language that differentiates
-    from bnlib.judging.mistakes.known import Known
+    from bnlib.judging.mistakes.known import Known, Together
 
 TOLERANCE = 1e-9
 """Right float64 code is within 5e-15 of the natural scale, the nearest wrong answer 2e-7 away."""
@@ -72,7 +72,7 @@ class Checks:
     idea: str
     call: Callable[[Any, Case], Any] | None = None
     terms: Mapping[str, tuple[Term, ...]] = field(default_factory=dict)
-    known: Known | None = None
+    known: Known | Together | None = None
     slips: tuple[Slip, ...] = ()
     factors: Factors | None = None
     steps: Steps | None = None

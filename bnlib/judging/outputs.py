@@ -28,11 +28,14 @@ def wrong_outputs(
     """The outputs that are not right, with what is known about why; on a walk the first of them only."""
     found: dict[str, Finding] = {}
     moved = _moved(results, expected)
-    if checks.follows:
-        after = [checks.follows(case, result) for case, result in zip(cases, results, strict=True)]
-        cases = [case for case, _ in after]
-        expected = [{**right, **then} for right, (_, then) in zip(expected, after, strict=True)]
+    given, right_before = cases, expected
+    after = (
+        [checks.follows(case, result) for case, result in zip(cases, results, strict=True)] if checks.follows else ()
+    )
     for name in checks.outputs:
+        if after:  # what does not follow from a wrong output keeps its case, and all that is remembered with it
+            cases = [then if name in values else case for case, (then, values) in zip(given, after, strict=True)]
+            expected = [{**right, **values} for right, (_, values) in zip(right_before, after, strict=True)]
         if found and checks.walk:
             break
         if any(name not in result for result in results):

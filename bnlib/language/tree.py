@@ -29,7 +29,7 @@ from typing import Any, ClassVar
 from weakref import WeakValueDictionary
 
 REDUCTIONS = ("sum", "mean", "variance")
-FUNCTIONS = ("sqrt", "exp", "log", "abs", "sign")
+FUNCTIONS = ("sqrt", "exp", "log", "abs", "sign", "positive")
 
 
 class Node:

@@ -19,7 +19,14 @@ from bnlib.numerics import Array
 LEFT_OUT = {"first": lambda count: range(1, count), "last": lambda count: range(count - 1)}
 """Where a loop with a wrong start or end comes: what it adds up (``sum but the first``), and which entries it fills."""
 
-_FUNCTIONS = {"sqrt": np.sqrt, "exp": np.exp, "log": np.log, "abs": np.abs, "sign": np.sign}
+_FUNCTIONS: dict[str, Any] = {
+    "sqrt": np.sqrt,
+    "exp": np.exp,
+    "log": np.log,
+    "abs": np.abs,
+    "sign": np.sign,
+    "positive": lambda a: np.where(np.real(a) > 0, 1.0, 0.0),
+}
 
 
 class Values:

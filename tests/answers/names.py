@@ -13,7 +13,10 @@ from pathlib import Path
 TODAY: dict[str, tuple[str, ...]] = {
     "batch-not-copied": ("one-row",),
     "batch-not-summed": ("not-summed-*",),
-    "bessel": ("ddof",),
+    "bessel": (
+        "ddof",
+        "dgamma-bessel",
+    ),
     "beta-missing": (
         "shift-missing",
         "shift-beta-missing",
@@ -22,7 +25,11 @@ TODAY: dict[str, tuple[str, ...]] = {
     "beta-sign": ("shift-sign",),
     "centred-by-one-mean": ("mean-over-everything",),
     "column-index-twice": ("wrong-index",),
-    "dgamma-with-x": ("x-for-x-hat",),
+    "derivative-of-the-root": ("exponent",),
+    "dgamma-with-x": (
+        "x-for-x-hat",
+        "h-for-x-hat",
+    ),
     "dgamma-with-xc": (
         "dgamma-with-centred-x",
         "xc-for-x-hat",
@@ -37,14 +44,17 @@ TODAY: dict[str, tuple[str, ...]] = {
     "eps-fixed": (
         "eps-fixed-in-*",
         "fixed-eps",
+        "eps-tiny",
     ),
     "eps-missing": (
         "eps-missing-in-*",
         "no-eps",
+        "dgamma-eps-missing",
     ),
     "eps-outside-the-root": (
         "eps-outside-the-root-in-*",
         "eps-outside-root",
+        "dgamma-eps-outside-the-root",
     ),
     "exponent-two": ("exponent",),
     "gamma-and-beta-exchanged": ("scale-and-shift-exchanged",),
@@ -62,14 +72,17 @@ TODAY: dict[str, tuple[str, ...]] = {
         "scale-term-over-gamma",
         "dx-over-gamma",
         "no-scale",
+        "J-over-gamma",
     ),
     "gamma-twice": (
         "dx-times-gamma",
         "product-with-the-slope-times-gamma",
         "scale-term-times-gamma",
         "product-with-gamma-times-gamma",
+        "J-times-gamma",
     ),
     "h-not-used": ("nudge-of-*",),
+    "indices-exchanged": ("wrong-index",),
     "last-term-along-the-rows": ("wrong-index",),
     "lost-parentheses": ("eps-outside-the-fraction",),
     "matrix-product-for-sum": ("matrix-product",),
@@ -83,11 +96,13 @@ TODAY: dict[str, tuple[str, ...]] = {
         "mu-mean-over-everything-for-mean",
         "*-over-everything-for-*",
         "statistics-over-everything",
+        "mean-over-everything-in-*",
     ),
     "mean-over-features": (
         "wrong-axis",
         "statistics-over-features",
         "over-features-in-dx",
+        "mean-over-features-in-*",
     ),
     "momentum-fixed": ("momentum-ignored",),
     "mu-for-var": (
@@ -96,16 +111,23 @@ TODAY: dict[str, tuple[str, ...]] = {
     ),
     "mu-term-missing": ("term-missing",),
     "mu-term-sign": ("sign",),
+    "new-weight-missing": ("new-batch-over-new_weight",),
     "no-root": (
         "dx-over-sigma",
         "inv-std-twice",
         "dx-times-inv_std",
+        "inv-rms-twice",
     ),
-    "no-root-no-eps": ("var-for-std",),
+    "no-root-no-eps": (
+        "var-for-std",
+        "running-var-for-std",
+    ),
     "not-centred": (
         "mean-not-subtracted",
         "x-for-xc",
+        "mu-missing",
     ),
+    "old-weight-missing": ("old-average-over-old_weight",),
     "one-over-D": ("share-of-each-example-D-for-N",),
     "path-through-the-mean-over-gamma": ("lost-parentheses",),
     "path-through-the-mean-times-N": ("sum-for-mean",),
@@ -127,10 +149,13 @@ TODAY: dict[str, tuple[str, ...]] = {
         "inv-std-missing",
         "inv-rms-missing",
         "dx-over-inv_std",
+        "dxc-over-inv_rms",
+        "scaled-part-over-inv_std",
     ),
     "std-multiplied": (
         "scaled-part-times-sigma^2",
         "std-for-inv-std",
+        "scaled-part-over-inv_std^2",
     ),
     "std-root-of-var": ("std-for-variance",),
     "sum-for-mean": ("variance-summed",),

@@ -129,6 +129,8 @@ def test_means_run_over_any_axes():
         ("d(x[i] * x[k], x[i]) * 0 + x[i] * 0 + delta[k, i]", np.eye(N)),
         ("d(x[i]**2, x[i]) / 2", "x"),
         ("d(mu, x[i]) * N", np.ones(N)),
+        ("x[i] * positive(x[i] - mu)", lambda x: np.where(x > x.mean(), x, 0)),
+        ("d(x[i] * positive(x[i]**2), x[i])", np.ones(N)),
     ],
 )
 def test_small_formulas(one, text, value):
@@ -137,6 +139,8 @@ def test_small_formulas(one, text, value):
         {"x": case["x"], "total": np.full(N, case["x"].sum())}.get(value, value) if isinstance(value, str) else value
     )
     got = Values(one, case).of(read(text, one), None)
+    if callable(value):
+        value = value(case["x"])
     if text.startswith("sum(sum"):
         value = case["x"].sum()
     assert np.allclose(got, value)

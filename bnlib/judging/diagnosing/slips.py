@@ -252,6 +252,8 @@ def _besides(
         if fitted and fitted[1] <= 2:
             break  # a mistake and one coefficient: nothing is less
         besides = coefficients.explain(slip.parts, fitted[1] - 1 if fitted else 99) if slip.parts else None
+        if besides and not besides[0].names:
+            return Finding(slip.names, slip.message), 1  # its terms are all there is, written over more entries
         if besides:
             both = Finding((*slip.names, *besides[0].names), _both(slip.message, besides[0].message))
             fitted = both, 1 + besides[1]

@@ -103,6 +103,9 @@ def factor_table(item: Evidence, factors: Factors | None) -> tuple[list[Factor],
     plain: list[Any] = [N, 1 / N, 2.0, 0.5, bessel, 1 / bessel, N / D, 1 / D, N**2]
     for value in more.values():
         plain += [value, 1 / np.asarray(value, dtype=np.float64)]
+    plain = [
+        value if np.size(value) in (1, *shape[-1:]) else np.nan for value in plain
+    ]  # of other features: of no use here
     width = max(features, *(np.size(value) for value in plain))
     values = np.empty((len(plain), width))
     for row, value in zip(values, plain, strict=True):

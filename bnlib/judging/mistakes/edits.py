@@ -256,7 +256,7 @@ class Edits:
         sizes = names.sizes_of(name)
         before = [each for each in self.derivation.lines if each != line]
         before = before[: list(self.derivation.lines).index(line)]
-        for other in (*names.given, *before):
+        for other in (*(each for each in names.given if not each.startswith("_")), *before):
             wanted = names.sizes_of(other)
             if other != name and (wanted == sizes or (wanted and wanted == sizes[1:])):
                 made = ref(other, node.data[1][len(sizes) - len(wanted) :])
@@ -357,7 +357,7 @@ class Edits:
         return plain(open_(node))
 
 
-_SIZES = {"N": "examples", "D": "features", "M": "inputs", "K": "outputs"}
+_SIZES = {"N": "examples", "D": "features", "H": "features", "M": "inputs", "K": "outputs"}
 
 
 def _slug(name: str) -> str:
@@ -379,4 +379,6 @@ def multipliers(derivation: Derivation) -> list[Node]:
     ]
     factors = dict.fromkeys(arg for arg in above if arg.op == "ref")
     batch = set(names.sizes[:1])
-    return [f for f in factors if f.data[0] not in names.sizes and not batch & set(names.sizes_of(f.data[0]))]
+    hidden = {name for name in names.given if name.startswith("_")}  # there for rules alone
+    sizes = {f: names.sizes_of(f.data[0]) for f in factors if f.data[0] not in hidden | set(names.sizes)}
+    return [f for f, own in sizes.items() if len(own) <= 1 and not batch & set(own)]

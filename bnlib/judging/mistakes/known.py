@@ -68,7 +68,7 @@ class Known:
             ways = [way for way in self.ways if line in way.lines]
             if self.walk:
                 ways = list({way.lines[line].tree: way for way in reversed(ways)}.values())[::-1]
-            self._of[output] = [Way(self, way, line) for way in ways]
+            self._of[output] = [Way(self, way, line, self.said.get(output, ())) for way in ways]
         return self._of[output]
 
     def truth(self, case: Case, output: str) -> Array:
@@ -112,11 +112,49 @@ class Known:
         return self._view(case) if self._view else case
 
 
+class Together:
+    """Several declarations of one exercise that calls its functions more than once: each of some of the outputs."""
+
+    walk = False
+
+    def __init__(self, *parts: Known) -> None:
+        self.parts = parts
+
+    @property
+    def said(self) -> Mapping[str, Sequence[str]]:
+        """As of one."""
+        return {output: words for part in self.parts for output, words in part.said.items()}
+
+    def _part(self, output: str) -> Known:
+        return next((part for part in self.parts if part.of(output)), self.parts[0])
+
+    def of(self, output: str) -> list[Way]:
+        """As of one."""
+        return self._part(output).of(output)
+
+    def truth(self, case: Case, output: str) -> Array:
+        """As of one."""
+        return self._part(output).truth(case, output)
+
+    def terms(self, output: str) -> tuple[Term, ...]:
+        """As of one."""
+        return self._part(output).terms(output)
+
+    def factors(self, case: Case) -> Mapping[str, Any]:
+        """Those of the first."""
+        return self.parts[0].factors(case)
+
+    def quantities(self, case: Case) -> dict[str, Array]:
+        """Those of all, of equal names the first."""
+        return {name: value for part in reversed(self.parts) for name, value in part.quantities(case).items()}
+
+
 class Way:
     """One derivation of one output: the right formula and those with a mistake, all written out."""
 
-    def __init__(self, known: Known, derivation: Derivation, line: str) -> None:
+    def __init__(self, known: Known, derivation: Derivation, line: str, said: Sequence[str] = ()) -> None:
         self.known, self.derivation, self.line = known, derivation, line
+        self.whole = len(said) == 1
         self.letters = derivation.lines[line].letters
         self.right = derivation.meaning(line)
         own = tuple(parsed(known._own))
@@ -126,7 +164,8 @@ class Way:
     def singles(self) -> list[Mistake]:
         """Every mistake alone, those first that are made often; each formula once."""
         found: dict[Node, Mistake] = {self.right: Mistake(self, ())}
-        edits = sorted(self.edits, key=lambda edit: not edit.often)
+        own = {named.name for named in parsed(self.known._own)}
+        edits = sorted(self.edits, key=lambda edit: (edit.name not in own, not edit.often))
         for edit in edits:
             mistake = Mistake(self, (edit,))
             found.setdefault(mistake.formula, mistake)
@@ -151,16 +190,14 @@ class Way:
     @cached_property
     def signs(self) -> list[int]:
         """The signs of the terms."""
-        whole = len(self.known.said.get(self.line, ())) == 1
-        return [1] if whole else [sign for sign, _ in summands(self.derivation.lines[self.line].tree)]
+        return [1] if self.whole else [sign for sign, _ in summands(self.derivation.lines[self.line].tree)]
 
     def terms(self, instead: Mapping[str, Node] | None) -> list[Node] | None:
         """The summands of the line under a mistake, written out; None when the line itself has another number of them."""
         tree = self.derivation.lines[self.line].tree
         changed = instead.get(self.line, tree) if instead else tree
-        whole = len(self.known.said.get(self.line, ())) == 1
-        found = [changed] if whole else [node for _, node in summands(changed)]
-        if not whole and len(found) != len(summands(tree)):
+        found = [changed] if self.whole else [node for _, node in summands(changed)]
+        if not self.whole and len(found) != len(summands(tree)):
             return None
         return [self.derivation.opened(node, instead) for node in found]
 
