@@ -1,24 +1,28 @@
 """The same submissions of lesson 02 graded by bnlib, nbgrader and otter-grader on this machine, side by side.
 
-    python benchmarks/grading.py [--students 40] [--peers 20] [--only bnlib]
+    python benchmarks/grading.py [--students 40] [--peers 20] [--rounds 1] [--only bnlib]
 
 nbgrader and otter-grader are installed into venvs of their own under build/bench/ the first time. Each grader gets the
 same files. nbgrader runs in its fastest mode, one `nbgrader autograde` over the whole folder; otter-grader runs once for
 each submission, which is what it offers without Docker. Wall and processor time are those of the command and of all
-processes it started and waited for.
+processes it started and waited for. Both are judged: wall time flatters who uses more cores. Targets are of an idle machine.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import resource
 import shutil
+import statistics
 import subprocess
 import sys
 import time
 import venv
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -36,7 +40,24 @@ KINDS = (
 )
 LESSON = "02_translation"
 PEERS = {"nbgrader": "nbgrader==0.9.6", "otter": "otter-grader==7.0.0"}
-TARGETS = {"hidden tests": 50, "with nbval": 4}
+GRADERS = ("bnlib", *PEERS)
+
+TARGETS = {"hidden tests": 100, "with nbval": 6}
+"""How many times nbgrader's throughput, by wall time and by processor time."""
+
+ALONE = {"hidden tests": 1.2, "with nbval": 3.0}
+"""Seconds that one submission alone may take."""
+
+MEGABYTES = 120
+"""Peak memory a job, with all its processes."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds a submission."""
+
+    wall: float
+    cpu: float
 
 
 def main() -> int:
@@ -46,28 +67,49 @@ def main() -> int:
     parser.add_argument(
         "--memory", type=int, nargs="*", default=[100, 1000], help="sizes of which peak memory is printed"
     )
-    parser.add_argument("--only", choices=["bnlib", "nbgrader", "otter"], help="measure one grader")
+    parser.add_argument("--rounds", type=int, default=1, help="measure this many times in turn; the medians are judged")
+    parser.add_argument("--only", nargs="+", choices=GRADERS, default=GRADERS, help="measure these graders")
     arguments = parser.parse_args()
     BENCH.mkdir(parents=True, exist_ok=True)
     print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}")
-    seconds = {}
-    if arguments.only in (None, "nbgrader"):
-        seconds["nbgrader"] = nbgrader(arguments.peers)
-    if arguments.only in (None, "otter"):
-        otter(max(1, arguments.peers // 4))
-    if arguments.only in (None, "bnlib"):
-        seconds["hidden tests"] = bnlib(10 * arguments.students, "--no-nbval")
-        seconds["with nbval"] = bnlib(arguments.students)
-    missed = 0
-    if "nbgrader" in seconds and "with nbval" in seconds:
-        for stage, target in TARGETS.items():
-            ratio = seconds["nbgrader"] / seconds[stage]
-            missed += ratio < target
-            print(f"{stage}: {ratio:.1f} times the throughput of nbgrader (target {target})")
-    if arguments.only in (None, "bnlib"):
-        for count in arguments.memory:
-            memory(count)
-    return 1 if missed else 0
+    measures: dict[str, Callable[[], Cost]] = {}
+    if "nbgrader" in arguments.only:
+        measures["nbgrader"] = lambda: nbgrader(arguments.peers)
+    if "otter" in arguments.only:
+        measures["otter"] = lambda: otter(max(1, arguments.peers // 4))
+    if "bnlib" in arguments.only:
+        measures["hidden tests"] = lambda: bnlib(10 * arguments.students, "--no-nbval")
+        measures["with nbval"] = lambda: bnlib(arguments.students)
+        measures["hidden tests, alone"] = lambda: bnlib(1, "--no-nbval")
+        measures["with nbval, alone"] = lambda: bnlib(1)
+    found: dict[str, list[Cost]] = {name: [] for name in measures}
+    for _ in range(arguments.rounds):
+        for name, measured in measures.items():
+            found[name].append(measured())
+    costs = {
+        name: Cost(statistics.median(c.wall for c in each), statistics.median(c.cpu for c in each))
+        for name, each in found.items()
+    }
+    met = []
+    for stage, target in TARGETS.items() if {"nbgrader", "bnlib"} <= {*arguments.only} else ():
+        for clock in ("wall", "cpu"):
+            ratio = getattr(costs["nbgrader"], clock) / getattr(costs[stage], clock)
+            met.append(
+                judged(f"{stage}: {ratio:.1f} times nbgrader's throughput by {clock} time", ratio >= target, target)
+            )
+    for stage, limit in ALONE.items() if "bnlib" in arguments.only else ():
+        wall = costs[f"{stage}, alone"].wall
+        met.append(judged(f"{stage}: {wall:.2f} s for one submission alone", wall <= limit, limit))
+    for count in arguments.memory if "bnlib" in arguments.only else ():
+        most = memory(count) / (os.cpu_count() or 1)
+        met.append(judged(f"{count} submissions: {most:.0f} MB a job at most", most <= MEGABYTES, MEGABYTES))
+    return 0 if all(met) else 1
+
+
+def judged(words: str, met: bool, target: float) -> bool:
+    """Print a result beside its target."""
+    print(f"{words} (target {target:g}: {'met' if met else 'MISSED'})", flush=True)
+    return met
 
 
 def folder(count: int, name: str) -> Path:
@@ -80,8 +122,8 @@ def folder(count: int, name: str) -> Path:
     return path
 
 
-def measure(label: str, count: int, commands: list[list[str]], cwd: Path, **environment: str) -> float:
-    """Run commands, print what a submission costs, and return its wall seconds."""
+def measure(label: str, count: int, commands: list[list[str]], cwd: Path, **environment: str) -> Cost:
+    """Run commands, print what a submission costs, and return that."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     for command in commands:
         done = subprocess.run(
@@ -98,10 +140,10 @@ def measure(label: str, count: int, commands: list[list[str]], cwd: Path, **envi
     wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     print(f"{label:28} {count:5} submissions  {wall / count:8.4f} s wall  {cpu / count:8.4f} s CPU each", flush=True)
-    return wall / count
+    return Cost(wall / count, cpu / count)
 
 
-def bnlib(count: int, *options: str) -> float:
+def bnlib(count: int, *options: str) -> Cost:
     source = folder(count, "submissions")
     out = BENCH / "out"
     shutil.rmtree(out, ignore_errors=True)
@@ -122,7 +164,7 @@ def environment(name: str) -> Path:
     return target / "bin"
 
 
-def nbgrader(count: int) -> float:
+def nbgrader(count: int) -> Cost:
     bin_folder = environment("nbgrader")
     course = BENCH / "nbgrader-course"
     shutil.rmtree(course, ignore_errors=True)
@@ -145,14 +187,14 @@ def nbgrader(count: int) -> float:
         check=True,
         capture_output=True,
     )
-    seconds = measure("nbgrader, whole folder", count, [[*run, "autograde", "ps"]], course, PATH=path)
+    cost = measure("nbgrader, whole folder", count, [[*run, "autograde", "ps"]], course, PATH=path)
     graded = len(list((course / "autograded").glob("*/ps/*.ipynb")))
     if graded != count:
         raise SystemExit(f"nbgrader graded {graded} of {count}")
-    return seconds
+    return cost
 
 
-def otter(count: int) -> float:
+def otter(count: int) -> Cost:
     """A folder of tests that call the lesson's own check, since otter has no other way to know the answers."""
     bin_folder = environment("otter")
     course = BENCH / "otter-course"
@@ -186,25 +228,26 @@ def otter(count: int) -> float:
     return measure("otter run, one by one", count, commands, course, PATH=path)
 
 
-def memory(count: int) -> None:
-    """Peak memory of the grader, its own processes together, and of the largest of them."""
+def memory(count: int) -> float:
+    """Peak megabytes of the grader with all its processes; pages that several share are counted once."""
     source, out = folder(count, "submissions"), BENCH / "out"
     shutil.rmtree(out, ignore_errors=True)
     command = [sys.executable, "-m", "bnlib.cli", "grade", str(source), "--out", str(out), "--no-nbval"]
     run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    whole = main_process = 0
+    resident = shared = 0
     while run.poll() is None:
-        try:
-            process = psutil.Process(run.pid)
-            own = process.memory_info().rss
-            below = sum(child.memory_info().rss for child in process.children(recursive=True))
-            whole, main_process = max(whole, own + below), max(main_process, own)
-        except psutil.Error:
-            pass
-        time.sleep(0.1)
+        infos = []
+        with contextlib.suppress(psutil.Error):
+            for process in (psutil.Process(run.pid), *psutil.Process(run.pid).children(recursive=True)):
+                with contextlib.suppress(psutil.Error):
+                    infos.append(process.memory_full_info())
+        resident = max(resident, sum(info.rss for info in infos))
+        shared = max(shared, sum(info.pss for info in infos))
+        time.sleep(0.2)
     print(
-        f"{count:5} submissions: peak memory {main_process / 1e6:.0f} MB, with all its processes {whole / 1e6:.0f} MB"
+        f"{count:5} submissions: peak memory of all processes {shared / 1e6:.0f} MB ({resident / 1e6:.0f} MB resident)"
     )
+    return shared / 1e6
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """How a quiz looks: buttons in Jupyter, a call with the chosen letter everywhere else.
 
-Quiz questions carry no points. The explanation appears after the learner chose, also after a wrong choice.
+With the environment variable ``BNLIB_QUIZZES=text`` there are no buttons in Jupyter either: for the grader, where nobody
+presses them. Quiz questions carry no points. The explanation appears after the learner chose, also after a wrong choice.
 """
 
 from __future__ import annotations
 
+import os
 from html import escape
 from typing import Any
 
@@ -14,6 +16,9 @@ from bnlib.judging.showing.report import show
 from bnlib.stubs import OneLine, Quiz
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+TEXT = "BNLIB_QUIZZES"
+"""Environment variable: ``text`` leaves the buttons out."""
 
 
 class ChoiceError(OneLine, ValueError):
@@ -66,8 +71,9 @@ class QuizView:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         bundle: dict[str, Any] = {"text/plain": str(self), "text/html": self._html()}
-        widget = self._widget()
-        bundle[WIDGET_VIEW] = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+        if os.environ.get(TEXT) != "text":
+            widget = self._widget()
+            bundle[WIDGET_VIEW] = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
         return bundle
 
     def _html(self) -> str:

@@ -113,8 +113,11 @@ def statements(cell: Cell, errors: dict[str, str]) -> Iterator[types.CodeType]:
     """Compile a cell's statements one by one; what is no Python is noted in ``errors`` and yields nothing."""
     name = f"<{cell.exercise or cell.id}>"
     try:
-        source = python_of(cell.source)
-        tree = ast.parse(source, name)
+        try:
+            source, tree = cell.source, ast.parse(cell.source, name)
+        except SyntaxError:
+            source = python_of(cell.source)
+            tree = ast.parse(source, name)
     except Exception as error:  # IPython raises errors of its own on what it cannot turn into Python
         errors.setdefault(cell.id, describe_error(error))
         return

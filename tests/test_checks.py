@@ -400,6 +400,13 @@ def test_a_backward_without_a_cache_waits_for_its_forward():
         ),
         (
             "gates",
+            "gates_backward",
+            "def gates_forward(x, gamma, beta, eps):\n    xc, std = x - x.mean(0), x.std(0)\n"
+            "    x_hat = xc / std\n    return gamma * x_hat + beta, dict(gamma=gamma, xc=xc, var=std**2, std=std, inv_std=1 / std, x_hat=x_hat)",
+            "gates_forward is not right yet, and gates_backward works on its cache: check(gates.gates_forward) comes first.",
+        ),
+        (
+            "gates",
             "join_branches",
             "def square_backward(dsq, xc):\n    return xc * dsq",
             "square_backward is not right yet, and join_branches calls it: check(gates.square_backward) comes first.",

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bnlib.checks import Case, Knob, Slip, Term, checks_of, remembered, variants
 from bnlib.judging.diagnosing.evidence import Evidence
 from bnlib.judging.diagnosing.slips import diagnose, displaced
+from bnlib.judging.mistakes.known import Known
 from bnlib.stubs import lesson_of
 
 EPS = 1e-5
@@ -291,3 +292,28 @@ def test_what_is_right_but_for_its_digits_is_called_so(lesson, exercise, change)
     found = diagnose(output, evidence, checks.terms.get(output, ()), checks.slips, checks.factors, steps=checks.steps)
     assert found.names == ("nearly-right",), found
     assert "digits" in found.message
+
+
+LINES = "mu = mean(x)  # eq. 1 \n var = mean((x - mu)**2)  # eq. 2 \n z = (x - mu) / sqrt(var + eps)  # eq. 3"
+
+
+def words(walk, *ways):
+    known = Known("x: N D, eps", LINES, *ways, walk=walk)
+    return [edit.words for way in known.of("z") for edit in way.edits]
+
+
+def test_the_same_mistake_in_several_lines_names_all_of_them():
+    told = words(walk=False)
+    assert "In mu (eq. 1), a mean runs over the whole array: name the axis." in told
+    assert "In mu (eq. 1) and var (eq. 2), a mean runs over the whole array: name the axis." in told
+
+
+def test_on_a_walk_only_the_line_itself_is_in_question():
+    assert any(said.startswith("In var (eq. 2)") for said in words(walk=False))
+    told = words(walk=True)
+    assert told
+    assert all(
+        said.startswith(("In z (eq. 3)", "Where it is made for z (eq. 3)", "mu and", "var and")) for said in told
+    )
+    assert len(words(True, LINES)) == len(told)
+    assert len(words(True, LINES.replace("(x - mu) / sqrt(var + eps)", "(x - mu) * (var + eps)**(-1/2)"))) > len(told)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -58,6 +62,30 @@ def test_the_text_alone_where_that_is_wanted(monkeypatch: pytest.MonkeyPatch) ->
     assert _bar()._repr_mimebundle_() == {"text/plain": 'Figure: a bar of "1.0" & no more'}
     live = Live(lambda height: _bar(height), height=("height", 0.0, 3.0, 2.0, 0.5))
     assert live._repr_mimebundle_() == {"text/plain": 'Figure: a bar of "2.0" & no more'}
+
+
+def test_where_nobody_looks_nothing_is_drawn_and_nothing_imported_to_draw_with():
+    program = """
+import sys
+import numpy as np
+from bnlib.plots import chain_rule, gates, layer, normalization, translation
+from bnlib.stubs import translation as stubs
+from bnlib.quizzes import QuizView
+print(chain_rule.pistons().first())
+print(translation.jacobian_blocks(np.ones((2, 2, 2, 2))))
+print(*QuizView(stubs.applied_twice)._repr_mimebundle_())
+print(sorted({"matplotlib", "ipywidgets"} & sys.modules.keys()))
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "BNLIB_FIGURES": "text", "BNLIB_QUIZZES": "text"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    assert said[0].startswith("Figure: ")
+    assert said[1].startswith("Figure: A matrix of 2 by 2 blocks.")
+    assert said[2:] == ["text/plain text/html", "[]"]
 
 
 def test_new_figure_gives_axes_in_reading_order() -> None:

@@ -6,6 +6,7 @@ import json
 import random
 
 from bnlib.grading.course import Course
+from bnlib.grading.reports import similarity
 from bnlib.grading.reports.similarity import Writer, page, similar
 from bnlib.grading.submissions import notebook_of
 from bnlib.notebooks import parse, read
@@ -112,3 +113,13 @@ def test_the_page_shows_both_and_accuses_nobody():
     for word in ("cheat", "plagiar", "copied", "suspect"):
         assert word not in text.lower()
     assert "None." in page(translation.lesson, [], 3)
+
+
+def test_one_file_that_many_copied_makes_no_endless_page(monkeypatch):
+    monkeypatch.setattr(similarity, "MOST_PAIRS", 4)
+    copies = {name: notebook(center_backward=OWN) for name in ("ann", "ben", "cem", "dia")}
+    pairs = similar(translation.lesson, [PRISTINE], a_class(20, **copies))
+    assert len(pairs) == 4
+    assert {name for pair in names(pairs) for name in pair} <= {*copies}
+    assert "These are the 4 pairs that are most alike" in page(translation.lesson, pairs, 24)
+    assert "there may be more" not in page(translation.lesson, pairs[:3], 24)

@@ -5,6 +5,7 @@ What goes in and comes out is plain data, so that it can travel to another proce
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import tempfile
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from bnlib import hollow
 from bnlib.grading.course import Course
 from bnlib.grading.files import put
 from bnlib.grading.hidden import plugin
@@ -24,7 +26,6 @@ from bnlib.grading.hidden.plugin import Batch, Subject, Verdict
 from bnlib.grading.isolation.sandbox import Limits
 from bnlib.grading.nbval import stage as nbval_stage
 from bnlib.grading.nbval.transplant import OWN, transplant
-from bnlib.grading.process import hollow
 from bnlib.grading.process.worker import Server
 from bnlib.grading.result import CARRIED, NOT_GRADED, RIGHT, Exercise, LessonResult, NbvalResult, Seen
 from bnlib.grading.submissions import notebook_of
@@ -338,6 +339,8 @@ def prepare_process(parent: int, folder: str) -> None:
     global _in_pool
     _in_pool = True
     hollow.install()  # the reference answers import matplotlib, and nobody looks at their figures here
+    gc.freeze()
+    gc.set_threshold(50_000)  # what a batch makes by the thousand lives as long as the batch
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     tempfile.tempdir = os.environ["TMPDIR"] = folder
 

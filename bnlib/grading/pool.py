@@ -40,6 +40,9 @@ _FATAL = (CourseError, IsolationError)
 _Batch = Sequence[Submission]
 _PREFIX = "bnlib-run-"
 
+LARGEST = 50
+"""Submissions of a batch: its memory does not grow with the class."""
+
 
 def graded(
     pending: Sequence[Submission],
@@ -60,9 +63,8 @@ def graded(
     Raises:
         CourseError, IsolationError, GradeError: Grading does not work here.
     """
-    largest = 20 if settings.nbval else 50
-    # Starting nbval costs as much as two notebooks, so each process gets one large batch rather than two small ones.
-    size = max(1, min(largest, math.ceil(len(pending) / (jobs if settings.nbval else 2 * jobs))))
+    # Starting nbval costs as much as six notebooks, so each process gets one large batch rather than two small ones.
+    size = max(1, min(LARGEST, math.ceil(len(pending) / (jobs if settings.nbval else 2 * jobs))))
     left = {submission.slug: submission for submission in pending}
     batches = [pending[start : start + size] for start in range(0, len(pending), size)]
     suspects: list[_Batch] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -61,8 +61,6 @@ class Checks:
         tolerance: Allowed difference as a fraction of the natural scale.
         follows: From a case and what came back to the same case with wrong outputs taken as they came, and to what is right
             then about those that follow from them; each is judged by itself.
-        walk: The outputs are stations of one walk, each computed from those before: the table goes on behind the first
-            wrong one, says how large each difference is, and outputs may still be None.
         choice: The one output is a number that says which: of its shape nothing is said, nor ever what it should be.
     """
 
@@ -81,13 +79,20 @@ class Checks:
     properties: tuple[Property, ...] = ()
     tolerance: float = TOLERANCE
     follows: Callable[[Case, Mapping[str, Array]], tuple[Case, dict[str, Array]]] | None = None
-    walk: bool = False
     choice: bool = False
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the returned values that are compared: all but caches."""
         return tuple(name for name in self.stub.returns if not name.startswith("cache"))
+
+    @property
+    def walk(self) -> bool:
+        """Whether the outputs are stations of one walk, each a line of its own.
+
+        The table then goes on behind the first wrong one, says how large each difference is, and outputs may still be None.
+        """
+        return self.known is not None and self.known.walk
 
     def terms_of(self, output: str) -> tuple[Term, ...]:
         """The terms of an output: those listed, else those of its derivation. They are its natural scale too."""
@@ -96,6 +101,12 @@ class Checks:
     def factors_of(self) -> Factors | None:
         """What a term may be multiplied by in error: what is listed, else what the derivation multiplies by."""
         return self.factors or (self.known.factors if self.known else None)
+
+    def ahead(self, learner: Any, cases: Sequence[Case]) -> None:
+        """Where the learner's functions live in another process, let it begin with what :meth:`run` will call next."""
+        known = self.call is None and not self.stub.cache_of
+        if known and hasattr(learner, "ahead"):
+            learner.ahead(self.stub.name, [[case[name] for name in self.stub.parameters] for case in cases])
 
     def run(self, learner: Any, case: Case) -> Any:
         """Call the learner's functions on a case."""

@@ -47,9 +47,10 @@ def examine(
     dtypes: dict[str, str] = {}
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        for case in cases:
+        copies = [copy.deepcopy(case) for case in (*cases, cases[0])]
+        checks.ahead(learner, copies)
+        for case, given in zip(cases, copies, strict=False):
             right = by_name(names, truth(copy.deepcopy(case)))
-            given = copy.deepcopy(case)
             try:
                 value = checks.run(learner, given)
             except NotImplementedError as error:
@@ -89,7 +90,7 @@ def examine(
             precise = [pair for pair in zip(cases, results, strict=True) if not is_float32(pair[0])]
             if not all(prop.holds(case, result) for case, result in precise):
                 return table.fail(2 + len(names) + index, prop.message, prop.name.replace(" ", "-"))
-        if (message := _not_repeatable(checks, learner, cases[0], results[0])) is not None:
+        if (message := _not_repeatable(checks, learner, cases[0], copies[-1], results[0])) is not None:
             return table.fail(-1, message, "not-repeatable")
     return table.passed(tuple(dict.fromkeys(remarks)))
 
@@ -139,10 +140,10 @@ def _kind(error: Exception) -> str:
     return getattr(error, "kind", type(error).__name__)
 
 
-def _not_repeatable(checks: Checks, learner: Any, case: Case, before: Mapping[str, Array]) -> str | None:
+def _not_repeatable(checks: Checks, learner: Any, case: Case, given: Case, before: Mapping[str, Array]) -> str | None:
     """A message when the first case no longer gives what it gave."""
     try:
-        value = checks.run(learner, copy.deepcopy(case))
+        value = checks.run(learner, given)
     except Exception as error:
         return f"raised {describe_error(error)} when called a second time"
     problem, again = settle(checks, case, value, before, [], {})

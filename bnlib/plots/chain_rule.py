@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from bnlib.numerics import jacobian_central
-from bnlib.plots import BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, Live, Picture, matrix, new_figure
+from bnlib.plots import BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, Live, Picture, matrix, new_figure, patch
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 LEFT_AREA, VESSEL_AREA = 3.0, 10.0
 """Areas of the left cylinder and of the vessel in the picture of the pistons, which is drawn to scale."""
@@ -128,7 +129,7 @@ def _machine(ax: Axes, push: float, area: float) -> None:
     bottom, rest, plate, floor, left_wall = 3.6, 6.8, 10.1, 0.8, 1.0
     level = floor + push * (LEFT_AREA + area) / VESSEL_AREA
     water: dict[str, Any] = {"alpha": 0.75, "edgecolor": "white", "linewidth": 0}
-    ax.add_patch(Rectangle((left_wall, 0), VESSEL_AREA, floor, facecolor=SKY, alpha=0.35))
+    ax.add_patch(patch("Rectangle", (left_wall, 0), VESSEL_AREA, floor, facecolor=SKY, alpha=0.35))
     filled = floor
     for left, width, colour, hatch, name in (
         (1.4, LEFT_AREA, BLUE, "", "$y_1$"),
@@ -136,22 +137,22 @@ def _machine(ax: Axes, push: float, area: float) -> None:
     ):
         middle, gain = left + width / 2, push * width / VESSEL_AREA
         water |= {"facecolor": colour, "hatch": hatch}
-        ax.add_patch(Rectangle((left, bottom), width, rest - push - bottom, **water))
-        ax.add_patch(Rectangle((left_wall, filled), VESSEL_AREA, gain, **water))
+        ax.add_patch(patch("Rectangle", (left, bottom), width, rest - push - bottom, **water))
+        ax.add_patch(patch("Rectangle", (left_wall, filled), VESSEL_AREA, gain, **water))
         filled += gain
         if push > 0:
-            ax.add_patch(Rectangle((middle - 0.06 * width, level), 0.12 * width, bottom - level, **water))
-        ax.add_patch(Rectangle((left, rest - push), width, 0.35, facecolor="#3b3f46"))
-        ax.add_patch(Rectangle((middle - 0.1, rest - push + 0.35), 0.2, plate - rest - 0.35, facecolor=GREY))
+            ax.add_patch(patch("Rectangle", (middle - 0.06 * width, level), 0.12 * width, bottom - level, **water))
+        ax.add_patch(patch("Rectangle", (left, rest - push), width, 0.35, facecolor="#3b3f46"))
+        ax.add_patch(patch("Rectangle", (middle - 0.1, rest - push + 0.35), 0.2, plate - rest - 0.35, facecolor=GREY))
         for wall in (left, left + width):
             ax.plot([wall, wall], [bottom, rest + 0.6], color="black", linewidth=1.6)
         for start, end in ((left, middle - 0.2), (middle + 0.2, left + width)):
             ax.plot([start, end], [bottom, bottom], color="black", linewidth=1.6)
         ax.text(middle + 0.4, bottom - 0.5, f"{name} = {push * width:.1f}", fontsize=10, va="center")
-    ax.add_patch(Rectangle((1.0, plate), 10.0, 0.25, fill=False, linestyle=":", edgecolor=GREY))
-    ax.add_patch(Rectangle((1.0, plate - push), 10.0, 0.25, facecolor="#9aa1ab", edgecolor="black"))
+    ax.add_patch(patch("Rectangle", (1.0, plate), 10.0, 0.25, fill=False, linestyle=":", edgecolor=GREY))
+    ax.add_patch(patch("Rectangle", (1.0, plate - push), 10.0, 0.25, facecolor="#9aa1ab", edgecolor="black"))
     arrow: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 16, "linewidth": 2.2, "color": VERMILION}
-    ax.add_patch(FancyArrowPatch((6.0, plate + 1.9 - push), (6.0, plate + 0.2 - push), **arrow))
+    ax.add_patch(patch("FancyArrowPatch", (6.0, plate + 1.9 - push), (6.0, plate + 0.2 - push), **arrow))
     ax.text(6.35, plate + 1.2 - push, f"$x$ = {push:.1f}", fontsize=10, va="center", color=VERMILION)
     right_wall = left_wall + VESSEL_AREA
     ax.plot([left_wall] * 2 + [right_wall] * 2, [2.7, 0, 0, 2.7], color="black", linewidth=1.6)
@@ -180,7 +181,7 @@ def _paths(ax: Axes, push: float, area: float) -> None:
             "shrinkA": 15,
             "shrinkB": 15,
         }
-        ax.add_patch(FancyArrowPatch((x0, y0), (x1, y1), **style))
+        ax.add_patch(patch("FancyArrowPatch", (x0, y0), (x1, y1), **style))
         above = 0.2 if "y_1" in (start, end) else -0.2
         ax.text((x0 + x1) / 2, (y0 + y1) / 2 + above, label, ha="center", va="center", fontsize=9)
     for name, place in nodes.items():

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.patches import Circle, FancyBboxPatch
 
-from bnlib.plots import BLUE, GREY, ORANGE, PURPLE, SKY, VERMILION, Picture, new_figure
+from bnlib.plots import BLUE, GREY, ORANGE, PURPLE, SKY, VERMILION, Picture, new_figure, patch
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.patches import Patch
 
 _WIDTH, _LINE = 1.02, 0.175
 _VALUES = {
@@ -197,7 +199,7 @@ def _empty_graph(strong: set[str] | None = None) -> tuple[Any, Axes]:
         )
         _wire(ax, start, end, corners, active)
     for name, (x, y, symbol, equation) in _GATES.items():
-        ax.add_patch(Circle((x, y), _RADIUS, facecolor="white", edgecolor="black", linewidth=1.2, zorder=3))
+        ax.add_patch(patch("Circle", (x, y), _RADIUS, facecolor="white", edgecolor="black", linewidth=1.2, zorder=3))
         ax.text(x, y, symbol, ha="center", va="center", fontsize=8 if len(symbol) > 1 else 12, zorder=4)
         right, up = (0.24, 0.07) if name in _UPRIGHT else (-0.1, 0.24)
         ax.text(x + right, y + up, equation, fontsize=7.5, color=GREY, zorder=4)
@@ -236,10 +238,12 @@ def _height(rows: int) -> float:
     return (rows + 1.2) * _LINE
 
 
-def _frame(x: float, y: float, width: float, height: float, face: str, edge: str) -> FancyBboxPatch:
+def _frame(x: float, y: float, width: float, height: float, face: str, edge: str) -> Patch:
     corner = (x - width / 2 + 0.04, y - height / 2 + 0.04)
     style = "round,pad=0.04,rounding_size=0.06"
-    return FancyBboxPatch(corner, width - 0.08, height - 0.08, boxstyle=style, facecolor=face, edgecolor=edge, zorder=2)
+    return patch(
+        "FancyBboxPatch", corner, width - 0.08, height - 0.08, boxstyle=style, facecolor=face, edgecolor=edge, zorder=2
+    )
 
 
 def _box(ax: Axes, name: str, values: list[str], gradients: list[str], both: bool) -> None:

@@ -13,6 +13,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache, cached_property
 from typing import Any
 
 
@@ -81,7 +82,7 @@ class Stub:
         """The signature the learner's function must be callable with."""
         return inspect.signature(self.contract)
 
-    @property
+    @cached_property
     def parameters(self) -> tuple[str, ...]:
         """Names of the arguments, in order."""
         return tuple(self.signature.parameters)
@@ -312,10 +313,11 @@ class Lesson:
         return f"Lesson({self.key!r})"
 
 
-def lessons() -> list[Lesson]:
+@cache
+def lessons() -> tuple[Lesson, ...]:
     """All lessons in order, read from the modules of this package."""
     found = [importlib.import_module(f"{__name__}.{module.name}").lesson for module in pkgutil.iter_modules(__path__)]
-    return sorted(found, key=lambda lesson: lesson.key)
+    return tuple(sorted(found, key=lambda lesson: lesson.key))
 
 
 def lesson_of(key: str) -> Lesson:

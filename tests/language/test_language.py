@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bnlib.language import tree
 from bnlib.language.names import FormulaError, Names
 from bnlib.language.reading import LONGEST, define, line, read
+from bnlib.language.rewriting import Rule
 from bnlib.language.tree import Node
 from bnlib.language.values import Values
 from bnlib.language.writing import latex, plain
@@ -362,3 +363,35 @@ def test_rounding_is_small_against_the_size(text):
     size = Values(names, one_case()).size(node, EVERY, dict.fromkeys(EVERY, "N"))
     assert np.all(size >= np.abs(single) * (1 - 1e-9))
     assert np.all(np.abs(exact - single) <= 1e-13 * size)
+
+
+# -- rewriting
+
+
+@pytest.mark.parametrize(
+    ("rule", "formula", "made"),
+    [
+        ("sqrt(V + eps) => sqrt(V) + eps", "sqrt(var + eps)", ["sqrt(var) + eps"]),
+        ("A + B => A", "var + eps", ["var", "eps"]),
+        ("mean(A) => A", "mean(x)", ["x"]),
+        ("A * (B + C) => A * B + C", "var * (x + eps)", ["var * x + eps", "var * eps + x"]),
+        # of a part the rest stays; in a whole sum or product inside the last capital is all the rest
+        ("2 * A => A", "2 * var * x", ["var * x", "x * var"]),
+        (
+            "A * (B + C) => A * B + C",
+            "var * (x - eps - 1)",
+            ["var * x + (-eps - 1)", "var * (-eps) + (x - 1)", "var * (-1) + (x - eps)"],
+        ),
+        ("mean(A * B) => mean(A) * B", "mean(x * var * eps)", ["mean(x) * (var * eps)", "mean(var) * (x * eps)", "mean(eps) * (x * var)"]),
+        ("sqrt(var + eps) => var", "sqrt(var + eps + x)", []),
+    ],
+)  # fmt: skip
+def test_rules_lose_no_term(rule, formula, made):
+    names = Names({"x": "N", "var": "", "eps": ""})
+    found = [node for node, _ in Rule.of(rule).at(read(formula, names), names)]
+    values = Values(names, {"x": np.array([0.3, 1.7]), "var": 2.5, "eps": 0.7})
+
+    def worth(nodes):
+        return sorted(tuple(np.broadcast_to(values.of(node), 2)) for node in nodes)
+
+    np.testing.assert_allclose(worth(found), worth([read(text, names) for text in made]))

@@ -320,6 +320,25 @@ class Batch:
             items.sort(key=turn)
 
     @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Function, nextitem: pytest.Item | None) -> bool | None:
+        """Run a hidden test that takes nothing but its judge: all that pytest does around a test takes longer than that."""
+        what = _what(item)
+        if not self.stop_early or what is None or set(item.fixturenames) - {"judge", "request", *item.callspec.params}:
+            return None
+        verdict, judge = self.verdict(*what), None
+        if not (verdict.message or verdict.fault):
+            chosen = {name: value for name, value in item.callspec.params.items() if name != "subject"}
+            error: BaseException | None = None
+            try:
+                judge = self.judge(*what, item.originalname)
+                item.obj(judge, **chosen)
+            except (Exception, pytest.fail.Exception, pytest.skip.Exception, Interrupted) as raised:
+                error = raised
+            self._note(verdict, item, error, judge)
+        self.pytest_runtest_teardown(item, nextitem)
+        return True
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Skip a test that can change nothing any more."""
         what = _what(item)
@@ -334,8 +353,11 @@ class Batch:
         what = _what(item)
         if what is None:
             return
-        verdict = self.verdict(*what)
         error = call.excinfo.value if call.excinfo else None
+        if call.when == "call" or error is not None:
+            self._note(self.verdict(*what), item, error, getattr(item, "funcargs", {}).get("judge"))
+
+    def _note(self, verdict: Verdict, item: pytest.Item, error: BaseException | None, judge: Judge | None) -> None:
         if isinstance(error, pytest.skip.Exception):
             return
         if isinstance(error, WrongAnswer):
@@ -343,9 +365,8 @@ class Batch:
             verdict.earned = error.report.earned
         elif error is not None:
             verdict.fault = verdict.fault or f"{item.nodeid.split('::')[-1]}: {type(error).__name__}: {error}"
-        elif call.when == "call":
+        else:
             verdict.passed += 1
-            judge = getattr(item, "funcargs", {}).get("judge")
             verdict.remarks = tuple(dict.fromkeys(verdict.remarks + (judge.remarks if judge else ())))
 
     @pytest.hookimpl(trylast=True)

@@ -18,10 +18,11 @@ from typing import Any
 import pytest
 
 from bnlib.grading.isolation.libc import PR_SET_CHILD_SUBREAPER, prctl
-from bnlib.grading.nbval import provisioner
+from bnlib.grading.nbval import PROVISIONER, WARM, provisioner
 from bnlib.judging.showing.report import printable
 
-sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # notebooks hold no such addresses; a second to import
+for _format in ("rfc3987_syntax", "isoduration"):  # notebooks hold no such addresses or times; a second to import
+    sys.modules[_format] = None  # type: ignore[assignment]
 
 DIED = 70
 """Exit code that says: a kernel died in the notebook of the last event."""
@@ -177,6 +178,6 @@ def limit_memory() -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Begin to watch; the kernel server warms up while the notebooks are read."""
     limit_memory()
-    if os.environ.get(provisioner.WARM) == provisioner.NAME:
+    if os.environ.get(WARM) == PROVISIONER:
         provisioner.kernel_server()
     config.pluginmanager.register(Watch(), "bnlib-nbval-cells")

@@ -21,7 +21,7 @@ from ipykernel.iostream import IOPubThread
 from ipykernel.kernelapp import IPKernelApp
 
 from bnlib.grading.isolation.libc import PR_SET_PDEATHSIG, prctl
-from bnlib.grading.nbval.provisioner import LEARNERS, SECONDS
+from bnlib.grading.nbval import LEARNERS, SECONDS
 
 MEMORY = 4_000_000_000
 FILE_SIZE = 50_000_000

@@ -1,4 +1,4 @@
-"""The kernel server: a warm Python with ipykernel, numpy and matplotlib that forks one confined kernel a notebook.
+"""The kernel server: a warm Python with ipykernel and numpy that forks one confined kernel a notebook.
 
 Started fresh by :mod:`bnlib.grading.nbval.provisioner` in the process that nbval runs in, and told nothing: a fork inherits its
 memory, so a notebook's expected outputs, reference answers and other submissions never come here. What a kernel needs
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from bnlib.grading.isolation import sandbox
 from bnlib.grading.isolation.forkserver import FAILED, Forker
+from bnlib.grading.nbval import DRAWS
 
 HIDDEN = ("grading",)
 """Folder of bnlib that kernels cannot read. The lessons' checks are the learner's own, and run there."""
@@ -51,15 +52,18 @@ def make_profile(home: Path) -> None:
 
 
 def _warm_up() -> None:
-    """Import and do once what every notebook does."""
+    """Import and do once what every notebook does.
+
+    Of drawing that is nothing, unless somebody's own code does: see :data:`bnlib.grading.nbval.DRAWS`.
+    """
     sys.modules["debugpy"] = None  # type: ignore[assignment]  # kernels without a debugger start in a tenth of the time
     os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     for name in (
         "bnlib.grading.nbval.kernel", "bnlib.running", "bnlib.exercises", "bnlib.quizzes", "bnlib.progress", "bnlib.plots",
         "numpy.testing", "numpy.random", "numpy.linalg", "IPython.core.completer", "ipykernel.ipkernel", "ipykernel.zmqshell",
-        "ipykernel.displayhook", "ipykernel.iostream", "ipykernel.control", "ipykernel.subshell_manager", "ipywidgets",
-        "matplotlib.pyplot", "matplotlib.backends.backend_agg", "matplotlib_inline.backend_inline", "matplotlib_inline.config",
-        "PIL.PngImagePlugin", "IPython.core.pylabtools", "IPython.core.magics", "IPython.extensions", "sqlite3", "psutil", "pdb", "tornado.platform.asyncio", "tornado.queues",
+        "ipykernel.displayhook", "ipykernel.iostream", "ipykernel.control", "ipykernel.subshell_manager", "ipykernel.debugger",
+        "IPython.core.completerlib", "IPython.core.logger", "IPython.core.oinspect", "IPython.extensions.storemagic",
+        "IPython.core.pylabtools", "IPython.core.magics", "IPython.extensions", "sqlite3", "psutil", "pdb", "tornado.platform.asyncio", "tornado.queues",
         "tornado.gen", "tornado.locks", "encodings.ascii", "encodings.latin_1", "encodings.idna", "faulthandler",
     ):  # fmt: skip
         with suppress(ImportError):
@@ -68,23 +72,8 @@ def _warm_up() -> None:
         for part in ("checks", "plots"):
             with suppress(ImportError):
                 importlib.import_module(f"bnlib.{part}.{lesson.name}")
-    _draw()
-
-
-def _draw() -> None:
-    """Draw one figure, so that fonts are found and read."""
-    import io
-
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure()
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot(title="$\\hat{x}$", xlabel="x")
-    axes.plot([0.1, 10], [1, 1000], label="a")
-    axes.set_yscale("log")
-    axes.legend()
-    figure.savefig(io.BytesIO(), format="png", bbox_inches="tight")
+    if os.environ.pop(DRAWS, ""):
+        importlib.import_module("matplotlib_inline.backend_inline")  # and all of matplotlib, with its list of fonts
 
 
 def _live(fds: list[int], trouble: str) -> None:

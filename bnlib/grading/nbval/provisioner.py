@@ -22,22 +22,12 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from bnlib.grading.isolation import sandbox
 from bnlib.grading.isolation.forkserver import FAILED, LOST, Child, ForkServer
-
-NAME = "bnlib-isolated"
-"""The entry point in pyproject.toml."""
-
-SECONDS = "BNLIB_KERNEL_SECONDS"
-"""Environment variable: processor time a kernel may use."""
-
-LEARNERS = "learners"
-"""Folder of the learners' folders, beside that of the judged notebooks."""
+from bnlib.grading.nbval import LEARNERS, SECONDS
 
 LIMITS = sandbox.Limits(memory=2_000_000_000, processes=128, file_size=8_000_000, disk=32_000_000, open_files=256)
 """What a kernel may use; wall time is the grader's to watch."""
 
 PORTS = ("shell_port", "iopub_port", "stdin_port", "hb_port", "control_port")
-WARM = "BNLIB_KERNEL_PROVISIONER"
-"""Environment variable: which provisioner will be used; this one can then be made ready in advance."""
 
 
 class Forked:

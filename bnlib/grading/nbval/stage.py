@@ -25,16 +25,28 @@ from typing import Any
 
 import bnlib
 from bnlib.grading.course import CourseError
-from bnlib.grading.nbval.provisioner import LEARNERS, SECONDS, WARM
-from bnlib.grading.nbval.provisioner import NAME as PROVISIONER
+from bnlib.grading.nbval import DRAWS, LEARNERS, PROVISIONER, SECONDS, WARM
 from bnlib.grading.nbval.transplant import OWN
 from bnlib.grading.result import CellResult
+from bnlib.plots import TEXT as FIGURES
+from bnlib.quizzes import TEXT as QUIZZES
 
 CELLS = "bnlib.grading.nbval.cells"
 """The pytest plugin that tells what nbval sees. It is made for a process of its own, and not imported here."""
 
 CONFINED = sys.platform == "linux"
 """Whether kernels are forked and confined; elsewhere they are started fresh, with limits alone."""
+
+_PYTEST = """
+import importlib.util, sys
+sys.modules["bnlib"] = importlib.util.module_from_spec(importlib.util.find_spec("bnlib"))
+import pytest
+sys.exit(pytest.main(sys.argv[1:]))
+"""
+"""pytest in a process that has bnlib's rooms, and not what ``import bnlib`` brings learners: that is numpy and the checks."""
+
+_IDLE = ("unraisableexception", "threadexception", "logging", "junitxml", "doctest", "unittest", "pastebin", "stepwise")
+"""Parts of pytest that would be asked about each cell, and have nothing to say."""
 
 STARTUP = 60.0
 """Seconds until the first notebook has begun, or a kernel has started."""
@@ -183,7 +195,8 @@ def _one_run(
         folder.chmod(0o711)  # a kernel may be another user's, and find what is its own
         (folder / "judged").mkdir(mode=0o700)
         paths = [_lay_out(folder, index, job) for index, job in jobs.items()]
-        process = _start(folder, paths, cell_seconds, notebook_seconds)
+        draws = any("matplotlib" in cell["source"] for job in jobs.values() for cell in job.notebook["cells"])
+        process = _start(folder, paths, draws, cell_seconds, notebook_seconds)
         try:
             return _follow(process, notebook_seconds, proven, tell)
         finally:
@@ -203,7 +216,7 @@ def _lay_out(folder: Path, index: int, job: Job) -> Path:
 
 
 def _start(
-    folder: Path, paths: Sequence[Path], cell_seconds: float, notebook_seconds: float
+    folder: Path, paths: Sequence[Path], draws: bool, cell_seconds: float, notebook_seconds: float
 ) -> subprocess.Popen[bytes]:
     spec = folder / "jupyter" / "kernels" / "bnlib" / "kernel.json"
     spec.parent.mkdir(parents=True)
@@ -229,14 +242,17 @@ def _start(
         "IPYTHONDIR": str(home),
         "MPLCONFIGDIR": os.environ.get("MPLCONFIGDIR", str(_fonts())),
         "HOME": str(home),
-        "BNLIB_FIGURES": "text",  # nbval compares no images: the course's figures are made and not drawn
+        FIGURES: "text",  # nbval compares no images: the course's figures are not drawn
+        QUIZZES: "text",  # and nobody presses buttons
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         SECONDS: str(int(notebook_seconds) + 10),
         WARM: PROVISIONER if CONFINED else "",
+        DRAWS: "yes" if draws else "",
     }
-    command = [sys.executable, "-m", "pytest", "-c", str(settings), "--rootdir", str(folder), "-p", "no:cacheprovider"]
+    command = [sys.executable, "-c", _PYTEST, "-c", str(settings), "--rootdir", str(folder), "-p", "no:cacheprovider"]
     command += ["-p", CELLS, "-p", "nbval.plugin", "-p", "no:faulthandler", "--capture=no", "-q"]
+    command += ["--assert=plain", *(word for plugin in _IDLE for word in ("-p", f"no:{plugin}"))]
     command += ["--nbval-lax", f"--nbval-cell-timeout={cell_seconds}", f"--nbval-kernel-startup-timeout={STARTUP}"]
     command += ["--nbval-kernel-name=bnlib", *map(str, paths)]
     return subprocess.Popen(
@@ -251,12 +267,9 @@ def _start(
 
 
 def _fonts() -> Path:
-    """Matplotlib's list of fonts takes seconds to make; the one that exists is used."""
-    with contextlib.suppress(Exception):
-        import matplotlib
-
-        return Path(matplotlib.get_cachedir())
-    return Path(tempfile.gettempdir())
+    """Where matplotlib keeps its list of fonts, which takes seconds to make; it may be hollow here, and is not asked."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "matplotlib")
+    return cache if CONFINED else Path.home() / ".matplotlib"
 
 
 def _follow(

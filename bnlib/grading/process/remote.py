@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import operator
 import os
 import signal
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
@@ -79,6 +81,9 @@ class Interrupted(BaseException):  # noqa: N818 - like KeyboardInterrupt
     """
 
 
+AHEAD = 50_000
+"""Bytes of requests that may be on their way at once; a socket holds four times as much."""
+
 GRACE = 2.0
 """Seconds to wait for the end of a process that closed its connection, to learn how it ended."""
 
@@ -110,6 +115,7 @@ class Session:
             self._child = server.fork(limits, [theirs.fileno(), self._page])
         self._alone = server.level.threads
         self._calls = 0
+        self._ahead: deque[tuple[str, Sequence[Any], int, list[np.ndarray]]] = deque()
         self._over = False
 
     def run(
@@ -146,12 +152,14 @@ class Session:
             LearnerError: The function raised.
             Ended: It did not return, and the session is over.
         """
-        self._calls += 1
-        args = [self._outgoing(value) for value in args]
-        kwargs = {key: self._outgoing(value) for key, value in kwargs.items()}
-        request = {"call": name, "number": self._calls, "args": args, "kwargs": kwargs}
-        reply, sent = self._exchange(request, self._limits.wall, name)
-        if reply.get("number") != self._calls:
+        if self._ahead:
+            _, _, number, sent = self._ahead.popleft()
+            reply = self._answer(time.monotonic() + self._limits.wall, name, self._limits.wall)
+        else:
+            request = self._request(name, args, kwargs)
+            number = self._calls
+            reply, sent = self._exchange(request, self._limits.wall, name)
+        if reply.get("number") != number:
             raise self._broken("an answer to another call")
         _copy_back(reply.get("changed"), sent)
         if "error" in reply:
@@ -159,6 +167,43 @@ class Session:
         if "value" not in reply:
             raise self._broken("neither a value nor an error")
         return self._incoming(reply["value"])
+
+    def _request(self, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+        self._calls += 1
+        args = [self._outgoing(value) for value in args]
+        kwargs = {key: self._outgoing(value) for key, value in kwargs.items()}
+        return {"call": name, "number": self._calls, "args": args, "kwargs": kwargs}
+
+    def ahead(self, name: str, calls: Iterable[Sequence[Any]]) -> None:
+        """Ask for calls that will be made next; no more than the connection holds, whether or not somebody reads there."""
+        left = AHEAD
+        for args in calls:
+            left -= sum(value.nbytes + 1000 if isinstance(value, np.ndarray) else 1000 for value in args)
+            if left < 0:
+                return
+            try:
+                sent = protocol.send(self._sock, self._request(name, args, {}), time.monotonic() + self._limits.wall)
+            except (TypeError, protocol.TooLargeError, TimeoutError, protocol.Closed):
+                return  # the call itself will be told
+            self._ahead.append((name, args, self._calls, sent))
+
+    def expects(self, name: str, args: Sequence[Any]) -> bool:
+        """Whether a call is the one that was asked for ahead, if any was."""
+        if not self._ahead:
+            return True
+        asked, given = self._ahead[0][:2]
+        return asked == name and len(given) == len(args) and all(map(operator.is_, given, args))
+
+    def forget(self) -> None:
+        """Wait for the answers to what was asked for ahead and will not be called.
+
+        Raises:
+            Ended: The process did not give them.
+        """
+        deadline = time.monotonic() + self._limits.wall
+        while self._ahead:
+            name = self._ahead.popleft()[0]
+            self._answer(deadline, name, self._limits.wall)
 
     def position(self) -> tuple[int, int, int]:
         """Which notebook, cell and statement was being run. Learner code can write anything there; it is only read."""

@@ -16,9 +16,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bnlib import hollow
 from bnlib.grading.isolation import sandbox
 from bnlib.grading.isolation.forkserver import Forker
-from bnlib.grading.process import hollow
 
 BOOT = """
 import sys

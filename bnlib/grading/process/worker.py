@@ -10,14 +10,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-
-import IPython
-import numpy as np
 
 import bnlib
 from bnlib.grading.isolation.forkserver import ForkServer, ServerError
@@ -62,7 +60,8 @@ class Server(ForkServer):
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
         root = Path(bnlib.__file__).resolve().parent
-        packages = dict.fromkeys(str(Path(m.__file__).parents[1]) for m in (np, IPython) if m.__file__)
+        found = (find_spec(name) for name in ("numpy", "IPython"))
+        packages = dict.fromkeys(str(Path(spec.origin).parents[1]) for spec in found if spec and spec.origin)
         command = [sys.executable, "-s", "-c", BOOT, str(root), os.pathsep.join(packages)]
         super().__init__(command, _environment())
         _ = self.level  # it is ready, or it is said here why it is not
@@ -126,6 +125,23 @@ class Learner:
             self._session.end()
             self._session = None
 
+    def ahead(self, name: str, calls: Iterable[Sequence[Any]]) -> None:
+        """Let the process begin with calls that will be made next, with these very objects: fewer turns to wait for.
+
+        A process to which others' values are lent asks for them in the middle of a call, and gets its calls one by one.
+        """
+        self._forget()
+        if self._session is not None and self._lender is None and name not in self._lost:
+            self._session.ahead(name, calls)
+
+    def _forget(self) -> None:
+        """Leave what was begun and will not be called; nobody is to blame for what came of it."""
+        if self._session is not None:
+            try:
+                self._session.forget()
+            except Ended:
+                self.close()
+
     def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """Call one function of the learner, or ``Class.method`` with the object as first argument.
 
@@ -136,6 +152,8 @@ class Learner:
         exercise = name.split(".")[0]
         if exercise in self._lost:
             raise self._lost[exercise]
+        if kwargs or (self._session is not None and not self._session.expects(name, args)):
+            self._forget()
         if self._session is None:
             try:
                 self._open()

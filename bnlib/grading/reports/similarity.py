@@ -35,6 +35,9 @@ LEAST_SHARE = 0.5
 LEAST_PIECES = 6
 """... and when it is at least so many fingerprints: two short answers may well be the same."""
 
+MOST_PAIRS = 200
+"""A page shows no more; who reads that many has understood. A class that copies one file makes as many as it has pairs."""
+
 MOST_TEXT = 100_000
 """Characters of a notebook that are looked at."""
 
@@ -96,7 +99,15 @@ def alike(lesson: Lesson, submissions: Sequence[Submission], course: Course) -> 
 
 def page(lesson: Lesson, pairs: Sequence[Pair], students: int) -> str:
     """The page about pairs; ``students`` says how many there are in the class."""
-    return render("similarity.html", script="sort.js", lesson=lesson, pairs=pairs, common=common(students), gram=GRAM)
+    return render(
+        "similarity.html",
+        script="sort.js",
+        lesson=lesson,
+        pairs=pairs,
+        common=common(students),
+        gram=GRAM,
+        most=MOST_PAIRS,
+    )
 
 
 def common(students: int) -> int:
@@ -105,7 +116,7 @@ def common(students: int) -> int:
 
 
 def similar(lesson: Lesson, given: Sequence[Notebook], handed: Mapping[Writer, Notebook]) -> list[Pair]:
-    """Pairs that have more in common than the class has, most alike first.
+    """Pairs that have more in common than the class has, most alike first, and no more than :data:`MOST_PAIRS`.
 
     Args:
         lesson: The lesson.
@@ -121,12 +132,15 @@ def similar(lesson: Lesson, given: Sequence[Notebook], handed: Mapping[Writer, N
     most = min(common(len(handed)), len(handed) - 1)
     weight = {each: math.log(len(handed) / n) for each, n in writers.items() if n <= most}
     weights = {writer: sum(weight.get(each, 0.0) for each in own) for writer, own in prints.items()}
-    found = []
+    found = {}
     for pair, shared in _shared(prints, weight).items():
         share = sum(weight[each] for each in shared) / min(weights[writer] for writer in pair)
         if len(shared) >= LEAST_PIECES and share >= LEAST_SHARE:
-            found.append(Pair(pair, share, len(shared), _cells(shared, prints, handed, pair)))
-    return sorted(found, key=lambda each: (-each.share, -each.pieces, each.students[0].student))
+            found[pair] = (-share, -len(shared), pair[0].student, shared)
+    first = sorted(found.items(), key=lambda each: each[1][:3])[:MOST_PAIRS]
+    return [
+        Pair(pair, -share, len(shared), _cells(shared, prints, handed, pair)) for pair, (share, _, _, shared) in first
+    ]
 
 
 def _shared(

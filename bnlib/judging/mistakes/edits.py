@@ -50,16 +50,20 @@ class Edits:
         output: The line that is seen.
         rules: What people write in the place of what.
         words: Words of one's own for a name, or for ``name@line``.
+        walk: The other lines are right, but where this one makes them anew.
     """
 
-    def __init__(self, derivation: Derivation, output: str, rules: Sequence[Named], words: Mapping[str, str]) -> None:
-        self.derivation, self.output, self.rules, self.words = derivation, output, rules, words
+    def __init__(
+        self, derivation: Derivation, output: str, rules: Sequence[Named], words: Mapping[str, str], walk: bool = False
+    ) -> None:
+        self.derivation, self.output, self.rules, self.words, self.walk = derivation, output, rules, words, walk
         self.lines = [name for name in derivation.lines if derivation.uses(output, name)]
 
     def __iter__(self) -> Iterator[Edit]:
         found = [*(edit for line in reversed(self.lines) for edit in self._in(line)), *self._whole()]
-        yield from found
-        yield from self._everywhere(found)
+        own = [edit for edit in found if not self.walk or edit.changes[0][0] == self.output]
+        yield from own
+        yield from self._everywhere(own)
         yield from self._anew([edit for edit in found if edit.often])
 
     def _in(self, line: str) -> Iterator[Edit]:
@@ -253,12 +257,22 @@ class Edits:
         for (name, _), lines in by_name.items():
             edits = list(lines.values())
             if len(edits) > 1 and edits[0].often:
-                yield Edit(name, edits[0].words, tuple(change for edit in edits for change in edit.changes), True)
+                changes = tuple(change for edit in edits for change in edit.changes)
+                yield Edit(name, self._of_all(lines), changes, True)
+
+    def _of_all(self, lines: Mapping[str, Edit]) -> str:
+        """What to say of the same mistake in several lines: all of them are named, where the same is to be said of each."""
+        named = [self._name(line) for line in self.lines if line in lines]
+        said = {edit.words.removeprefix(f"In {self._name(line)}, ") for line, edit in lines.items()}
+        first = next(iter(lines.values())).words
+        if len(said) > 1 or first in said or len(set(named)) < len(named):
+            return first
+        return f"In {', '.join(named[:-1])} and {named[-1]}, {said.pop()}"
 
     def _anew(self, often: Sequence[Edit]) -> Iterator[Edit]:
         """A quantity that is made anew for one line alone, with a mistake in it."""
         derivation = self.derivation
-        for line in reversed(self.lines):
+        for line in [self.output] if self.walk else reversed(self.lines):
             tree = derivation.lines[line].tree
             spots = [
                 (path, node) for path, node in places(tree) if node.op == "ref" and node.data[0] in derivation.lines

@@ -36,6 +36,8 @@ class Known:
             says that the line is one term.
         view: From a case to the arrays that are given, where the case has other names.
         outputs: From an output to the line that it is, where that has another name.
+        walk: Each line is judged on right values of those above it: mistakes are looked for in the line itself, and where it makes
+            anew what stands above.
     """
 
     def __init__(
@@ -48,10 +50,11 @@ class Known:
         terms: Mapping[str, Sequence[str]] | None = None,
         view: Callable[[Case], Mapping[str, Any]] | None = None,
         outputs: Mapping[str, str] | None = None,
+        walk: bool = False,
     ) -> None:
         self.ways = [Derivation(given, text) for text in (lines, *ways)]
         self._own, self._words, self.said = rules, words or {}, terms or {}
-        self._view, self._outputs = view, outputs or {}
+        self._view, self._outputs, self.walk = view, outputs or {}, walk
         self._of: dict[str, list[Way]] = {}
 
     def line(self, output: str) -> str:
@@ -59,10 +62,13 @@ class Known:
         return self._outputs.get(output, output)
 
     def of(self, output: str) -> list[Way]:
-        """What each way knows about an output; a way that does not come to it knows nothing."""
+        """What each way knows about an output; a way that does not come to it knows nothing, or on a walk has no other line for it."""
         if output not in self._of:
             line = self.line(output)
-            self._of[output] = [Way(self, way, line) for way in self.ways if line in way.lines]
+            ways = [way for way in self.ways if line in way.lines]
+            if self.walk:
+                ways = list({way.lines[line].tree: way for way in reversed(ways)}.values())[::-1]
+            self._of[output] = [Way(self, way, line) for way in ways]
         return self._of[output]
 
     def truth(self, case: Case, output: str) -> Array:
@@ -114,7 +120,7 @@ class Way:
         self.letters = derivation.lines[line].letters
         self.right = derivation.meaning(line)
         own = tuple(parsed(known._own))
-        self.edits = Edits(derivation, line, (*own, *rules()), known._words)
+        self.edits = Edits(derivation, line, (*own, *rules()), known._words, known.walk)
 
     @cached_property
     def singles(self) -> list[Mistake]:

@@ -62,6 +62,7 @@ mean-of-a-product: mean(A * B) => A * mean(B) | {A} stands outside the mean, and
 mean-of-a-product: A * mean(B) => mean(A * B) | {A} stands inside the mean, and belongs outside
 sum-of-a-product: sum(A * B) => A * sum(B) | {A} stands outside the sum, and belongs inside
 sum-of-a-product: A * sum(B) => sum(A * B) | {A} stands inside the sum, and belongs outside
+swapped-inside: A - mean(B) - C * mean(D) => A - mean(D) - C * mean(B) | {B} and {D} stand in each other's place: which of their means does {C} multiply?
 half-lost: A * 1/2 => A | a factor 1/2 is missing: the derivative of a root has one
 two-lost: 2 * A => A | a factor 2 is missing: the derivative of a square has one
 """

@@ -13,7 +13,11 @@ _CALM = "var(--jp-ui-font-color2, #606060)"
 
 def printable(text: str) -> str:
     """A text without what would steer a terminal, or turn the order of letters round; lines stay lines."""
-    return text if text.isprintable() else "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
+    return (
+        text
+        if text.replace("\n", "").isprintable()
+        else "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
+    )
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Stand-ins for what draws: figures are not graded, and importing matplotlib takes longer than grading ten people.
+"""Stand-ins for what draws, where nobody looks: importing matplotlib takes longer than grading ten people.
 
 A hollow module has every name one may ask it for; what the names stand for can be called, indexed and used as a context
 or a decorator, and nothing comes of it.
@@ -43,6 +43,11 @@ class Nothing:
     def __iter__(self) -> Iterator[Any]:
         # fig, ax = plt.subplots()
         return iter((self, self))
+
+    def _stays(self, *others: Any) -> Any:
+        return self
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __neg__ = _stays
 
     def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
         return (object,)
