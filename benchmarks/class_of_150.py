@@ -211,16 +211,25 @@ def _totals(out: Path) -> dict[str, str]:
 
 
 def _exported(folder: Path) -> list[str]:
-    """Write what Canvas and Moodle import, where this bnlib can."""
-    known = subprocess.run([sys.executable, "-m", "bnlib.cli", "export", "--help"], capture_output=True).returncode == 0
-    if not known:
-        print("no bnlib export here")
-        return []
+    """Fill the tables of Canvas and Moodle, as they hand them out: every student must have a grade there."""
+    with (folder / "roster.csv").open(encoding="utf-8") as file:
+        students = [row["student"] for row in csv.DictReader(file)]
+    total = sum(stub.points for lesson in LESSONS for stub in lesson.stubs.values())
+    tables = {
+        "canvas": ("--gradebook", ["Student,ID,SIS User ID,SIS Login ID,Section,A week (1)", f"    Points Possible,,,,,{total}"]),
+        "moodle": ("--worksheet", ["Identifier,Full name,Email address,Status,Grade,Maximum Grade,Last modified (grade)"]),
+    }  # fmt: skip
+    for number, name in enumerate(students):
+        tables["canvas"][1].append(f"{name},{number},{name},{name},,")
+        tables["moodle"][1].append(f"Participant {number},{name},,Submitted for grading,,{total},-")
     wrong = []
-    for platform in ("canvas", "moodle"):
-        seconds, said = _run(folder, "export", platform, "out")
-        print(f"exported for {platform} in {seconds:.1f} s: {said}")
-        wrong += [] if said else [f"bnlib export {platform} said nothing"]
+    for platform, (option, table) in tables.items():
+        (folder / f"{platform}.csv").write_text("\n".join((*table, "")))
+        more = ["--assignment", "A week"] if platform == "canvas" else []
+        seconds, said = _run(folder, "export", platform, "out", option, f"{platform}.csv", "--scale", *more)
+        print(f"exported for {platform} in {seconds:.1f} s: {said.splitlines()[0]}")
+        filled = int(re.search(r"(\d+) grades", said)[1]) if re.search(r"(\d+) grades", said) else 0
+        wrong += [] if filled == len(students) else [f"{platform}: {filled} grades for {len(students)} students"]
     return wrong
 
 
