@@ -172,6 +172,13 @@ def test_every_failing_output_is_shown_once():
     assert [row["ok"] for row in each["rows"]] == [False, True, False, False, None]
 
 
+def test_a_row_that_the_message_says_with_a_capital_is_not_said_again():
+    rows = (Seen("runs, and returns J in the right shape", False, "raised IndexError: index 3"),)
+    wrong = Exercise("center", 1, "wrong", "Raised IndexError: index 3", rows=rows)
+    page = Page(feedback_page(result("anna", [wrong]))).text
+    assert page.count("aised IndexError") == 1
+
+
 def test_an_error_that_is_carried_forward_is_nobodys_mistake():
     names = list(translation.lesson.stubs)
     cause = an_exercise(names[0], "wrong", "a sum", mistakes=("sum-for-mean",))

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bnlib.grading.result import CellResult, Exercise, FileResult, LessonResult, NbvalResult, Result, tidy
+from bnlib.grading.result import ByHand, CellResult, Exercise, FileResult, LessonResult, NbvalResult, Result, tidy
 
 EXERCISES = (
     Exercise("center", 0.5, "right", remarks=("out is float32",), passed=3, tests=3, replayed=True),
@@ -46,6 +46,12 @@ def test_sums_are_written_for_readers_and_computed_when_read():
 def test_what_is_no_result_is_an_error_that_can_be_caught(data):
     with pytest.raises((KeyError, TypeError, ValueError, AttributeError)):
         Result.from_json(data)
+
+
+@pytest.mark.parametrize(("decision", "ungraded"), [(None, True), (ByHand(None, "see me"), True), (ByHand(0), False)])
+def test_what_could_not_be_graded_is_open_until_a_person_decides(decision, ungraded):
+    lesson = LessonResult("02_translation", "", (Exercise("center", 1, "not graded", by_hand=decision),))
+    assert Result("anna", "anna", {"02_translation": lesson}).ungraded is ungraded
 
 
 def test_points_are_whole_or_have_few_decimals():

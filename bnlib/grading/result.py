@@ -159,6 +159,11 @@ class Exercise(Record):
             return self.by_hand.points
         return self.points if self.status in (RIGHT, CARRIED) else tidy(self.points * self.share)
 
+    @property
+    def undecided(self) -> bool:
+        """True where neither the hidden tests nor a person decided."""
+        return self.status == NOT_GRADED and (self.by_hand is None or self.by_hand.points is None)
+
 
 @dataclass(frozen=True)
 class FileResult(Record):
@@ -252,7 +257,7 @@ class LessonResult(Record):
     @property
     def unsure(self) -> bool:
         """True when the hidden tests should try again."""
-        return bool(self.error) or any(each.status == NOT_GRADED for each in self.exercises)
+        return bool(self.error) or any(each.undecided for each in self.exercises)
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def failing(each: Exercise) -> list[str]:
     """What is wrong with each output of an exercise beyond what its message says, in the order in which it was looked at."""
     said = []
     for row in each.rows:
-        if row.ok is False and not (row.message and row.message in each.message):
+        if row.ok is False and not (row.message and row.message.lower() in each.message.lower()):
             detail = f" ({row.detail})" if row.detail else ""
             said.append(f"{row.name}: wrong{detail}" + (f". {row.message}" if row.message else ""))
     return said
