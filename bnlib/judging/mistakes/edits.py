@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -60,6 +61,9 @@ class Edits:
         self.lines = [name for name in derivation.lines if derivation.uses(output, name)]
 
     def __iter__(self) -> Iterator[Edit]:
+        yield from (edit for edit in self._all() if not _HIDDEN.search(edit.words))  # what no learner can name
+
+    def _all(self) -> Iterator[Edit]:
         found = [*(edit for line in reversed(self.lines) for edit in self._in(line)), *self._whole()]
         own = [edit for edit in found if not self.walk or edit.changes[0][0] == self.output]
         yield from own
@@ -336,7 +340,7 @@ class Edits:
         """How a line is called: its name where learners know it, and its equation."""
         where = self.where(line)
         if line.startswith("_"):
-            return where or self.output
+            return where or "the output"
         return f"{line} ({where})" if where else line
 
     def where(self, line: str) -> str:
@@ -356,6 +360,8 @@ class Edits:
 
         return plain(open_(node))
 
+
+_HIDDEN = re.compile(r"(?<!\w)_\w")
 
 _SIZES = {"N": "examples", "D": "features", "H": "features", "M": "inputs", "K": "outputs"}
 

@@ -60,7 +60,6 @@ upside-down: A / B => B / A | the fraction is upside down
 lost-parentheses: A * (B + C) => A * B + C | brackets are missing: {C} is not multiplied by {A}
 lost-parentheses: (B + C) / A => B + C / A | brackets are missing: {B} is not divided by {A}
 lost-parentheses: A / (B + C) => A / B + C | brackets are missing: {C} should stand below the fraction line as well
-lost-parentheses: mean(A)**2 => mean(A**2) | the square is inside the mean
 mean-of-a-product: mean(A * B) => mean(A) * mean(B) | the mean of a product is not the product of the means
 mean-of-a-product: mean(A * B) => A * mean(B) | {A} stands outside the mean, and belongs inside
 mean-of-a-product: A * mean(B) => mean(A * B) | {A} stands inside the mean, and belongs outside
