@@ -1,14 +1,13 @@
 """Naming mistakes: fitted terms, factors, slips alone and in pairs."""
 
 import copy
-import itertools
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bnlib.checks import Case, Knob, Slip, Term, checks_of, remembered, variants
+from bnlib.checks import Case, Slip, Term, checks_of, remembered
 from bnlib.judging.diagnosing.evidence import Evidence
 from bnlib.judging.diagnosing.slips import diagnose, displaced
 from bnlib.judging.mistakes.known import Known
@@ -115,30 +114,6 @@ def model(c, axis=0, ddof=0, eps=EPS, root=True):
     return xc / (np.sqrt(var) if root else var)
 
 
-KNOBS = (
-    Knob("wrong-axis", "The axis is wrong.", {"axis": 1}),
-    Knob("unbiased", "There is an N - 1.", {"ddof": 1}),
-    Knob("no-eps", "eps is missing.", {"eps": 0}),
-    Knob("no-root", "The root is missing.", {"root": False}),
-)
-
-
-def test_knobs_name_every_single_mistake_and_every_pair():
-    slips = variants("dx", model, KNOBS)
-    assert len(slips) == 4 + 6
-    for number in (1, 2):
-        for turned in itertools.combinations(KNOBS, number):
-            turn = {key: value for knob in turned for key, value in knob.turn.items()}
-            evidence = [Evidence(c, model(c, **turn), model(c)) for c in map(draw, range(3))]
-            found = diagnose("dx", evidence, (), slips)
-            assert set(found.names) == {knob.name for knob in turned}
-
-
-def test_knobs_that_turn_the_same_argument_are_not_paired():
-    slips = variants("dx", model, (Knob("a", "", {"ddof": 1}), Knob("b", "", {"ddof": 2})))
-    assert [slip.name for slip in slips] == ["a", "b"]
-
-
 def test_a_slip_with_a_factor_is_two_things_at_once():
     slip = Slip(
         "diagonal",
@@ -190,11 +165,14 @@ def paths(c, eps=EPS):
     return h, h.mean(axis=0) + 0 * h, z * (h * z).mean(axis=0)
 
 
-WITH_PARTS = variants(
-    "dx",
-    lambda c, **turn: np.subtract(paths(c, **turn)[0], paths(c, **turn)[1]) - paths(c, **turn)[2],
-    (Knob("eps", "eps is another.", {"eps": 0.3}),),
-    paths,
+WITH_PARTS = (
+    Slip(
+        "eps",
+        "eps is another.",
+        "dx",
+        lambda c: np.subtract(*paths(c, eps=0.3)[:2]) - paths(c, eps=0.3)[2],
+        lambda c: paths(c, eps=0.3),
+    ),
 )
 
 
@@ -226,18 +204,6 @@ def test_a_factor_common_to_all_terms_counts_once():
 def test_counting_features_for_examples_has_a_name():
     found = named(lambda c: combine(c, 1, len(c.x) / c.x.shape[1], 1))
     assert set(found.names) == {"path-through-the-mean-D-for-N"}
-
-
-def test_knobs_that_turn_parts_of_one_argument_are_paired():
-    slips = variants("dx", model, (Knob("a", "", {"o": {"x": 1}}), Knob("b", "", {"o": {"y": 1}})))
-    assert [slip.name for slip in slips] == ["a", "b", "a+b"]
-
-
-def test_pairs_are_looked_for_only_when_asked():
-    slips = variants("dx", model, KNOBS)
-    evidence = [Evidence(c, model(c, axis=1, ddof=1), model(c)) for c in map(draw, range(3))]
-    assert diagnose("dx", evidence, (), slips, thorough=False) is None
-    assert diagnose("dx", evidence, (), slips) is not None
 
 
 def test_what_was_computed_is_remembered_with_its_case():
@@ -289,7 +255,7 @@ def test_what_is_right_but_for_its_digits_is_called_so(lesson, exercise, change)
         right = checks.truth(case)
         right = np.asarray(right[0] if isinstance(right, tuple) else right, dtype=float)
         evidence.append(Evidence(case, np.asarray(change(right), dtype=float), right))
-    found = diagnose(output, evidence, checks.terms.get(output, ()), checks.slips, checks.factors, steps=checks.steps)
+    found = diagnose(output, evidence, checks.terms.get(output, ()), checks.slips, checks.factors_of())
     assert found.names == ("nearly-right",), found
     assert "digits" in found.message
 

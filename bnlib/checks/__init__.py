@@ -19,8 +19,7 @@ from bnlib.judging.asked import Answer, Checks, Property
 from bnlib.judging.case import Case, remembered
 from bnlib.judging.comparing import negligible
 from bnlib.judging.diagnosing.evidence import same
-from bnlib.judging.diagnosing.slips import Knob, Slip, variants
-from bnlib.judging.diagnosing.steps import Step, Steps, numbers
+from bnlib.judging.diagnosing.slips import Slip
 from bnlib.judging.diagnosing.terms import Term
 from bnlib.judging.examining import examine, ordinary_cases
 from bnlib.judging.showing.report import Report, show
@@ -32,8 +31,8 @@ if TYPE_CHECKING:
     from bnlib.chains.course import Chain
 
 __all__ = [
-    "Answer", "Case", "Checks", "Knob", "Property", "Slip", "Source", "Step", "Steps", "Term",
-    "answer_of", "chain_of", "check", "checks_of", "hint", "negligible", "numbers", "remembered", "report_on", "same", "variants",
+    "Answer", "Case", "Checks", "Property", "Slip", "Source", "Term",
+    "answer_of", "chain_of", "check", "checks_of", "hint", "negligible", "remembered", "report_on", "same",
     "visible",
 ]  # fmt: skip
 

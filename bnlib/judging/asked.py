@@ -11,7 +11,6 @@ import numpy as np
 
 from bnlib.judging.case import Case
 from bnlib.judging.diagnosing.slips import Slip
-from bnlib.judging.diagnosing.steps import Steps
 from bnlib.judging.diagnosing.terms import Factors, Term
 from bnlib.numerics import Array
 from bnlib.stubs import NotFilledError, Quiz, Stub
@@ -56,7 +55,6 @@ class Checks:
         known: The derivation of the outputs: terms and mistakes follow from it.
         slips: Named mistakes that are no edit of a line.
         factors: Quantities a term may be multiplied by in error.
-        steps: The computation, step by step, one thing of which may be exchanged for another.
         properties: Rows of their own.
         tolerance: Allowed difference as a fraction of the natural scale.
         follows: From a case and what came back to the same case with wrong outputs taken as they came, and to what is right
@@ -75,7 +73,6 @@ class Checks:
     known: Known | Together | None = None
     slips: tuple[Slip, ...] = ()
     factors: Factors | None = None
-    steps: Steps | None = None
     properties: tuple[Property, ...] = ()
     tolerance: float = TOLERANCE
     follows: Callable[[Case, Mapping[str, Array]], tuple[Case, dict[str, Array]]] | None = None

@@ -79,7 +79,7 @@ def _diagnose(
     terms = checks.terms_of(name)
     if checks.known and len(terms) == 1 and name not in checks.known.said:
         terms = ()  # one term without a name: the edits of its line say more
-    return diagnose(name, evidence, terms, checks.slips, checks.factors_of(), thorough, checks.steps, known, ways)
+    return diagnose(name, evidence, terms, checks.slips, checks.factors_of(), thorough, known, ways)
 
 
 def _exchanged(

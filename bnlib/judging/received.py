@@ -12,7 +12,6 @@ from bnlib.judging.case import Case
 from bnlib.judging.diagnosing.evidence import Evidence, Finding
 from bnlib.judging.diagnosing.shapes import nonfinite_origin, shape_finding
 from bnlib.judging.diagnosing.slips import diagnose, displaced
-from bnlib.judging.diagnosing.steps import quantities
 from bnlib.numerics import Array, is_exact
 
 
@@ -120,7 +119,6 @@ def in_each_others_place(moved: Mapping[str, str]) -> Finding:
 def misshapen_output(checks: Checks, case: Case, name: str, got: Array, right: Mapping[str, Array]) -> Finding:
     """What is known about an output of a wrong shape: the reason, and a named slip that has that shape."""
     known = {key: value for key, value in case.items() if isinstance(value, np.ndarray)}
-    known |= quantities(checks.steps, case) if checks.steps else {}
     known |= {**(checks.known.quantities(case) if checks.known else {}), **right}
     ways = checks.known.of(name) if checks.known else ()
     why = diagnose(name, [Evidence(case, got, np.zeros_like(got))], (), checks.slips, thorough=False, ways=ways)

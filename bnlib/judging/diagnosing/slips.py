@@ -18,7 +18,6 @@ import numpy as np
 
 from bnlib.judging.case import Case
 from bnlib.judging.diagnosing.evidence import Evidence, Finding, same, value_of
-from bnlib.judging.diagnosing.steps import Steps, exchanged
 from bnlib.judging.diagnosing.terms import Coefficients, Factor, Factors, Parts, Term, columns, factor_table, matching
 from bnlib.numerics import Array, relative_error
 
@@ -82,62 +81,6 @@ class Derived(Protocol):
     def besides(self, names: Set[str]) -> Iterator[Explanation]: ...  # noqa: D102
 
 
-@dataclass(frozen=True)
-class Knob:
-    """One way of going wrong in a computation that has several: turned alone or together with another.
-
-    Attributes:
-        name: As for a slip.
-        message: As for a slip.
-        turn: The arguments of the model that this mistake changes.
-    """
-
-    name: str
-    message: str
-    turn: Mapping[str, Any]
-
-
-def variants(
-    output: str,
-    model: Callable[..., Any],
-    knobs: Sequence[Knob],
-    parts: Callable[..., Sequence[Array]] | None = None,
-) -> tuple[Slip, ...]:
-    """Slips for every knob alone and for every two that can be turned together.
-
-    Args:
-        output: The returned value they concern.
-        model: ``model(case)`` is right; ``model(case, **turn)`` is what a mistake makes of it.
-        knobs: The mistakes.
-        parts: ``parts(case, **turn)`` are the values of the output's terms, in order and without their coefficients.
-
-    Returns:
-        First the single ones, then the pairs, whose names are joined by ``+``.
-    """
-
-    def slip(name: str, message: str, turn: Mapping[str, Any]) -> Slip:
-        turned = (lambda case: parts(case, **turn)) if parts else None
-        return Slip(name, message, output, lambda case: model(case, **turn), turned)
-
-    single = [slip(knob.name, knob.message, knob.turn) for knob in knobs]
-    pairs = [
-        slip(f"{a.name}+{b.name}", _both(a.message, b.message), turn)
-        for a, b in itertools.combinations(knobs, 2)
-        if (turn := _together(a.turn, b.turn)) is not None
-    ]
-    return (*single, *pairs)
-
-
-def _together(one: Mapping[str, Any], two: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Both turns as one; None where they turn the same argument. Arguments that are dicts themselves are joined."""
-    turn = {**one, **two}
-    for name in set(one) & set(two):
-        if not (isinstance(one[name], dict) and isinstance(two[name], dict)) or set(one[name]) & set(two[name]):
-            return None
-        turn[name] = {**one[name], **two[name]}
-    return turn
-
-
 def _both(one: str, two: str) -> str:
     return f"Two things at once. {one} And: {two}"
 
@@ -149,7 +92,6 @@ def diagnose(
     slips: Sequence[Slip] = (),
     factors: Factors | None = None,
     thorough: bool = True,
-    steps: Steps | None = None,
     known: Set[str] = frozenset(),
     ways: Sequence[Derived] = (),
 ) -> Finding | None:
@@ -163,7 +105,6 @@ def diagnose(
         factors: From a case to further quantities a term may be multiplied by in error, for example
             ``{"gamma": case.gamma}``: numbers or one value a feature. N, 2 and signs are always tried.
         thorough: Whether to look for exchanges and for two slips at once as well, which takes most of the time.
-        steps: The computation, one thing of which may be exchanged for another.
         known: Names found for other outputs of the same answer: of two slips at once, theirs are tried first.
         ways: What follows from the derivations of the output.
 
@@ -171,7 +112,7 @@ def diagnose(
         The explanation with the fewest mistakes; a single slip to the letter before all others.
     """
     with np.errstate(all="ignore"):
-        return _diagnose(output, evidence, terms, slips, factors, thorough, steps, known, ways)
+        return _diagnose(output, evidence, terms, slips, factors, thorough, known, ways)
 
 
 def _diagnose(
@@ -181,7 +122,6 @@ def _diagnose(
     slips: Sequence[Slip],
     factors: Factors | None,
     thorough: bool,
-    steps: Steps | None,
     known: Set[str],
     ways: Sequence[Derived],
 ) -> Finding | None:
@@ -220,8 +160,6 @@ def _diagnose(
         return fitted[0]
     if not thorough:
         return None
-    if steps and known and (found := exchanged(output, evidence, steps, known)):
-        return found
     derived = [mistake for way in ways for mistake in way.often]
     again = [each for each in (*single, *derived) if not known.isdisjoint(each.names)]
     if both := _besides(again, coefficients, None):
@@ -230,8 +168,6 @@ def _diagnose(
         return found
     double = itertools.chain((slip for slip in slips if len(slip.names) > 1), _explaining(ways, "pairs", evidence))
     if found := _match(evidence, double):
-        return found
-    if steps and (found := exchanged(output, evidence, steps)):
         return found
     spanning = [each for way in ways for each in way.spanning(evidence)]
     if fitted := _besides([*single, *spanning], coefficients, fitted):
