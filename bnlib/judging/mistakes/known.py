@@ -20,6 +20,9 @@ from bnlib.language.tree import Node, letters_of
 from bnlib.language.values import Context, Values
 from bnlib.numerics import Array
 
+MOST_PAIRS = 1_200
+"""So many are compared in a few milliseconds, and made ready in a fifth of a second."""
+
 _NUMBERS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
 
@@ -173,13 +176,16 @@ class Way:
 
     @cached_property
     def pairs(self) -> list[Mistake]:
-        """Every two of those that are made often."""
+        """Two of those that are made often; of very many those that stand first."""
         often = [
             mistake for mistake in self.often if mistake.edits[0].name != "eps-fixed" or "1e-05" in mistake.message
         ]
         known = {mistake.formula for mistake in self.singles} | {self.right}
         found: dict[Node, Mistake] = {}
-        for one, two in itertools.combinations(often, 2):
+        both = sorted(itertools.combinations(range(len(often)), 2), key=sum)
+        for one, two in ((often[i], often[j]) for i, j in both):
+            if len(found) == MOST_PAIRS:
+                break
             if one.edits[0].name == two.edits[0].name:
                 continue
             mistake = Mistake(self, (one.edits[0], two.edits[0]))
