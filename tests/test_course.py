@@ -94,7 +94,12 @@ def test_released_notebook_stops_at_the_first_stub_and_says_what_to_do(tmp_path)
             NotebookClient(notebook, timeout=60, resources={"metadata": {"path": tmp_path}}).execute()
         shown = [output["text"] for cell in notebook.cells for output in cell.get("outputs", []) if "text" in output]
         shown += [out["data"]["text/plain"] for c in notebook.cells for out in c.get("outputs", []) if "data" in out]
-        assert any("empty\n      write it in the cell above, run that cell" in text for text in shown)
+        todo = (
+            f"write your derivation below {first.start}"
+            if first.name in lesson.derivations
+            else "write it in the cell above"
+        )
+        assert any(f"empty\n      {todo}" in text for text in shown)
 
 
 def test_quizzes_explain_every_choice(capsys):
