@@ -27,7 +27,12 @@ Answers = dict[str, str]
 RIGHT: Answers = {
     "center": "return h - h.mean(axis=0)",
     "center_jacobian": "return np.eye(N) - np.ones((N, N)) / N",
+    "center_slopes": """= d(h[k, l], h[i, j]) - d(mu[l], h[i, j])
+= delta[k, i] * delta[l, j] - delta[l, j] / N""",
     "center_jacobian_full": 'return np.einsum("ki,lj->klij", center_jacobian(N), np.eye(D))',
+    "center_gradient": """= sum(dout[k, l] * d(h_hat[k, l], h[i, j]) for k in N for l in D)
+= sum(dout[k, l] * delta[l, j] * (delta[k, i] - 1/N) for k in N for l in D)
+= dout[i, j] - mean(dout[k, j] for k in N)""",
     "center_backward": "return dout - dout.mean(axis=0)",
 }
 
@@ -43,12 +48,19 @@ return np.array(result)""",
 for k in range(N):
     rows.append([(1.0 if k == i else 0.0) - 1.0 / N for i in range(N)])
 return np.array(rows)""",
+    "center_slopes": """= d(h[k, l] - mean(h[m, l] for m in N), h[i, j])
+= d(h[k, l], h[i, j]) - d(mu[l], h[i, j])
+delta[l, j] * delta[i, k] - mean(delta[l, j] * delta[m, i] for m in N)  # by hand
+delta[l, j] * (delta[i, k] * N - 1) / N""",
     "center_jacobian_full": """J = np.zeros((N, D, N, D))
 for k in range(N):
     for l in range(D):
         for i in range(N):
             J[k, l, i, l] = delta(k, i) - 1 / N
 return J""",
+    "center_gradient": """= sum(sum(dout[a, b] * (d(h[a, b], h[i, j]) - d(mu[b], h[i, j])) for a in N) for b in D)
+= sum(dout[a, j] * (delta[a, i] - 1/N) for a in N)
+= dout[i, j] - 1/N * sum(dout[m, j] for m in N)""",
     "center_backward": """N = dout.shape[0]
 weights = np.full((N, N), 1 / N)
 direct = np.einsum("ij,jk->ik", np.eye(N), dout)
@@ -120,15 +132,17 @@ def filled(answers: Answers, before: Answers | None = None, own: Answers | None 
     """The released notebook with answers in it.
 
     Args:
-        answers: Bodies of functions by exercise; the others stay empty.
+        answers: Bodies of functions and lines of derivations by exercise; the others stay empty.
         before: What to write above ``@fill`` in an answer cell.
         own: Cells to add before an answer cell.
     """
     notebook = nbformat.read(NOTEBOOKS / "02_translation.ipynb", as_version=4)
     for name, body in answers.items():
         cell = _cell(notebook, name)
-        head = cell.source[: cell.source.index("    # your code here")]
+        head, _, todo = cell.source.partition("    # your code here")
         lines = [f"    {line}" if line else "" for line in body.splitlines()]
+        if not todo:  # a derivation goes on below its first line
+            head, lines = head.removesuffix('""")'), [f'{body}\n""")']
         cell.source = (before or {}).get(name, "") + head + "\n".join(lines)
     for name, source in (own or {}).items():
         place = notebook.cells.index(_cell(notebook, name))

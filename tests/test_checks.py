@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bnlib import hint
-from bnlib.checks import Case, Source, answer_of, checks_of, report_on, visible
+from bnlib.checks import Case, Source, answer_of, chain_of, checks_of, report_on, visible
 from bnlib.checks.translation import center_backward as backward
 from bnlib.judging.diagnosing.slips import displaced
 from bnlib.judging.examining import examine
@@ -467,7 +467,10 @@ def test_hints_climb_a_ladder(capsys):
 
 def test_every_exercise_and_quiz_is_complete():
     for lesson in lessons():
-        for stub in lesson.stubs.values():
+        for stub in lesson.derivations.values():
+            assert chain_of(stub).moves
+            assert chain_of(stub).idea
+        for stub in lesson.functions.values():
             checks = checks_of(stub)
             assert checks.stub is stub
             assert len(checks.hints) >= 3, stub.id

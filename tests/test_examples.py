@@ -35,8 +35,8 @@ EXPECTED = {
         "",
     ),
     "half-filled": (
-        without("center_jacobian_full", "center_backward"),
-        "center_jacobian_full: Still empty; center_backward: Still empty",
+        without("center_slopes", "center_jacobian_full", "center_gradient", "center_backward"),
+        "center_jacobian_full: Still empty; center_gradient: Still empty; center_backward: Still empty",
         "",
     ),
     "helper-in-extra-cell": (ALL, "", ""),

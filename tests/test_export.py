@@ -35,6 +35,13 @@ Participant 4713,Never Seen,ns@example.org,No submission,,9.00,Yes,-,-,
 """
 
 
+@pytest.fixture(autouse=True)
+def nine_points(monkeypatch):
+    """What the lesson gives in these tests, whatever is derived in it."""
+    lesson = lesson_of("02")
+    monkeypatch.setattr(lesson, "stubs", lesson.functions)
+
+
 def a_result(student, slug, right, file=""):
     def lesson(key):
         stubs = list(lesson_of(key).stubs.values())

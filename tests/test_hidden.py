@@ -195,7 +195,7 @@ def test_one_exercise_that_never_ends_costs_only_itself():
     answers = {name: bodies[0] for name, bodies in RIGHT.items()}
     with Server(Limits(wall=0.5, cells=3)) as server:
         batch = judged(server, {"a": notebook({**answers, "center": "while True: pass"}), "b": notebook(answers)})
-    right = {name: [verdict.right for verdict in each.values()] for name, each in batch.verdicts.items()}
+    right = {name: [batch.verdict(name, translation.lesson.stubs[each]).right for each in RIGHT] for name in ("a", "b")}
     assert right == {"a": [False, True, True, True], "b": [True, True, True, True]}
     assert batch.verdicts["a"]["translation.center"].mistakes == ("raises-Timeout",)
 
@@ -245,7 +245,8 @@ def test_a_session_that_is_killed_is_tried_again_and_then_not_graded(server, mon
     plugin.run(batch, [translation.lesson])
     assert struck
     found = {
-        stub.name: exercise(stub, batch.verdict("a", stub), answers, {}) for stub in translation.lesson.stubs.values()
+        name: exercise(stub, batch.verdict("a", stub), answers, {})
+        for name, stub in translation.lesson.functions.items()
     }
     assert {name: each.status for name, each in found.items()} == {
         name: "not graded" if name == "center" else "right" for name in RIGHT

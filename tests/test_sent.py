@@ -99,7 +99,7 @@ class Trace:
 
     def expect_others(self, judge, case):
         """What the lesson's other exercises are to compute from the same input: a forward pass of what its way back is given."""
-        for stub in judge.stub.lesson.stubs.values():
+        for stub in judge.stub.lesson.functions.values():
             if stub is not judge.stub and not stub.methods and all(name in case for name in stub.parameters):
                 with contextlib.suppress(ValueError):  # one feature where a batch is asked
                     given = copy.deepcopy(case)

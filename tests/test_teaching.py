@@ -13,18 +13,21 @@ from datetime import datetime
 from bnlib.cli import main
 from bnlib.grading.course import Course
 from bnlib.notebooks import parse
+from bnlib.stubs import translation
 
 ROOT = Course().root
-CANVAS = """\
+MOST = translation.lesson.points - 1.5
+"""The points of lesson 02 in that course, in which one exercise is worth half."""
+CANVAS = f"""\
 Student,ID,SIS User ID,SIS Login ID,Section,Lesson 2 (200)
-    Points Possible,,,,,7.5
+    Points Possible,,,,,{MOST}
 "Doe, John",4711,s1,jdoe,A,
 "Muster, Clara",4712,s2,cmuster,B,
 """
-MOODLE = """\
+MOODLE = f"""\
 Identifier,Full name,Email address,Status,Grade,Maximum Grade,Last modified (grade)
-Participant 4711,John Doe,j@example.org,Submitted for grading,,7.50,-
-Participant 4712,Clara Muster,c@example.org,Submitted for grading,,7.50,-
+Participant 4711,John Doe,j@example.org,Submitted for grading,,{MOST:.2f},-
+Participant 4712,Clara Muster,c@example.org,Submitted for grading,,{MOST:.2f},-
 """
 
 
@@ -60,8 +63,8 @@ def test_the_week_of_a_teacher(tmp_path, monkeypatch, capfd):
                     filled = rows(tmp_path / "grades/canvas/grades.csv")
     assert len(ran) >= 7
     # John: center and center_jacobian (1 + 2), and 1 by hand; two begun days late cost a fifth. Clara: everything.
-    assert [row[5] for row in filled] == ["Lesson 2 (200)", "7.5", "3.2", "7.5"]
-    assert [row[4] for row in rows(tmp_path / "grades/moodle/grades.csv")] == ["Grade", "3.2", "7.5"]
+    assert [row[5] for row in filled] == ["Lesson 2 (200)", str(MOST), "3.2", str(MOST)]
+    assert [row[4] for row in rows(tmp_path / "grades/moodle/grades.csv")] == ["Grade", "3.2", str(MOST)]
     assert "by hand" in (tmp_path / "grades/feedback/doejohn_4711.html").read_text("utf-8")
     assert [row[:2] for row in rows(tmp_path / "grades/canvas/grades.csv")][2:] == [
         ["doejohn", "4711"],

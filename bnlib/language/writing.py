@@ -9,7 +9,7 @@ from bnlib.language.tree import Node
 
 _GREEK = {
     "mu": r"\mu", "sigma": r"\sigma", "gamma": r"\gamma", "beta": r"\beta", "eps": r"\varepsilon", "alpha": r"\alpha",
-    "delta": r"\delta", "L": r"\mathcal{L}",
+    "delta": r"\delta",
 }  # fmt: skip
 _SUM, _PRODUCT, _POWER, _ATOM = range(4)
 
@@ -137,7 +137,7 @@ class _Latex(_Plain):
             return rf"\hat{{{self._name(name[:-4])}}}"
         if len(name) > 1 and name[0] == "d" and (self.names is None or name[1:] in self.names or name == "dout"):
             inner = "y" if name == "dout" else name[1:]
-            return rf"\frac{{\partial \mathcal{{L}}}}{{\partial {self._name(inner)}}}"
+            return rf"\frac{{\partial L}}{{\partial {self._name(inner)}}}"
         return name if len(name) == 1 else rf"\mathrm{{{name}}}".replace("_", r"\_")
 
     def _num(self, node: Node) -> str:

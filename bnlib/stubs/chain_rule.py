@@ -29,7 +29,6 @@ PISTONS = Setting(
     minutes=10,
     difficulty=1,
     equation="1.3",
-    in_notebook=False,
 )
 def two_pistons():
     """How the level changes with the plate, whatever the number of pistons: a sum over the paths (eq. 1.3)."""

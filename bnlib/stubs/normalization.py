@@ -180,6 +180,21 @@ def normalize_jacobian(x, gamma, eps):
     """
 
 
+@lesson.derivation(
+    setting=ONE_FEATURE,
+    start="d(L, x[i])",
+    form="d delta unequal nested sums>2",
+    waypoints=FROM_THE_LOSS,
+    points=4,
+    minutes=30,
+    difficulty=3,
+    equation="3.18",
+    code="normalize_backward",
+)
+def input_gradient():
+    """How the loss changes with one input of one feature: from dL/dx[i] to three terms (eq. 3.18)."""
+
+
 @lesson.exercise(
     returns=("dx",),
     points=3,
@@ -200,22 +215,6 @@ def normalize_backward(dout, x, gamma, eps):
     Returns:
         dx: (N,) array, dx[i] = dL / d x[i].
     """
-
-
-@lesson.derivation(
-    setting=ONE_FEATURE,
-    start="d(L, x[i])",
-    form="d delta unequal nested sums>2",
-    waypoints=FROM_THE_LOSS,
-    points=4,
-    minutes=30,
-    difficulty=3,
-    equation="3.18",
-    code="normalize_backward",
-    in_notebook=False,
-)
-def input_gradient():
-    """How the loss changes with one input of one feature: from dL/dx[i] to three terms (eq. 3.18)."""
 
 
 @lesson.exercise(returns=("number",), points=2, minutes=15, difficulty=2, equation="3.18")

@@ -53,7 +53,6 @@ def center_jacobian(N):
     difficulty=2,
     equation="2.6",
     code="center_jacobian_full",
-    in_notebook=False,
 )
 def center_slopes():
     """How one centred value changes with one input, of any example and feature (eq. 2.6)."""
@@ -95,7 +94,6 @@ def center_jacobian_full(N, D):
     difficulty=2,
     equation="2.9",
     code="center_backward",
-    in_notebook=False,
 )
 def center_gradient():
     """How the loss changes with one input of a centred batch: two sums, and the deltas that eat them (eq. 2.9)."""

@@ -98,7 +98,7 @@ def test_derive_shows_each_line_with_its_mark(capsys):
 def test_the_page_is_typeset_and_can_be_heard():
     found = judged(STUB, "d(L, x[i])\n= gamma * sum(dout[k] * d(x_hat[k], x[i]) for k in N)\n= <b>&\n= 1")
     html = Page(STUB.id, found)._repr_html_()
-    assert r"$\displaystyle \frac{\partial \mathcal{L}}{\partial x_i}$" in html
+    assert r"$\displaystyle \frac{\partial L}{\partial x_i}$" in html
     assert 'aria-label="line 2 equals the line above"' in html
     assert 'aria-label="line 3 does not equal the line above"' in html
     assert 'aria-label="line 4 not compared"' in html

@@ -35,6 +35,11 @@ def paths(judge, shapes, upstream=1.0, slopes=1.0):
         yield Case(dL_dy=dL_dy, dy_dx=slopes * (judge.rng.normal(size=(N, M)) + 0.2))
 
 
+@hidden(chain_rule.two_pistons)
+def test_two_pistons(judge):
+    judge.derivation()
+
+
 @hidden(chain_rule.total_derivative)
 def test_total_derivative_square(judge):
     judge.examine(list(paths(judge, [(4, 4), (5, 5), (7, 7), (12, 12)])))

@@ -213,6 +213,11 @@ def test_normalize_jacobian_far(judge):
 # eq. 3.18
 
 
+@hidden(normalization.input_gradient)
+def test_input_gradient(judge):
+    judge.derivation()
+
+
 @hidden(normalization.normalize_backward)
 def test_normalize_backward_ordinary(judge):
     judge.examine(judge.draw(6))

@@ -82,6 +82,11 @@ def test_center_jacobian_one_and_many(judge):
 # eq. 2.6
 
 
+@hidden(translation.center_slopes)
+def test_center_slopes(judge):
+    judge.derivation()
+
+
 @hidden(translation.center_jacobian_full)
 def test_center_jacobian_full_ordinary(judge):
     judge.examine([Case(N=N, D=D) for N, D in ((2, 3), (3, 2), (5, 4), (3, 7))])
@@ -98,6 +103,11 @@ def test_center_jacobian_full_square_and_large(judge):
 
 
 # eq. 2.9
+
+
+@hidden(translation.center_gradient)
+def test_center_gradient(judge):
+    judge.derivation()
 
 
 @hidden(translation.center_backward)
