@@ -66,8 +66,8 @@ def test_a_failed_check_shows_no_traceback_of_bnlib(capsys):
         check(translation.center)
     shown = caught.value._render_traceback_()
     assert len(shown) == 1
-    assert "nothing was subtracted" in shown[0]
-    assert "nothing was subtracted" in capsys.readouterr().out
+    assert "nothing is subtracted" in shown[0]
+    assert "nothing is subtracted" in capsys.readouterr().out
 
 
 def test_an_empty_exercise_is_called_empty_not_wrong(capsys):

@@ -263,7 +263,8 @@ def test_cells_that_end_their_process_by_a_signal_cost_and_earn_nobody_a_point(s
     answers = replace(answers, cells=(*answers.cells, end))
     batch = judged(server, {"a": answers}, carry=True)
     found = {
-        stub.name: exercise(stub, batch.verdict("a", stub), answers, {}) for stub in translation.lesson.stubs.values()
+        name: exercise(stub, batch.verdict("a", stub), answers, {})
+        for name, stub in translation.lesson.functions.items()
     }
     expected = dict.fromkeys(found, "right") | {"center": "not graded", "center_jacobian": "missing"}
     assert {name: each.status for name, each in found.items()} == expected
