@@ -234,7 +234,7 @@ def test_what_is_nothing_beside_its_size():
 def test_no_property_fails_where_an_input_is_zero(lesson_name, nothing):
     """The reference answers, on the visible inputs with one of them set to zero, or without its variation."""
     lesson = lesson_of(lesson_name)
-    for stub in lesson.stubs.values():
+    for stub in lesson.functions.values():
         checks = checks_of(stub)
         cases = [
             Case({**case, nothing: np.full_like(case[nothing], 3.0 if nothing == "x" else 0.0)})

@@ -198,7 +198,7 @@ def test_the_reference_notebook_is_right(server):
     notebook = read(path)
     with server.learner([notebook], translation.lesson) as graded:
         assert not {cell.id for cell in notebook.cells if cell.exercise} & graded.errors.keys()
-        for exercise in translation.lesson.stubs.values():
+        for exercise in translation.lesson.functions.values():
             assert judged(exercise, graded).ok
 
 

@@ -228,7 +228,7 @@ ATTACKS = [
     Attack("ragged list", "return [[1.0], [1.0, 2.0]]", names="wrong-type"),
     Attack("generator", "return (row for row in dout)", names="wrong-type"),
     Attack("text", "return str(dout)", names="wrong-type"),
-    Attack("complex", "return dout + 1j", names="wrong-type"),
+    Attack("complex", "return dout + 1j", names="returned-complex"),
     Attack("complex, with no imaginary part", "return dout + 0j", names="path-through-the-mean-missing"),
     Attack("complex, with no imaginary part, and right", "return dout - dout.mean(axis=0) + 0j", RIGHT),
     Attack("right, in fractions", """
