@@ -134,6 +134,8 @@ SAME_STEP: dict[str, tuple[str, ...]] = {
 """From a mistake to exercises that contain the step it is made in: each of them has wrong answers with it."""
 
 BESIDE: dict[str, tuple[str, ...]] = {
+    "old-weight-missing": ("old-average-over-old_weight",),
+    "new-weight-missing": ("new-batch-over-new_weight",),
     "bessel": ("*-bessel",),
     "biased-for-unbiased": ("variances-exchanged",),
     "dh-over-N": ("*-over-D", "*-over-N"),

@@ -178,7 +178,9 @@ class Way:
     def pairs(self) -> list[Mistake]:
         """Two of those that are made often; of very many those that stand first."""
         often = [
-            mistake for mistake in self.often if mistake.edits[0].name != "eps-fixed" or "1e-05" in mistake.message
+            mistake
+            for mistake in self.often
+            if mistake.edits[0].name != "eps-fixed" or any(value in mistake.message for value in ("1e-05", "0.001"))
         ]
         known = {mistake.formula for mistake in self.singles} | {self.right}
         found: dict[Node, Mistake] = {}
