@@ -222,10 +222,11 @@ def plot(results: dict[tuple[str, int, int], dict[str, float]], folder: Path) ->
                 ax.plot(range(len(rows)), ratios, marker="o", label=name)
         ax.axhline(1, color="gray", linewidth=1)
         ax.set(title=dtype.__name__, yscale="log", xticks=range(len(rows)))
-        ax.set_yticks((0.25, 0.5, 1, 2, 4), ("1/4", "1/2", "1", "2", "4"))
-        ax.set_xticklabels([f"{N} × {D}" for _, N, D in rows])
+        ax.set_yticks((0.25, 0.5, 1, 2, 4, 8), ("1/4", "1/2", "1", "2", "4", "8"))
+        ax.minorticks_off()
+        ax.set_xticklabels([f"{N} × {D}" for _, N, D in rows], fontsize="small")
     axes[0].set_ylabel("time, PyTorch = 1")
-    axes[1].legend(fontsize="small")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper", fontsize="small")
     figure.savefig(folder / "backward.svg", metadata={"Date": None})
 
 
