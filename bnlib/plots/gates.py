@@ -108,12 +108,12 @@ def recomputed(name: str) -> Picture:
     figure, ax = _empty_graph(after | {name})
     for box in _VALUES:
         x, y, rows = _VALUES[box]
-        colour, face, words = GREY, "#f4f4f4", "held"
+        colour, face, words = GREY, "none", "held"
         if box == name:
-            colour, face, words = "black", ORANGE, "nudged"
+            colour, face, words = "black", (ORANGE, 0.75), "nudged"
         elif box in after:
-            colour, face, words = "black", "#fbe3b5", "recomputed"
-        ax.add_patch(_frame(x, y, _WIDTH, _height(rows), face, "black" if box == name or box in after else "#b8b8b8"))
+            colour, face, words = "black", (ORANGE, 0.25), "recomputed"
+        ax.add_patch(_frame(x, y, _WIDTH, _height(rows), face, colour))
         ax.text(x, y + 0.09, box, ha="center", va="center", fontsize=9, color=colour, weight="bold")
         ax.text(x, y - 0.1, words, ha="center", va="center", fontsize=8, color=colour)
     changed = ", ".join(box for box in _VALUES if box in after)
@@ -199,7 +199,7 @@ def _empty_graph(strong: set[str] | None = None) -> tuple[Any, Axes]:
         )
         _wire(ax, start, end, corners, active)
     for name, (x, y, symbol, equation) in _GATES.items():
-        ax.add_patch(patch("Circle", (x, y), _RADIUS, facecolor="white", edgecolor="black", linewidth=1.2, zorder=3))
+        ax.add_patch(patch("Circle", (x, y), _RADIUS, facecolor="none", edgecolor="black", linewidth=1.2, zorder=3))
         ax.text(x, y, symbol, ha="center", va="center", fontsize=8 if len(symbol) > 1 else 12, zorder=4)
         right, up = (0.24, 0.07) if name in _UPRIGHT else (-0.1, 0.24)
         ax.text(x + right, y + up, equation, fontsize=7.5, color=GREY, zorder=4)
@@ -213,7 +213,8 @@ def _first(strong: set[str]) -> str:
 
 def _wire(ax: Axes, start: str, end: str, corners: list[tuple[float, float]], active: bool) -> None:
     points = [np.array(_centre(start)), *map(np.array, corners), np.array(_centre(end))]
-    colour, width = (VERMILION, 2.2) if active else ("#8a8f98", 1.2)
+    points[0] = points[0] + _reach(start, points[1] - points[0])
+    colour, width = (VERMILION, 2.2) if active else (GREY, 1.2)
     for a, b in zip(points[:-2], points[1:-1], strict=True):
         ax.plot(*zip(a, b, strict=True), color=colour, linewidth=width, zorder=1, solid_capstyle="round")
     tip = points[-1] - _reach(end, points[-1] - points[-2])
@@ -238,7 +239,7 @@ def _height(rows: int) -> float:
     return (rows + 1.2) * _LINE
 
 
-def _frame(x: float, y: float, width: float, height: float, face: str, edge: str) -> Patch:
+def _frame(x: float, y: float, width: float, height: float, face: Any, edge: str) -> Patch:
     corner = (x - width / 2 + 0.04, y - height / 2 + 0.04)
     style = "round,pad=0.04,rounding_size=0.06"
     return patch(
@@ -251,7 +252,7 @@ def _box(ax: Axes, name: str, values: list[str], gradients: list[str], both: boo
     x, y, rows = _VALUES[name]
     height = _height(rows)
     width = 1.24 if both and name == "inv_std" else _WIDTH
-    ax.add_patch(_frame(x, y, width, height, "#f7f9fc", "#8a8f98"))
+    ax.add_patch(_frame(x, y, width, height, "none", GREY))
     top = y + height / 2 - 0.12
     left, right = (x - 0.06, x + width / 2 - 0.06) if both else (x + 0.2, x)
     if both:
