@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 LEFT_AREA, VESSEL_AREA = 3.0, 10.0
 """Areas of the left cylinder and of the vessel in the picture of the pistons, which is drawn to scale."""
 
-_FEATURES = ((BLUE, "-", ""), (ORANGE, "--", "//"), (GREEN, ":", ".."))
+_FEATURES = ((BLUE, "-", ""), (ORANGE, "--", "//"), (GREEN, ":", "\\\\"))
 
 
 def what_it_is_for(x: Any) -> Picture:

@@ -18,9 +18,30 @@ from typing import Any
 
 import numpy as np
 
-from bnlib.plots import BLUE, GREEN, GREY, NEGATIVE, ORANGE, POSITIVE, PURPLE, SKY, VERMILION, Picture, on_the_page, text_alone
+from bnlib.plots import (
+    BLUE,
+    GREEN,
+    GREY,
+    NEGATIVE,
+    ORANGE,
+    POSITIVE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    Picture,
+    on_the_page,
+    text_alone,
+)
 
-_COLOURS = {"blue": BLUE, "orange": ORANGE, "green": GREEN, "vermilion": VERMILION, "purple": PURPLE, "sky": SKY, "grey": GREY}
+_COLOURS = {
+    "blue": BLUE,
+    "orange": ORANGE,
+    "green": GREEN,
+    "vermilion": VERMILION,
+    "purple": PURPLE,
+    "sky": SKY,
+    "grey": GREY,
+}
 
 
 class Live:
@@ -40,7 +61,11 @@ class Live:
     def html(self) -> str:
         """The still picture, and what sets it in motion."""
         colours = {name: on_the_page(colour) for name, colour in _COLOURS.items()}
-        given = {"label": self.still.alt, "colours": {**colours, "positive": POSITIVE, "negative": NEGATIVE}, **self.data}
+        given = {
+            "label": self.still.alt,
+            "colours": {**colours, "positive": POSITIVE, "negative": NEGATIVE},
+            **self.data,
+        }
         # JupyterLab leaves the keys alone under lm-suppress-shortcuts.
         return (
             f'<div data-figure="{self.name}" data-lm-suppress-shortcuts="true">{self.still.html()}'
@@ -65,5 +90,7 @@ def _program(name: str) -> str:
     static = files(__package__) / "static"
     texts = [(static / f"{part}.js").read_text("utf-8") for part in ("kit", name)]
     text = re.sub(r"^(import .*\n|export )", "", "\n".join(texts), flags=re.M)
-    text = re.sub(r"^\s*(//.*|/\*\*.*\*/|/\*\*(.|\n)*?\*/)\n", "", text, flags=re.M)  # remarks are for those who read the file
+    text = re.sub(
+        r"^\s*(//.*|/\*\*.*\*/|/\*\*(.|\n)*?\*/)\n", "", text, flags=re.M
+    )  # remarks are for those who read the file
     return f'{text}start("{name}", draw);\n'

@@ -105,7 +105,7 @@ def three_terms(dout: Any, x: Any, gamma: float, eps: float, dx: Any) -> Live:
 _PATHS = (
     ("direct path", BLUE, ""),
     ("path through the mean", ORANGE, "//"),
-    ("path through the variance", PURPLE, ".."),
+    ("path through the variance", PURPLE, "\\\\"),
 )
 
 
@@ -146,11 +146,15 @@ def five_bars(x: Any, dout: Any, dx: Any) -> Picture:
         ax.set_xticks(range(len(x)))
         ax.set_yticks([])
         ax.spines["left"].set_visible(False)
-    told = "; ".join(f"{label}: {', '.join(f'{v + 0.0:.2f}' for v in np.round(bars, 2))}" for label, _, _, bars in panels)
-    return Picture(figure, f"Four bar charts on one scale; the first is the sum of the other three, bar by bar. {told}.")
+    told = "; ".join(
+        f"{label}: {', '.join(f'{v + 0.0:.2f}' for v in np.round(bars, 2))}" for label, _, _, bars in panels
+    )
+    return Picture(
+        figure, f"Four bar charts on one scale; the first is the sum of the other three, bar by bar. {told}."
+    )
 
 
-def on_the_circle(xc: Any, z: Any, dout: Any, dxc: Any) -> Picture:
+def on_the_circle(xc: Any, z: Any, dout: Any, dxc: Any) -> Live:
     """Three centred examples of one feature as a point: they lie in a plane, the scaling puts them on a circle in it.
 
     Only what lies in the plane is drawn of a gradient: the centring takes the rest, its mean, away.
@@ -162,33 +166,34 @@ def on_the_circle(xc: Any, z: Any, dout: Any, dxc: Any) -> Picture:
         dxc: (3, 1) array, a learner's gradient with respect to xc.
     """
     xc, z, dout, dxc = (_PLANE @ np.asarray(a, dtype=float).ravel() for a in (xc, z, dout, dxc))
-    figure, (ax,) = new_figure(width=7.4, height=4.4)
+    figure, (ax,) = new_figure(width=8.0, height=4.0)
     angle = np.linspace(0, 2 * np.pi, 200)
     ax.plot(np.sqrt(3) * np.cos(angle), np.sqrt(3) * np.sin(angle), color=GREY, linewidth=1.2)
     for example, direction in enumerate(_PLANE.T):
-        tip = 2.3 * direction / np.linalg.norm(direction)
+        tip = 2.6 * direction / np.linalg.norm(direction)
         ax.plot([0, tip[0]], [0, tip[1]], color=GREY, linewidth=0.6)
         ax.text(*(1.09 * tip), f"example {example}", fontsize=8.5, ha="center", va="center", color=GREY)
-    ray = max(np.linalg.norm(xc), np.sqrt(3)) * 1.15 * xc / np.linalg.norm(xc)
+    ray = 3 * xc / np.linalg.norm(xc)
     ax.plot([0, ray[0]], [0, ray[1]], color=GREY, linewidth=1.0, linestyle=":")
     ax.plot(*xc, "o", color=BLUE, markersize=9, label="xc, before the scaling", zorder=4)
     ax.plot(*z, "s", color=ORANGE, markersize=9, label="z, on the circle", zorder=4)
     for start, arrow, colour, label in (
-        (z, dout, ORANGE, "dout, arriving at z (what lies in the plane)"),
+        (z, dout, ORANGE, "dout at z, without its mean"),
         (xc, dxc, BLUE, "your gradient at xc"),
     ):
         ax.annotate("", start + arrow, start, arrowprops={"arrowstyle": "-|>", "color": colour, "linewidth": 2.2})
         ax.plot([], [], color=colour, linewidth=2.2, label=label)
-    ax.set_aspect("equal", adjustable="datalim")
+    ax.set(aspect="equal", xlim=(-3.2, 3.2), ylim=(-2.4, 3.1))
     ax.axis("off")
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    cosine = dxc @ xc / np.linalg.norm(dxc) / np.linalg.norm(xc)
-    return Picture(
+    cosine = dxc @ xc / max(np.linalg.norm(dxc) * np.linalg.norm(xc), 1e-300)
+    still = Picture(
         figure,
-        "The plane in which the three examples add up to zero, seen from the front, with three axes and a circle around the origin. "
+        "The plane in which three examples add up to zero, seen from the front, with three axes and a circle around the origin. "
         "The point xc is moved along its ray onto the circle, to z. An arrow dout leaves z in some direction; the arrow of the gradient "
         f"at xc stands at {np.degrees(np.arccos(np.clip(cosine, -1, 1))):.1f} degrees to the ray.",
     )
+    return Live("on_the_circle", still, plane=_PLANE, xc=xc, dout=dout, eps=1e-8)
 
 
 _PLANE = np.array([[0, -np.sqrt(0.5), np.sqrt(0.5)], [np.sqrt(2 / 3), -np.sqrt(1 / 6), -np.sqrt(1 / 6)]])

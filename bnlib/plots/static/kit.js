@@ -19,7 +19,7 @@ export function number(value, digits = 2) {
 }
 
 /** The same with its sign, for terms of a sum. */
-export const signed = (value, digits = 2) => (Number(value.toFixed(digits)) < 0 ? "" : "+") + number(value, digits);
+export const signed = (value, digits = 2) => (Number(value.toFixed(digits)) < 0 ? "− " : "+ ") + number(Math.abs(value), digits);
 
 export const sum = (values) => values.reduce((total, value) => total + value, 0);
 export const mean = (values) => sum(values) / values.length;
