@@ -8,9 +8,11 @@ reader, and for the grader, where nobody looks. Matplotlib is imported by the fi
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import re
+from collections.abc import Sequence
 from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -80,11 +82,15 @@ class Picture:
             self.figure.patch.set_visible(True)
         drawn = buffer.getvalue()
         _, _, inside = drawn[drawn.index("<svg ") :].partition(">")
-        # Numbers of parts are the same in every figure of a page; what refers to parts uses names made of their content.
+        # Nothing refers to numbered parts, and every figure of a page would have the same.
         inside = re.sub(
-            r' id="[a-zA-Z]+[a-z]_\d+"|<metadata>.*?</metadata>|<style.*?</style>|\n\s*', " ", inside, flags=re.S
+            r' id="[a-zA-Z]+[a-z]_\d+"|<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->|\n\s*',
+            " ",
+            inside,
+            flags=re.S,
         )
-        inside = re.sub("#[0-9a-f]{6}", lambda found: on_the_page(found[0]), inside)
+        inside = re.sub("#[0-9a-f]{6}", lambda colour: on_the_page(colour[0]), inside)
+        inside = _renamed(re.sub(r'(?<= d=")[^"]*', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), inside))
         width, height = (round(72 * inches, 2) for inches in self.figure.get_size_inches())
         return (
             f'<svg role="img" aria-label="{escape(self.alt)}" viewBox="0 0 {width:g} {height:g}" '
@@ -97,6 +103,18 @@ class Picture:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         return {"text/plain": str(self)} if text_alone() else {"text/plain": str(self), "text/html": self.html()}
+
+
+def _renamed(drawn: str) -> str:
+    """A drawing whose parts have names that no other figure of the page has, the same every time.
+
+    Matplotlib names a part after all digits of its place, of which the last differ from run to run.
+    """
+    names = list(dict.fromkeys(re.findall(r'(?<= id=")[^"]+', drawn)))
+    for number, name in enumerate(names):
+        drawn = re.sub(rf'(?<=["#]){re.escape(name)}(?=[")])', f"@{number}", drawn)
+    figure = hashlib.sha256(drawn.encode()).hexdigest()[:8]
+    return re.sub(r'(?<=["#])@(?=\d+[")])', f"f{figure}-", drawn)
 
 
 def on_the_page(colour: str) -> str:
@@ -119,7 +137,13 @@ def text_alone() -> bool:
     return os.environ.get(TEXT) == "text"
 
 
-def new_figure(columns: int = 1, width: float = 8.0, height: float = 3.2, rows: int = 1) -> tuple[Figure, list[Axes]]:
+def new_figure(
+    columns: int = 1,
+    width: float = 8.0,
+    height: float = 3.2,
+    rows: int = 1,
+    widths: Sequence[float] | None = None,
+) -> tuple[Figure, list[Axes]]:
     """A figure that fits a laptop's notebook column, and its axes in reading order.
 
     Args:
@@ -127,13 +151,14 @@ def new_figure(columns: int = 1, width: float = 8.0, height: float = 3.2, rows: 
         width: Inches; 8 fills the column of a 1280 pixel wide window.
         height: Inches.
         rows: Axes one above the other.
+        widths: Of the columns, in proportion.
     """
     if text_alone():
         return Nothing(), [Nothing()] * (rows * columns)  # type: ignore[return-value, list-item]
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white", layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False)
+    axes = figure.subplots(rows, columns, squeeze=False, width_ratios=widths)
     for ax in axes.flat:
         ax.spines[["top", "right"]].set_visible(False)
         ax.patch.set_visible(False)
@@ -195,8 +220,9 @@ def colour_bar(figure: Figure, cells: Any, axes: Any, label: str = "", shrink: f
         shrink: Height, as a share of theirs.
     """
     bar = figure.colorbar(cells, ax=axes, label=label, shrink=shrink)
+    assert bar.solids is not None
     bar.solids.set_rasterized(True)  # 256 cells side by side would show their seams
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     bar.ax.patch.set_visible(False)
 
 

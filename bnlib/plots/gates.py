@@ -109,7 +109,8 @@ def recomputed(name: str) -> Picture:
     figure, ax = _empty_graph(after | {name})
     for box in _VALUES:
         x, y, rows = _VALUES[box]
-        colour, face, words = GREY, "none", "held"
+        face: Any = "none"
+        colour, words = GREY, "held"
         if box == name:
             colour, face, words = "black", (ORANGE, 0.75), "nudged"
         elif box in after:

@@ -99,7 +99,7 @@ def three_terms(dout: Any, x: Any, gamma: float, eps: float, dx: Any) -> Live:
         "for every example; from there the path through the variance, proportional to x_hat. It ends at dx, "
         f"between {ends.min():.2f} and {ends.max():.2f}; a diamond marks what your function returned.",
     )
-    return Live("three_terms", still, x=x, dout=dout, gamma=gamma, eps=eps)
+    return Live("three_terms", still, x=x, dout=dout, gamma=gamma, eps=eps, dx=dx)
 
 
 _PATHS = (
@@ -172,7 +172,7 @@ def on_the_circle(xc: Any, z: Any, dout: Any, dxc: Any) -> Live:
     for example, direction in enumerate(_PLANE.T):
         tip = 2.6 * direction / np.linalg.norm(direction)
         ax.plot([0, tip[0]], [0, tip[1]], color=GREY, linewidth=0.6)
-        ax.text(*(1.09 * tip), f"example {example}", fontsize=8.5, ha="center", va="center", color=GREY)
+        ax.text(1.09 * tip[0], 1.09 * tip[1], f"example {example}", fontsize=8.5, ha="center", va="center", color=GREY)
     ray = 3 * xc / np.linalg.norm(xc)
     ax.plot([0, ray[0]], [0, ray[1]], color=GREY, linewidth=1.0, linestyle=":")
     ax.plot(*xc, "o", color=BLUE, markersize=9, label="xc, before the scaling", zorder=4)
@@ -193,7 +193,7 @@ def on_the_circle(xc: Any, z: Any, dout: Any, dxc: Any) -> Live:
         "The point xc is moved along its ray onto the circle, to z. An arrow dout leaves z in some direction; the arrow of the gradient "
         f"at xc stands at {np.degrees(np.arccos(np.clip(cosine, -1, 1))):.1f} degrees to the ray.",
     )
-    return Live("on_the_circle", still, plane=_PLANE, xc=xc, dout=dout, eps=1e-8)
+    return Live("on_the_circle", still, plane=_PLANE, xc=xc, dout=dout, dxc=dxc, eps=1e-8)
 
 
 _PLANE = np.array([[0, -np.sqrt(0.5), np.sqrt(0.5)], [np.sqrt(2 / 3), -np.sqrt(1 / 6), -np.sqrt(1 / 6)]])

@@ -94,18 +94,19 @@ def contraction(dout: Any, J: Any) -> Live:
     i, j = 1, 0  # the entry of dL/dh whose column stands out first
     N, D = dout.shape
     dh = np.einsum("kl,klij->ij", dout, J)
-    figure, axes = new_figure(columns=3, rows=2, width=9.4, height=5.2)
-    figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02)
-    for ax in axes[3:]:
-        ax.remove()
-    rows = ((axes[0], dout, "dL/dh_hat[k, l]"), (axes[2], dh, "dL/dh[i, j]"))
+    figure, axes = new_figure(columns=3, width=8.4, height=4.6, widths=(1.6, N * D, 1.6))
+    rows = ((axes[0], dout, "dL/dh_hat\n[k, l]"), (axes[2], dh, "dL/dh\n[i, j]"))
+    entries = [f"{example}, {feature}" for feature in range(D) for example in range(N)]
     limit = max(np.abs(dout).max(), np.abs(dh).max())
     for ax, values, title in rows:
         matrix(ax, values.T.reshape(-1, 1), title, limit=limit)
         ax.set_xticks([])
-        ax.set_yticks(range(N * D), [f"{example}, {feature}" for feature in range(D) for example in range(N)])
+        ax.set_yticks(range(N * D), entries)
     flat = J.transpose(1, 0, 3, 2).reshape(D * N, D * N)
-    matrix(axes[1], flat, "J[k, l, i, j]: white blocks vanish", limit=1.0)
+    matrix(axes[1], flat, "J[k, l, i, j]: the blocks of zeros vanish", limit=1.0)
+    axes[1].set_xticks(range(N * D), entries)
+    axes[1].set_xlabel("i, j")
+    axes[1].set_yticks([])
     for edge in range(1, D):
         axes[1].axhline(edge * N - 0.5, color=GREY, linewidth=1.2)
         axes[1].axvline(edge * N - 0.5, color=GREY, linewidth=1.2)

@@ -1,5 +1,5 @@
 // Lesson 03: three centred examples of one feature are a point in a plane; scaling puts it on a circle. The point and dout can be dragged.
-import { add, arrow, canvas, clamp, handle, line, number, sentence, write } from "./kit.js";
+import { add, arrow, button, canvas, clamp, handle, line, number, sentence, write } from "./kit.js";
 
 const dot = (a, b) => a[0] * b[0] + a[1] * b[1];
 
@@ -78,6 +78,7 @@ export function draw(host, data) {
       write(drawing, 560, y, words, { "text-anchor": "start" });
       write(drawing, 560, y + 20, `(${numbers})`, { "text-anchor": "start", "font-size": 13 });
     });
+    write(drawing, 560, 378, `your function, for the first values: (${triple(data.dxc)})`, { "text-anchor": "start", "font-size": 12 });
     write(drawing, 560, 346, `angle to the ray: ${number(angle, 1)}°`, { "text-anchor": "start", "font-weight": "bold" });
     const place = (shape, [x, y]) => { shape.setAttribute("cx", x); shape.setAttribute("cy", y); };
     place(point, put(state.xc));
@@ -86,5 +87,6 @@ export function draw(host, data) {
     tell_end(number(Math.hypot(...state.dout)), 0.05, 1.6, triple(state.dout));
     told(`The gradient at xc, ${triple(dxc)}, stands at ${number(angle, 1)} degrees to the ray. Drag xc or the tip of dout; arrow keys turn it (left, right) or move it out and in (up, down).`);
   }
+  button(host, "back to the first values", () => { [state.xc, state.dout] = [[...data.xc], [...data.dout]]; redraw(); });
   redraw();
 }

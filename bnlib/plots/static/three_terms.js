@@ -15,13 +15,13 @@ export function model({ x, dout, gamma, eps }) {
 }
 
 export function draw(host, data) {
-  const { colours, x: first_x, dout: first_dout } = data;
+  const { colours, x: first_x, dout: first_dout, dx: yours } = data;
   const N = first_x.length;
   const state = { ...data, x: [...first_x], dout: [...first_dout] };
   const names = ["direct path", "path through the mean", "path through the variance"];
   const inks = [colours.blue, colours.orange, colours.purple];
   const [width, left] = [880, 84];
-  const svg = canvas(host, width, 520, data.label);
+  const svg = canvas(host, width, 530, data.label);
   const drawing = add(svg, "g"), handles = add(svg, "g");
   const told = sentence(host);
   const spread = Math.max(...first_x) - Math.min(...first_x);
@@ -53,6 +53,9 @@ export function draw(host, data) {
     };
   });
 
+  // What the learner's function returned belongs to the first values only.
+  const untouched = () => [[state.x, first_x], [state.dout, first_dout]].every(([now, first]) => now.every((value, k) => value === first[k]));
+
   function redraw(k = 0) {
     drawing.replaceChildren();
     const { mu, x_hat, terms, dx } = model(state);
@@ -79,6 +82,7 @@ export function draw(host, data) {
       });
       const tip = column(n) + 0.4 * step;
       add(drawing, "path", { d: `M${tip - 6} ${Y(end)}l6 -6l6 6l-6 6z`, fill: "currentColor" });
+      if (untouched()) add(drawing, "circle", { cx: tip, cy: Y(yours[n]), r: 9, fill: "none", stroke: colours.vermilion, "stroke-width": 2 });
       write(drawing, column(n), 440, `example ${n}, x̂ ${number(x_hat[n], 1)}`, { "font-size": 12 });
       write(drawing, column(n), 458, `dx ${number(dx[n])}`, { "font-size": 13, "font-weight": "bold" });
     }
@@ -88,6 +92,10 @@ export function draw(host, data) {
     });
     add(drawing, "path", { d: `M${left + 675} 489l6 -6l6 6l-6 6z`, fill: "currentColor" });
     write(drawing, left + 692, 494, "their sum, dx", { "text-anchor": "start" });
+    if (untouched()) {
+      add(drawing, "circle", { cx: left + 681, cy: 511, r: 8, fill: "none", stroke: colours.vermilion, "stroke-width": 2 });
+      write(drawing, left + 692, 516, "your function", { "text-anchor": "start" });
+    }
     for (const put of [...on_x, ...on_dout]) put();
     const [direct, through_mean, through_variance] = terms.map((term) => term[k]);
     told(`Example ${k}: ${number(direct)} ${signed(through_mean)} ${signed(through_variance)} = ${number(dx[k])}. Drag a dot of x or the tip of a bar of dout, or move it with the arrow keys.`);

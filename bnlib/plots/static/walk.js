@@ -23,7 +23,7 @@ export function draw(host, data) {
   const X = (x) => unit * x, Y = (y) => height - unit * (y - 0.12);
   const size = (name) => [1.06 * unit, (boxes[name][2] + 1.2) * 0.175 * unit];
   const centre = (name) => (boxes[name] || gates[name]).slice(0, 2);
-  const text = (value) => number(value, Math.abs(value) < 0.995 ? 3 : Math.abs(value) < 99.5 ? 2 : 0);
+  const text = (value) => number(Number(value.toPrecision(3)), 3).replace(/\.?0+$/, "");
 
   function redraw() {
     svg.replaceChildren();
