@@ -177,7 +177,7 @@ def test_a_page_needs_nothing_from_anywhere(name: str) -> None:
     assert set(shown) == {"text/plain", "text/html"}
     assert shown["text/plain"].startswith("Figure: ")
     page = _Page(shown["text/html"])
-    assert page.tags[0] == ("div", {"data-figure": name, "data-lm-suppress-shortcuts": "true"})
+    assert page.tags[0] == ("div", {"data-figure": name})
     assert page.tags[1][0] == "svg", "the still picture comes first"
     assert json.loads(page.scripts["application/json"])["label"] == shown["text/plain"].removeprefix("Figure: ")
     program = page.scripts["module"]

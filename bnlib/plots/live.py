@@ -66,9 +66,8 @@ class Live:
             "colours": {**colours, "positive": POSITIVE, "negative": NEGATIVE},
             **self.data,
         }
-        # JupyterLab leaves the keys alone under lm-suppress-shortcuts.
         return (
-            f'<div data-figure="{self.name}" data-lm-suppress-shortcuts="true">{self.still.html()}'
+            f'<div data-figure="{self.name}">{self.still.html()}'
             f'<script type="application/json">{_json(given)}</script></div><script type="module">{_program(self.name)}</script>'
         )
 

@@ -32,6 +32,9 @@ export function scale(from, to, start, end) {
   return place;
 }
 
+/** On what takes keys: JupyterLab does not read them as its shortcuts. */
+const KEYS = { "data-lm-suppress-shortcuts": "true" };
+
 /** Text in a drawing. */
 export function write(parent, x, y, text, attributes = {}) {
   return add(parent, "text", { x, y, "font-size": 13, fill: "currentColor", "text-anchor": "middle", ...attributes }, text);
@@ -70,7 +73,7 @@ export function canvas(host, width, height, label) {
 export function slider(host, { label, min, max, step, value, show = (v) => number(v, 1) }, changed) {
   const row = add(host, "label", { style: "display:flex;gap:.8em;align-items:center;margin:.2em 0;max-width:36em" });
   add(row, "span", { style: "min-width:15em" }, label);
-  const input = add(row, "input", { type: "range", min, max, step, value, "aria-label": label, style: "flex:1;min-width:8em" });
+  const input = add(row, "input", { type: "range", min, max, step, value, "aria-label": label, style: "flex:1;min-width:8em", ...KEYS });
   const told = add(row, "span", { style: "min-width:4em;font-variant-numeric:tabular-nums" });
   const tell = () => {
     told.textContent = show(Number(input.value));
@@ -85,7 +88,7 @@ export function slider(host, { label, min, max, step, value, show = (v) => numbe
 export function choice(host, { label, options, value }, changed) {
   const row = add(host, "label", { style: "display:flex;gap:.8em;align-items:center;margin:.2em 0;max-width:36em" });
   add(row, "span", { style: "min-width:15em" }, label);
-  const select = add(row, "select", { "aria-label": label });
+  const select = add(row, "select", { "aria-label": label, ...KEYS });
   for (const [key, words] of options) add(select, "option", { value: key }, words);
   select.value = value;
   select.addEventListener("change", () => changed(select.value));
@@ -100,7 +103,7 @@ export function choice(host, { label, options, value }, changed) {
  */
 export function handle(svg, shape, label, { drag, key, cursor = "move" }) {
   const set = (attributes) => Object.entries(attributes).forEach(([name, value]) => shape.setAttribute(name, value));
-  set({ role: "slider", tabindex: 0, "aria-label": label, style: `cursor:${cursor};touch-action:none` });
+  set({ role: "slider", tabindex: 0, "aria-label": label, style: `cursor:${cursor};touch-action:none`, ...KEYS });
   const place = (event) => new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
   shape.addEventListener("pointerdown", (event) => {
     shape.setPointerCapture(event.pointerId);
@@ -114,7 +117,6 @@ export function handle(svg, shape, label, { drag, key, cursor = "move" }) {
     const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
     if (!step) return;
     event.preventDefault();
-    event.stopPropagation();
     key(...step.map((one) => one * (event.shiftKey ? 5 : 1)));
   });
   return (now, min, max, words) => set({ "aria-valuenow": now, "aria-valuemin": min, "aria-valuemax": max, "aria-valuetext": words });
@@ -128,7 +130,7 @@ export function sentence(host) {
 
 /** A button. */
 export function button(host, label, pressed) {
-  const made = add(host, "button", { type: "button", style: "margin:.2em .5em .2em 0" }, label);
+  const made = add(host, "button", { type: "button", style: "margin:.2em .5em .2em 0", ...KEYS }, label);
   made.addEventListener("click", pressed);
   return made;
 }
