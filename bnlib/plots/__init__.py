@@ -77,6 +77,7 @@ class Picture:
         import matplotlib
         from matplotlib.backends.backend_svg import FigureCanvasSVG
 
+        image = base64.b64encode(self.png).decode()
         buffer = io.StringIO()
         with matplotlib.rc_context({"svg.hashsalt": "bnlib", "svg.fonttype": "path"}):
             self.figure.patch.set_visible(False)
@@ -100,7 +101,7 @@ class Picture:
             f'<svg role="img" aria-label="{escape(self.alt)}" viewBox="0 0 {width:g} {height:g}" '
             f'style="width:{width / 72 * DPI:.0f}px;max-width:100%;height:auto;fill:currentColor;'
             f'stroke-linejoin:round;stroke-linecap:butt"><desc><img alt="{escape(self.alt)}" style="max-width:100%" '
-            f'src="data:image/png;base64,{base64.b64encode(self.png).decode()}"></desc>{inside}'
+            f'src="data:image/png;base64,{image}"></desc>{inside}'
         )
 
     def __str__(self) -> str:
