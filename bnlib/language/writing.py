@@ -8,7 +8,7 @@ from bnlib.language.names import Names
 from bnlib.language.tree import Node
 
 _GREEK = {
-    "mu": r"\mu", "sigma": r"\sigma", "gamma": r"\gamma", "beta": r"\beta", "eps": r"\varepsilon", "alpha": r"\alpha",
+    "mu": r"\mu", "sigma": r"\sigma", "gamma": r"\gamma", "beta": r"\beta", "eps": r"\epsilon", "alpha": r"\alpha",
     "delta": r"\delta",
 }  # fmt: skip
 _SUM, _PRODUCT, _POWER, _ATOM = range(4)
@@ -22,6 +22,11 @@ def plain(node: Node) -> str:
 def latex(node: Node, names: Names | None = None) -> str:
     r"""The formula for MathJax, without dollar signs."""
     return _Latex(names).of(node, _SUM)
+
+
+def name_latex(name: str, names: Names | None = None) -> str:
+    """How a name is typeset, without indices."""
+    return _Latex(names)._name(name)
 
 
 def _level(node: Node) -> int:

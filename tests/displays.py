@@ -1,0 +1,170 @@
+"""The displayed formulas of the lessons, read and evaluated: shared by the tests of the equations and of misprints.
+
+``tests/equations/NAME.py`` says for each lesson what its displays speak of. It holds definitions, and no equation.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from bnlib.chains.judge import drawn
+from bnlib.language.latex import Chain, Side, displays, read_display
+from bnlib.language.names import FormulaError, Names
+from bnlib.language.reading import define
+from bnlib.language.tree import Node, letters_of, ref
+from bnlib.language.values import Values
+from bnlib.notebooks import parse
+from bnlib.release import sources
+from bnlib.stubs import Setting, lesson_of
+
+ROOT = Path(__file__).parent.parent
+DRAWS = 3
+ROUNDING, NEARLY, SMALL = 1e-11, 1e-5, 0.01
+"""What may be left of a difference: of an equation on its scale, of an approximation, of the smallest term before dots."""
+
+
+@dataclass(frozen=True)
+class Speaks:
+    r"""What some displays speak of.
+
+    Attributes:
+        equations: Their numbers, ``"2.1-2.4 2.10/1"``: the last is the first ``=`` of (2.10) alone.
+        setting: What is given and what is defined from it.
+        functions: What is written with brackets: ``{"f": ("y", "x")}`` where y is a function f of x.
+        lengths: Sizes that are not drawn.
+        made: Makes arrays from the drawn ones, where no formula of the language can.
+    """
+
+    equations: str
+    setting: Setting
+    functions: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    lengths: Mapping[str, int] = field(default_factory=dict)
+    made: Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]] = lambda arrays: {}
+
+    def says(self, number: str) -> set[int] | None:
+        """The ``=`` of a display that are meant, all of them where the set is empty; None where it is not among these."""
+        for each in self.equations.split():
+            whole, _, link = each.partition("/")
+            first, _, last = whole.partition("-")
+            if _order(first) <= _order(number) <= _order(last or first):
+                return {int(link)} if link else set()
+        return None
+
+
+@dataclass(frozen=True)
+class Display:
+    """One display of a lesson; ``number`` is "" where it has none."""
+
+    number: str
+    latex: str
+    heading: str
+
+    def __str__(self) -> str:
+        return f"({self.number})" if self.number else f"the display {self.latex[:50]!r} in {self.heading}"
+
+
+def _order(number: str) -> tuple[int, int, str]:
+    match = re.fullmatch(r"(\d+)\.(\d+)([a-z]?)", number)
+    return (int(match[1]), int(match[2]), match[3]) if match else (0, 0, "")
+
+
+def lesson_displays(path: Path) -> list[Display]:
+    """All displays of a source notebook, in order, with the heading they stand under."""
+    found, heading = [], ""
+    for cell in parse(path)["cells"]:
+        if cell["cell_type"] == "markdown":
+            for part in re.split(r"(?m)^(?=#+ )", cell["source"]):
+                if title := re.match(r"#+ (.*)", part):
+                    heading = title[1]
+                found += [Display(number, latex, heading) for number, latex in displays(part)]
+    return found
+
+
+@cache
+def spoken(name: str):
+    """The definitions of a lesson: the module tests/equations/NAME.py."""
+    spec = importlib.util.spec_from_file_location(f"equations_{name}", ROOT / "tests" / "equations" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def lessons_with_displays() -> list[tuple[str, Path]]:
+    """Name and source of every lesson."""
+    return [(lesson_of(path.stem).name, path) for path in sources(ROOT / "solutions")]
+
+
+@cache
+def ground(speaks_id: tuple[str, int]) -> tuple[Names, list[Values]]:
+    """Names and draws of a lesson's settings, by its name and their place."""
+    name, place = speaks_id
+    one = spoken(name).SPEAKS[place]
+    names = define(Names(one.setting.given, one.setting.latex), one.setting.definitions)
+    rng = np.random.default_rng(place)
+    draws = []
+    for _ in range(DRAWS):
+        arrays = drawn(one.setting, names, rng, one.lengths)
+        draws.append(Values(names, {**arrays, **one.made(arrays)}))
+    return names, draws
+
+
+def wrong(name: str, place: int, latex: str, links: set[int]) -> Iterator[tuple[int, str]]:
+    """What is wrong with a display in one setting of its lesson: the place of an ``=``, and words.
+
+    Args:
+        name: The lesson.
+        place: Which of its settings.
+        latex: The display.
+        links: The ``=`` that are meant, counted from 1; empty for all.
+
+    Raises:
+        FormulaError: It cannot be read.
+    """
+    names, draws = ground((name, place))
+    chains = read_display(latex, names, spoken(name).SPEAKS[place].functions)
+    for count, (relation, one, other) in enumerate(pairs(chains), start=1):
+        if not links or count in links:
+            try:
+                if not all(holds(relation, one, other, names, values) for values in draws):
+                    yield count, "the two sides differ"
+            except FormulaError as error:
+                yield count, str(error)
+
+
+def pairs(chains: list[Chain]) -> Iterator[tuple[str, Side, Side]]:
+    """Every ``=`` of a display, with its two sides."""
+    for chain in chains:
+        yield from zip(chain.relations, chain.sides[:-1], chain.sides[1:], strict=True)
+
+
+def holds(relation: str, one: Side, other: Side, names: Names, values: Values) -> bool:
+    """Whether both sides of an ``=`` have one value, for all values of their free letters."""
+    left, right = one.tree, other.tree
+    if relation == "becomes":
+        left = ref(f"{left.data[0]}_new", left.data[1])
+    letters = tuple(dict.fromkeys(letter for tree in (left, right) for letter in letters_of(tree) if letter in tree.free))
+    if unbound := [letter for letter in letters if not letter.islower()]:
+        raise FormulaError(f"an index is missing, one that counts {' and '.join(unbound)}")
+    sizes = names.letter_sizes(right, names.letter_sizes(left, names.letter_sizes(right)))
+    sizes = {letter: size for letter, size in sizes.items() if letter in letters}
+    if lost := set(letters) - set(sizes):
+        raise FormulaError(f"nothing says what {', '.join(lost)} counts")
+
+    def value(tree: Node) -> np.ndarray:
+        return values.of(tree, letters, sizes)
+
+    with np.errstate(all="ignore"):
+        off = np.max(np.abs(value(left) - value(right)))
+        if other.more:
+            return bool(off <= SMALL * min(np.max(np.abs(value(term))) for term in right.args))
+        if relation == "approx":
+            return bool(off <= NEARLY * np.max(np.abs(value(left))))
+        scale = max(np.max(values.size(tree, letters, sizes)) for tree in (left, right))
+    return bool(off <= ROUNDING * scale)
