@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from bnlib.chains.judge import drawn
-from bnlib.language.latex import Chain, Side, displays, read_display
+from bnlib.language.latex import Side, chains, displays, read_side
 from bnlib.language.names import FormulaError, Names
 from bnlib.language.reading import define
 from bnlib.language.tree import Node, letters_of, ref
@@ -128,23 +128,31 @@ def wrong(name: str, place: int, latex: str, links: set[int]) -> Iterator[tuple[
         FormulaError: It cannot be read.
     """
     names, draws = ground((name, place))
-    chains = read_display(latex, names, spoken(name).SPEAKS[place].functions)
-    for count, (relation, one, other) in enumerate(pairs(chains), start=1):
-        if not links or count in links:
-            try:
-                if not all(holds(relation, one, other, names, values) for values in draws):
-                    yield count, "the two sides differ"
-            except FormulaError as error:
-                yield count, str(error)
+    functions = spoken(name).SPEAKS[place].functions
+    count = 0
+    for chain in chains(latex):
+        first, count = count + 1, count + len(chain.relations)
+        if links and not links & set(range(first, count + 1)):
+            continue
+        sides: dict[int, Side] = {}
+        for link in range(first, count + 1):
+            if not links or link in links:
+                for at in (link - first, link - first + 1):
+                    sides[at] = read_side(chain.sides[at], names, functions)
+        sizes: dict[str, str] = {}
+        for side in 2 * list(sides.values()):
+            sizes = names.letter_sizes(side.tree, {key: size for key, size in sizes.items() if key in side.tree.free})  | sizes
+        for link in range(first, count + 1):
+            if not links or link in links:
+                one, other = sides[link - first], sides[link - first + 1]
+                try:
+                    if not all(holds(chain.relations[link - first], one, other, sizes, values) for values in draws):
+                        yield link, "the two sides differ"
+                except FormulaError as error:
+                    yield link, str(error)
 
 
-def pairs(chains: list[Chain]) -> Iterator[tuple[str, Side, Side]]:
-    """Every ``=`` of a display, with its two sides."""
-    for chain in chains:
-        yield from zip(chain.relations, chain.sides[:-1], chain.sides[1:], strict=True)
-
-
-def holds(relation: str, one: Side, other: Side, names: Names, values: Values) -> bool:
+def holds(relation: str, one: Side, other: Side, sizes: Mapping[str, str], values: Values) -> bool:
     """Whether both sides of an ``=`` have one value, for all values of their free letters."""
     left, right = one.tree, other.tree
     if relation == "becomes":
@@ -152,10 +160,9 @@ def holds(relation: str, one: Side, other: Side, names: Names, values: Values) -
     letters = tuple(dict.fromkeys(letter for tree in (left, right) for letter in letters_of(tree) if letter in tree.free))
     if unbound := [letter for letter in letters if not letter.islower()]:
         raise FormulaError(f"an index is missing, one that counts {' and '.join(unbound)}")
-    sizes = names.letter_sizes(right, names.letter_sizes(left, names.letter_sizes(right)))
-    sizes = {letter: size for letter, size in sizes.items() if letter in letters}
     if lost := set(letters) - set(sizes):
         raise FormulaError(f"nothing says what {', '.join(lost)} counts")
+    sizes = {letter: sizes[letter] for letter in letters}
 
     def value(tree: Node) -> np.ndarray:
         return values.of(tree, letters, sizes)

@@ -33,23 +33,25 @@ _ACCENTS = {r"\hat": "_hat", r"\bar": "_bar", r"\tilde": "_tilde"}
 _DECORATIONS = {"'": "'", r"\prime": "'", "*": "_star", r"\ast": "_star", r"\star": "_star"}
 _CALLS = {r"\exp": "exp", r"\log": "log"}
 _BRACKETS = {"(": ")", "[": "]", "{": "}", r"\{": r"\}", "|": "|", r"\langle": r"\rangle"}
+_OPENING, _CLOSING = ("(", "[", "{", r"\{", r"\langle", r"\begin{cases}"), (")", "]", "}", r"\}", r"\rangle", r"\end{cases}")
+_CASES = ("if", "and", "otherwise")
 _APART = (",", ".", ";", r"\quad", r"\qquad", r"\\")
 
 
 @dataclass(frozen=True)
-class Side:
-    r"""What stands on one side of an ``=``: its tree, and whether ``\dots`` says that smaller terms follow."""
+class Chain:
+    """Formulas in the signs of LaTeX, each equal to its neighbour; ``relations`` has a word of RELATIONS for each sign between."""
 
-    tree: Node
-    more: bool
+    sides: tuple[tuple[str, ...], ...]
+    relations: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Chain:
-    """Formulas, each equal to its neighbour; ``relations`` has one word of RELATIONS for each sign between them."""
+class Side:
+    r"""One of them read: its tree, and whether ``\dots`` says that smaller terms follow."""
 
-    sides: tuple[Side, ...]
-    relations: tuple[str, ...]
+    tree: Node
+    more: bool
 
 
 def displays(text: str) -> list[tuple[str, str]]:
@@ -70,18 +72,72 @@ def displays(text: str) -> list[tuple[str, str]]:
     return found
 
 
-def read_display(latex: str, names: Names, functions: Mapping[str, tuple[str, str]] | None = None) -> list[Chain]:
-    r"""The chains of one display.
+def chains(latex: str) -> list[Chain]:
+    r"""The chains of one display: apart by commas, wide spaces, lines and words.
 
     Args:
         latex: What stands between the dollar signs, without its ``\tag``.
+
+    Raises:
+        FormulaError: A formula is compared with nothing.
+    """
+    segments: list[list[str]] = [[]]
+    depth, aside = 0, False
+    signs = tokens(latex)
+    for token, after in zip(signs, [*signs[1:], ""], strict=True):
+        depth += (token in _OPENING) - (token in _CLOSING)
+        word = _word(token)
+        if depth == 0 and (token in _APART or (word and word not in _CASES)):
+            aside = word.startswith("for") or (aside and token not in (r"\qquad", r"\\"))
+            if _word(after) != "otherwise":
+                segments.append([])
+        elif not aside:
+            segments[-1].append(token)
+    found: list[list[str]] = []
+    for segment in filter(None, segments):
+        if segment[0] == "(" and _closing(segment, 0) == len(segment) - 1:
+            segment = segment[1:-1]
+        if found and segment[0] in RELATIONS:
+            found[-1] += segment  # a new line that begins with = goes on with the chain above
+        else:
+            found.append(segment)
+    return [_chain(segment) for segment in found]
+
+
+def _chain(segment: list[str]) -> Chain:
+    sides: list[list[str]] = [[]]
+    relations: list[str] = []
+    depth, condition = 0, False
+    for token in segment:
+        depth += (token in _OPENING) - (token in _CLOSING)
+        condition = _word(token) in ("if", "and") or (condition and not _word(token))
+        if depth == 0 and token in RELATIONS and not condition:
+            sides.append([])
+            relations.append(RELATIONS[token])
+        else:
+            sides[-1].append(token)
+    if not relations or [] in sides:
+        raise FormulaError(f"a formula is compared with nothing: {' '.join(segment)}")
+    return Chain(tuple(map(tuple, sides)), tuple(relations))
+
+
+def _word(token: str) -> str:
+    match = re.fullmatch(r"\\text\{(.*)\}", token, re.DOTALL)
+    return match[1].strip(" ,.") if match else ""
+
+
+def read_side(side: Sequence[str], names: Names, functions: Mapping[str, tuple[str, str]] | None = None) -> Side:
+    r"""One side of a chain.
+
+    Args:
+        side: Its signs.
         names: What it may speak of.
         functions: What is written with brackets, ``f(x + h)``: from its letter to (name, of what name it is a function).
 
     Raises:
         FormulaError: It cannot be read; the message says where.
     """
-    return _Reader(tokens(latex), names, functions or {}).display()
+    return _Reader(list(side), names, functions or {}).side()
 
 
 def read_latex(latex: str, names: Names) -> Node:
@@ -192,53 +248,18 @@ class _Reader:
             raise self.error(f"{self.next} means nothing here")
         return node
 
-    # a display: chains, apart by commas, spaces, lines and words
-
-    def display(self) -> list[Chain]:
-        chains: list[tuple[list[Side], list[str]]] = []
-        fresh = True
-        while self.next:
-            word = self.word()
-            if word.startswith("for ") or word == "for":
-                while self.next and self.next not in (r"\qquad", r"\\"):
-                    self.place += 1
-                continue
-            if self.next in _APART or word:
-                self.place += 1
-                fresh = True
-                continue
-            relation = RELATIONS.get(self.next)
-            if relation:
-                if not chains:
-                    raise self.error("nothing stands in front of the first =")
-                self.place += 1
-                chains[-1][1].append(relation)
-            elif fresh:
-                chains.append(([], []))
-            else:
-                raise self.error(f"{self.next} means nothing here")
-            chains[-1][0].append(self.side())
-            fresh = False
-        for sides, relations in chains:
-            if not relations or len(sides) != len(relations) + 1:
-                raise FormulaError("a formula is compared with nothing")
-        return [Chain(tuple(sides), tuple(relations)) for sides, relations in chains]
-
-    def word(self) -> str:
-        match = re.fullmatch(r"\\text\{(.*)\}", self.next, re.DOTALL)
-        return match[1].strip(" ,.") if match else ""
-
     def side(self) -> Side:
-        self.more = False
         tree = self.sum()
-        if self.word() == "if":
+        if _word(self.next) == "if":
             tree = self.cases([(tree, self.condition())])
+        if self.next:
+            raise self.error(f"{self.next} means nothing here")
         return Side(tree, self.more)
 
     def condition(self) -> Node:
         """A product of deltas, from ``if k = i and l = j``."""
         factors = []
-        while self.word() in ("if", "and"):
+        while _word(self.next) in ("if", "and"):
             self.place += 1
             one = self.take()
             unequal = self.take() in (r"\neq", r"\ne")
@@ -251,7 +272,7 @@ class _Reader:
         """Formulas under conditions, and one for what is left."""
         while self.next in (",", r"\\"):
             self.place += 1
-        if self.word() == "otherwise":
+        if _word(self.next) == "otherwise":
             self.place += 1
             return _chosen(rows, self.sum())
         raise self.error(r"a case needs its \text{otherwise}")
@@ -260,9 +281,9 @@ class _Reader:
         rows: list[tuple[Node, Node]] = []
         while not self.skip(r"\end{cases}"):
             tree = self.sum()
-            if self.word() == "if":
+            if _word(self.next) == "if":
                 rows.append((tree, self.condition()))
-            elif self.word() == "otherwise":
+            elif _word(self.next) == "otherwise":
                 self.place += 1
                 rows.append((tree, ONE))
             else:
