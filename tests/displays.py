@@ -141,7 +141,9 @@ def wrong(name: str, place: int, latex: str, links: set[int]) -> Iterator[tuple[
                     sides[at] = read_side(chain.sides[at], names, functions)
         sizes: dict[str, str] = {}
         for side in 2 * list(sides.values()):
-            sizes = names.letter_sizes(side.tree, {key: size for key, size in sizes.items() if key in side.tree.free})  | sizes
+            free = side.tree.free
+            found = names.letter_sizes(side.tree, {letter: sizes[letter] for letter in free & set(sizes)})
+            sizes |= {letter: found[letter] for letter in free & set(found)}
         for link in range(first, count + 1):
             if not links or link in links:
                 one, other = sides[link - first], sides[link - first + 1]

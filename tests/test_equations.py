@@ -1,0 +1,64 @@
+"""Every display of the lessons is read off the page and evaluated; what it speaks of stands in ``tests/equations/``."""
+
+import re
+
+import pytest
+from displays import FormulaError, chains, lesson_displays, lessons_with_displays, spoken, wrong
+
+LESSONS = lessons_with_displays()
+DISPLAYS = [(name, display) for name, path in LESSONS for display in lesson_displays(path)]
+
+
+def in_words(name):
+    return getattr(spoken(name), "IN_WORDS", {})
+
+
+@pytest.mark.parametrize(("name", "display"), DISPLAYS, ids=lambda each: each if isinstance(each, str) else str(each))
+def test_a_display_is_true(name, display):
+    """Every ``=`` of a numbered display in each setting that names it; of another in one that knows its letters."""
+    if display.number in in_words(name):
+        pytest.skip(in_words(name)[display.number])
+    places = range(len(spoken(name).SPEAKS))
+    links = {link: [] for link in range(1, 1 + sum(len(chain.relations) for chain in chains(display.latex)))}
+    said = {}
+    for place in places:
+        meant = spoken(name).SPEAKS[place].says(display.number) if display.number else set()
+        if meant is not None:
+            try:
+                said[place] = dict(wrong(name, place, display.latex, meant))
+            except FormulaError as error:
+                if display.number:
+                    raise FormulaError(f"{display} cannot be read: {error}") from None
+                continue
+            for link in meant or links:
+                links[link].append(said[place].get(link))
+    assert said, f"no setting of tests/equations/{name}.py {'names' if display.number else 'can read'} {display}"
+    for link, found in links.items():
+        assert found, f"no setting of tests/equations/{name}.py is for the = number {link} of {display}"
+        good = all(word is None for word in found) if display.number else any(word is None for word in found)
+        assert good, f"= number {link} of {display} is not true: {[word for word in found if word][0]}"
+
+
+@pytest.mark.parametrize(("name", "path"), LESSONS)
+def test_numbers_are_unique_and_of_their_lesson(name, path):
+    numbers = [display.number for display in lesson_displays(path) if display.number]
+    assert numbers, "a lesson has numbered equations"
+    assert len(numbers) == len(set(numbers)), "two equations have one number"
+    assert {number.split(".")[0] for number in numbers} == {str(int(path.name[:2]))}
+    assert set(in_words(name)) <= set(numbers), "a reason is given for an equation that is not there"
+
+
+def test_what_is_in_words_is_the_exception():
+    assert sum(len(in_words(name)) for name, _ in LESSONS) <= 2
+
+
+def test_a_display_that_cannot_be_read_says_where():
+    with pytest.raises(FormulaError, match=re.escape("nu is not one of the names here")):
+        list(wrong("translation", 0, r"\hat h_{kl} = h_{kl} - \nu_l", set()))
+    with pytest.raises(FormulaError, match="compared with nothing"):
+        list(wrong("translation", 0, r"h_{kl} - \mu_l", set()))
+    with pytest.raises(FormulaError, match="h has 2 indices and not 1"):
+        list(wrong("translation", 0, r"\hat h_{kl} = h_k - \mu_l", set()))
+    with pytest.raises(FormulaError, match="l counts D in one place and N in another"):
+        list(wrong("translation", 0, r"\hat h_{kl} = h_{lk} - \mu_l", set()))
+    assert list(wrong("translation", 0, r"\hat h_{kl} = h_{kl} + \mu_l", set())) == [(1, "the two sides differ")]
