@@ -18,7 +18,7 @@ from bnlib.chains.judge import drawn
 from bnlib.language.latex import Side, chains, displays, read_side
 from bnlib.language.names import FormulaError, Names
 from bnlib.language.reading import define
-from bnlib.language.tree import Node, letters_of, ref
+from bnlib.language.tree import Node, letters_of, ref, walk
 from bnlib.language.values import Values
 from bnlib.notebooks import parse
 from bnlib.release import sources
@@ -132,26 +132,24 @@ def wrong(name: str, place: int, latex: str, links: set[int]) -> Iterator[tuple[
     count = 0
     for chain in chains(latex):
         first, count = count + 1, count + len(chain.relations)
-        if links and not links & set(range(first, count + 1)):
-            continue
-        sides: dict[int, Side] = {}
-        for link in range(first, count + 1):
-            if not links or link in links:
-                for at in (link - first, link - first + 1):
-                    sides[at] = read_side(chain.sides[at], names, functions)
+        meant = [link for link in range(first, count + 1) if not links or link in links]
+        places = sorted({at for link in meant for at in (link - first, link - first + 1)})
+        sides = {at: read_side(chain.sides[at], names, functions) for at in places}
         sizes: dict[str, str] = {}
         for side in 2 * list(sides.values()):
             free = side.tree.free
             found = names.letter_sizes(side.tree, {letter: sizes[letter] for letter in free & set(sizes)})
             sizes |= {letter: found[letter] for letter in free & set(found)}
-        for link in range(first, count + 1):
-            if not links or link in links:
-                one, other = sides[link - first], sides[link - first + 1]
-                try:
-                    if not all(holds(chain.relations[link - first], one, other, sizes, values) for values in draws):
-                        yield link, "the two sides differ"
-                except FormulaError as error:
-                    yield link, str(error)
+        for link in meant:
+            one, other = sides[link - first], sides[link - first + 1]
+            if one.tree is other.tree:
+                yield link, "both sides are the same"
+            elif chain.relations[link - first] != "becomes" and link == first and one.tree in walk(other.tree):
+                yield link, "the left side is explained by itself"
+            elif new := sorted(other.tree.free - sides[places[0]].tree.free):
+                yield link, f"{new[0]} is free, and not so on the left"
+            elif not all(holds(chain.relations[link - first], one, other, sizes, values) for values in draws):
+                yield link, "the two sides differ"
 
 
 def holds(relation: str, one: Side, other: Side, sizes: Mapping[str, str], values: Values) -> bool:
@@ -159,7 +157,9 @@ def holds(relation: str, one: Side, other: Side, sizes: Mapping[str, str], value
     left, right = one.tree, other.tree
     if relation == "becomes":
         left = ref(f"{left.data[0]}_new", left.data[1])
-    letters = tuple(dict.fromkeys(letter for tree in (left, right) for letter in letters_of(tree) if letter in tree.free))
+    letters = tuple(
+        dict.fromkeys(letter for tree in (left, right) for letter in letters_of(tree) if letter in tree.free)
+    )
     if unbound := [letter for letter in letters if not letter.islower()]:
         raise FormulaError(f"an index is missing, one that counts {' and '.join(unbound)}")
     if lost := set(letters) - set(sizes):

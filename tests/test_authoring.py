@@ -97,9 +97,7 @@ def test_a_new_lesson_is_green_and_touches_no_other_file(copy):
         "bnlib/stubs/triples.py", "bnlib/checks/triples.py", "solutions/06_triples.ipynb", "notebooks/06_triples.ipynb",
         "tests/hidden/test_triples.py", "tests/equations/triples.py", "tests/answers/triples.txt",
     }  # fmt: skip
-    modules = [
-        f"tests/{name}.py" for name in ("test_equations", "hidden/test_triples", "test_answers", "test_course")
-    ]
+    modules = [f"tests/{name}.py" for name in ("test_equations", "hidden/test_triples", "test_answers", "test_course")]
     said = suite(copy, *modules, "-k", "triples")
     assert " passed" in said
     assert "failed" not in said

@@ -15,7 +15,21 @@ from fractions import Fraction
 from bnlib.language.calculus import apart, derivative
 from bnlib.language.names import FormulaError, Names
 from bnlib.language.tree import (
-    ONE, ZERO, Node, add, flat, letters_of, mul, neg, num, power, rebuilt, reduce, ref, renamed, walk,
+    ONE,
+    ZERO,
+    Node,
+    add,
+    flat,
+    letters_of,
+    mul,
+    neg,
+    num,
+    power,
+    rebuilt,
+    reduce,
+    ref,
+    renamed,
+    walk,
 )  # fmt: skip
 from bnlib.language.writing import name_latex
 
@@ -28,12 +42,15 @@ _NO_MEANING = {
     r"\,", r"\;", r"\:", r"\!", "\\ ", "~", "&", r"\left", r"\right", r"\displaystyle", r"\big", r"\Big", r"\bigl", r"\bigr",
     r"\Bigl", r"\Bigr", r"\bigg", r"\Bigg", r"\begin{aligned}", r"\end{aligned}",
 }  # fmt: skip
-_GREEK = "alpha beta gamma delta epsilon varepsilon eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega".split()
+_GREEK = re.compile(r"\\(alpha|beta|gamma|delta|eta|theta|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|phi|chi|psi|omega)")
 _ACCENTS = {r"\hat": "_hat", r"\bar": "_bar", r"\tilde": "_tilde"}
 _DECORATIONS = {"'": "'", r"\prime": "'", "*": "_star", r"\ast": "_star", r"\star": "_star"}
 _CALLS = {r"\exp": "exp", r"\log": "log"}
 _BRACKETS = {"(": ")", "[": "]", "{": "}", r"\{": r"\}", "|": "|", r"\langle": r"\rangle"}
-_OPENING, _CLOSING = ("(", "[", "{", r"\{", r"\langle", r"\begin{cases}"), (")", "]", "}", r"\}", r"\rangle", r"\end{cases}")
+_OPENING, _CLOSING = (
+    ("(", "[", "{", r"\{", r"\langle", r"\begin{cases}"),
+    (")", "]", "}", r"\}", r"\rangle", r"\end{cases}"),
+)
 _CASES = ("if", "and", "otherwise")
 _APART = (",", ".", ";", r"\quad", r"\qquad", r"\\")
 
@@ -240,7 +257,10 @@ class _Reader:
 
     def argument(self) -> list[str]:
         """What a command is given: a group, or one sign."""
-        return self.bracket() if self.next == "{" else [self.take()]
+        found = self.bracket() if self.next == "{" else [self.take()]
+        if not found:
+            raise self.error("something is missing")
+        return found
 
     def whole(self) -> Node:
         node = self.sum()
@@ -334,7 +354,23 @@ class _Reader:
     def starts(self) -> bool:
         """Whether one more factor begins here."""
         token = self.next
-        if token in ("", "+", "-", ")", "]", "}", "|", r"\}", r"\rangle", r"\gt", r"\lt", ">", "<", *RELATIONS, *_APART):
+        if token in (
+            "",
+            "+",
+            "-",
+            ")",
+            "]",
+            "}",
+            "|",
+            r"\}",
+            r"\rangle",
+            r"\gt",
+            r"\lt",
+            ">",
+            "<",
+            *RELATIONS,
+            *_APART,
+        ):
             return False
         return not token.startswith((r"\text{", r"\end{")) and token not in (r"\neq", r"\ne")
 
@@ -445,7 +481,9 @@ class _Reader:
                 while isinstance(part, _Symbol) and inside.next == "_":
                     inside.place += 1
                     inside.subscript(part)
-                while isinstance(part, _Symbol) and inside.next == "^" and inside.found[inside.place + 1] in _DECORATIONS:
+                while (
+                    isinstance(part, _Symbol) and inside.next == "^" and inside.found[inside.place + 1] in _DECORATIONS
+                ):
                     part.key += _DECORATIONS[inside.found[inside.place + 1]]
                     inside.place += 2
                 if isinstance(part, _Symbol) and not inside.next:
@@ -488,8 +526,7 @@ class _Reader:
             self.subscript(symbol)
             if len(symbol.letters) != 2:
                 raise self.error("delta has two indices")
-            one, two = symbol.letters
-            return ONE if one == two else Node("delta", (), (one, two))
+            return ONE if len(set(symbol.letters)) == 1 else Node("delta", (), symbol.letters)
         return self.applied(symbol) if symbol.key in self.functions else symbol
 
     def number(self) -> int | float:
@@ -531,8 +568,10 @@ class _Reader:
             return _Symbol(key)
         if re.fullmatch("[A-Za-z]", token):
             return _Symbol(token)
-        if token[1:] in _GREEK:
-            return _Symbol("eps" if token in (r"\epsilon", r"\varepsilon") else token[1:])
+        if token in (r"\epsilon", r"\varepsilon"):
+            return _Symbol("eps")
+        if match := _GREEK.fullmatch(token):
+            return _Symbol(match[1])
         raise self.error(f"{token} means nothing here")
 
     def entry(self, symbol: _Symbol) -> Node:
@@ -570,7 +609,7 @@ class _Reader:
             return self.entry(symbol)
         argument = self.inner(self.bracket(), arrays=True).whole()
         names, sizes = self.names, self.names.sizes_of(of)
-        tree = names.meaning(ref(name, symbol.letters), keep=frozenset({of}))
+        tree = names.meaning(self.indexed(name, symbol.letters), keep=frozenset({of}))
         for _ in range(primes):
             if sizes:
                 raise self.error("only a function of one number has a prime")

@@ -25,7 +25,7 @@ NINE_GATES = Setting(  # xc and the mean have a wire of their own to each gate t
     """,
     latex={"dout": r"\mathrm{dout}"},
 )
-ANY_GATE = Setting({"u": ""}, "a = u\nv = exp(a) + a**3\nb = v\nL = exp(b)")
+ANY_GATE = Setting({"u": ""}, "a = u\nv = exp(a) + a**3\nb = v\nL = b**3")
 MEASURED = replace(
     NINE_GATES,
     definitions=NINE_GATES.definitions

@@ -49,9 +49,20 @@ EVERY_BATCH = Setting(
 def every_draw(given):
     """All batches of N examples that can be drawn from P, each as likely as the others; all features spread alike."""
     population, count = given["true"][:, :1] + given["true"][:1], given["x"].shape[1]
-    return {"true": population, "x": np.array([population[list(draw)] for draw in product(range(len(population)), repeat=count)])}
+    return {
+        "true": population,
+        "x": np.array([population[list(draw)] for draw in product(range(len(population)), repeat=count)]),
+    }
 
 
+ANY_LAYER = Setting(  # a Jacobian with no symmetry, to show which index is summed
+    {"x": "N D", "A": "N N", "B": "D D", "dout": "N D"},
+    """
+    y[k, l] = sum(A[k, m] * B[l, j] * x[m, j]**2 for m in N for j in D)
+    L = sum(dout[k, l] * y[k, l] for k in N for l in D)
+    """,
+    latex=TRAINING.latex,
+)
 ONE_EXAMPLE = replace(
     TRAINING,
     definitions=TRAINING.definitions
@@ -63,7 +74,9 @@ ONE_EXAMPLE = replace(
 UNDONE = replace(
     TRAINING,
     given={"x": "N D", "eps": ""},
-    definitions=TRAINING.definitions.replace("y[i, j]", "gamma[j] = 1 / r[j]\nbeta[j] = mu[j]\ny[i, j]").partition("L =")[0],
+    definitions=TRAINING.definitions.replace("y[i, j]", "gamma[j] = 1 / r[j]\nbeta[j] = mu[j]\ny[i, j]").partition(
+        "L ="
+    )[0],
 )
 BLOCK = Setting(
     {"x": "N D", "W": "D H", "b": "H", "gamma": "H", "beta": "H", "da": "N H", "eps": ""},
@@ -105,6 +118,7 @@ SPEAKS = [
     Speaks("5.5", EVERY_BATCH, lengths={"N": 3, "P": 4, "B": 64}, made=every_draw),
     Speaks("5.6", DEVIATIONS),
     Speaks("5.9-5.11", EVALUATION),
+    Speaks("5.11/1", ANY_LAYER),
     Speaks("5.12", ONE_EXAMPLE, lengths={"N": 1}),
     Speaks("5.13", UNDONE),
     Speaks("5.14-5.16", BLOCK),

@@ -11,10 +11,18 @@ ONE_FEATURE, ALL_FEATURES = normalization.ONE_FEATURE, normalization.ALL_FEATURE
 
 def off_centre(setting):
     """The same with something else in the place of the mean, so that deviations from it do not add up to zero."""
-    lines = [line if line.strip()[:2] != "mu" else f"{line.partition('#')[0]} + 2" for line in setting.definitions.splitlines()]
+    lines = [
+        line if line.strip()[:2] != "mu" else f"{line.partition('#')[0]} + 2"
+        for line in setting.definitions.splitlines()
+    ]
     return replace(setting, definitions="\n".join(lines))
 
 
+ANY_CENTRE = replace(  # nothing is known of mu but that it depends on all of x, each in its own way
+    ONE_FEATURE,
+    given={**ONE_FEATURE.given, "w": "N"},
+    definitions=ONE_FEATURE.definitions.replace("mu = mean(x[k] for k in N)", "mu = sum(w[k] * x[k]**2 for k in N)"),
+)
 ANY_FUNCTION = Setting(  # Jacobians with no symmetry, to show which index is summed
     {"x": "N", "A": "N N", "dout": "N"},
     """
@@ -64,6 +72,7 @@ SCALING_OF_ONE = Setting(
 SPEAKS = [
     Speaks("3.1-3.18", ONE_FEATURE),
     Speaks("3.5-3.9 3.10/1", off_centre(ONE_FEATURE)),
+    Speaks("3.5-3.6 3.8/1 3.12/1", ANY_CENTRE),
     Speaks("3.16", ANY_FUNCTION),
     Speaks("3.19-3.26", ALL_FEATURES),
     Speaks("3.20/1", off_centre(ALL_FEATURES)),

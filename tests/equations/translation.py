@@ -24,7 +24,11 @@ BIAS_THEN_ANY_LAYER = replace(
     definitions="h[i, j] = x[i, j] + b[j]" + ANY_LAYER.definitions,
 )  # fmt: skip
 BIAS_THEN_ANY_LAYER.given.pop("h")
+ANY_CENTRE = Setting({"h": "N", "w": "N"}, "mu = sum(w[k] * h[k]**2 for k in N)\nh_hat[i] = h[i] - mu")
 JACOBIAN = Setting({"x": "N"}, "J[k: N, i: N] = delta[k, i] - 1/N")
+PROJECTION = Setting(  # one that is not symmetric
+    {"u": "N", "w": "N"}, "J[k: N, i: N] = delta[k, i] - u[k] * w[i] / sum(u[m] * w[m] for m in N)"
+)
 
 SPEAKS = [
     Speaks("2.1-2.2 2.5-2.9", translation.TRANSLATION),
@@ -32,5 +36,7 @@ SPEAKS = [
     Speaks("2.7", ANY_LAYER),
     Speaks("2.10", WITH_A_BIAS),
     Speaks("2.10/1", BIAS_THEN_ANY_LAYER),
+    Speaks("2.4/1", ANY_CENTRE),
     Speaks("2.11", JACOBIAN),
+    Speaks("2.11/1", PROJECTION),
 ]
