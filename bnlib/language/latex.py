@@ -44,7 +44,7 @@ _NO_MEANING = {
 }  # fmt: skip
 _GREEK = re.compile(r"\\(alpha|beta|gamma|delta|eta|theta|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|phi|chi|psi|omega)")
 _ACCENTS = {r"\hat": "_hat", r"\bar": "_bar", r"\tilde": "_tilde"}
-_DECORATIONS = {"'": "'", r"\prime": "'", "*": "_star", r"\ast": "_star", r"\star": "_star"}
+_MARKS = {"'": "'", r"\prime": "'", "*": "_star", r"\ast": "_star", r"\star": "_star"}
 _CALLS = {r"\exp": "exp", r"\log": "log"}
 _BRACKETS = {"(": ")", "[": "]", "{": "}", r"\{": r"\}", "|": "|", r"\langle": r"\rangle"}
 _OPENING, _CLOSING = (
@@ -429,24 +429,40 @@ class _Reader:
 
     def factor(self) -> Node:
         node = self.atom()
+        exponent = self.scripts(node)
+        if exponent is not None:
+            node = self.raised(node, exponent)
+        return self.entry(node) if isinstance(node, _Symbol) else node
+
+    def scripts(self, node: Node | _Symbol) -> Node | None:
+        """Read what stands above and below: indices and marks go into the symbol, an exponent is returned."""
+        exponent = None
         while self.next in ("^", "_") or (isinstance(node, _Symbol) and self.next == "'"):
-            if self.next == "'":
-                node.key += self.take()  # type: ignore[union-attr]
-                continue
-            if self.take() == "_":
+            if self.next == "^":
+                self.place += 1
+            if isinstance(node, _Symbol) and (mark := self.mark()):
+                node.key += mark
+            elif self.skip("_"):
                 if not isinstance(node, _Symbol):
                     raise self.error("only a name has indices")
                 self.subscript(node)
-                continue
-            if self.next == "{" and self.place + 2 < len(self.found) and self.found[self.place + 2] == "}":
-                del self.found[self.place + 2], self.found[self.place]
-            word = re.fullmatch(r"\\mathrm\{(\w+)\}", self.next)
-            if isinstance(node, _Symbol) and (self.next in _DECORATIONS or word):
-                node.key += f"_{word[1]}" if word else _DECORATIONS[self.next]
-                self.place += 1
+            elif exponent is not None:
+                raise self.error("there are two exponents")
             else:
-                node = self.raised(node, self.inner(self.argument()).whole())
-        return self.entry(node) if isinstance(node, _Symbol) else node
+                exponent = self.inner(self.argument()).whole()
+        return exponent
+
+    def mark(self) -> str:
+        """A mark behind a name that makes another name of it: a stroke, a star, a word."""
+        start = self.place
+        braces = self.skip("{")
+        word = re.fullmatch(r"\\mathrm\{(\w+)\}", self.next)
+        found = f"_{word[1]}" if word else _MARKS.get(self.next, "")
+        self.place += 1
+        if not found or (braces and not self.skip("}")):
+            self.place = start
+            return ""
+        return found
 
     def raised(self, base: Node | _Symbol, exponent: Node) -> Node:
         value = _number(exponent)
@@ -478,15 +494,7 @@ class _Reader:
             inside = self.inner(self.bracket())
             if token == "{":
                 part = inside.atom()
-                while isinstance(part, _Symbol) and inside.next == "_":
-                    inside.place += 1
-                    inside.subscript(part)
-                while (
-                    isinstance(part, _Symbol) and inside.next == "^" and inside.found[inside.place + 1] in _DECORATIONS
-                ):
-                    part.key += _DECORATIONS[inside.found[inside.place + 1]]
-                    inside.place += 2
-                if isinstance(part, _Symbol) and not inside.next:
+                if isinstance(part, _Symbol) and inside.scripts(part) is None and not inside.next:
                     return part
                 inside.place = 0
             node = inside.sum()
@@ -619,18 +627,17 @@ class _Reader:
 
 def _key(latex: str, names: Names) -> str:
     """How a name is found again: its key, with the exponent that belongs to it."""
-    reader = _Reader(tokens(latex), names, {}, keys={"": ""})
+    reader = _Reader([token for token in tokens(latex) if token not in "{}"], names, {}, keys={"": ""})
     symbol = reader.symbol()
     while reader.next:
-        token = reader.take()
-        if token == "_":
+        if (token := reader.take()) == "_":
             reader.subscript(symbol)
         elif token == "'":
             symbol.key += token
         else:
-            raised = reader.argument()[0]
+            raised = reader.take()
             word = re.fullmatch(r"\\mathrm\{(\w+)\}", raised)
-            symbol.key += f"_{word[1]}" if word else _DECORATIONS.get(raised, f"^{raised}")
+            symbol.key += f"_{word[1]}" if word else _MARKS.get(raised, f"^{raised}")
     return symbol.key
 
 

@@ -23,7 +23,6 @@ NINE_GATES = Setting(  # xc and the mean have a wire of their own to each gate t
     out[k, l] = scaled[k, l] + beta[l]
     L = sum(dout[k, l] * out[k, l] for k in N for l in D)
     """,
-    latex={"dout": r"\mathrm{dout}"},
 )
 ANY_GATE = Setting({"u": ""}, "a = u\nv = exp(a) + a**3\nb = v\nL = b**3")
 MEASURED = replace(

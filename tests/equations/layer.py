@@ -32,7 +32,6 @@ DEVIATIONS = Setting(
     var[l] = mean((x[k, l] - mu[l])**2 for k in N)
     unbiased[l] = var[l] * N / (N - 1)
     """,
-    latex={"var": r"\sigma^2", "unbiased": r"\tilde\sigma^2", "mu_star": r"\mu^*"},
 )
 EVERY_BATCH = Setting(
     {"x": "B N D", "true": "P D"},
@@ -42,7 +41,6 @@ EVERY_BATCH = Setting(
     true_var[l: D] = mean((true[p, l] - mean(true[q, l] for q in P))**2 for p in P)
     Var = mean(true_var[l] for l in D)
     """,
-    latex={"var": r"\sigma^2", "true_var": r"{\sigma^*}^2"},
 )
 
 
@@ -61,7 +59,6 @@ ANY_LAYER = Setting(  # a Jacobian with no symmetry, to show which index is summ
     y[k, l] = sum(A[k, m] * B[l, j] * x[m, j]**2 for m in N for j in D)
     L = sum(dout[k, l] * y[k, l] for k in N for l in D)
     """,
-    latex=TRAINING.latex,
 )
 ONE_EXAMPLE = replace(
     TRAINING,
@@ -85,7 +82,6 @@ BLOCK = Setting(
     a[i, j] = positive(y[i, j]) * y[i, j]
     L = sum(da[k, l] * a[k, l] for k in N for l in H)
     """,
-    latex=layer.AFFINE_FIRST.latex,
 )
 ANY_NETWORK = Setting(  # behind the affine layer, so that nothing vanishes
     {"x": "N D", "W": "D H", "b": "H"},
@@ -107,7 +103,7 @@ FOLDED = Setting(
     b2[j] = gamma[j] * (b[j] - running_mean[j]) / sqrt(running_var[j] + eps) + beta[j]
     """,
     positive=EVALUATION.positive,
-    latex={**EVALUATION.latex, "W2": "W'", "b2": "b'"},
+    latex={"W2": "W'", "b2": "b'"},
 )
 
 SPEAKS = [

@@ -29,7 +29,6 @@ ANY_FUNCTION = Setting(  # Jacobians with no symmetry, to show which index is su
     y[k] = sum(A[k, m] * x[m]**2 for m in N)
     L = sum(dout[k] * y[k] for k in N)
     """,
-    latex=ONE_FEATURE.latex,
 )
 ANY_LAYER = Setting(
     {"x": "N D", "A": "N N", "B": "D D", "dout": "N D"},
@@ -37,7 +36,6 @@ ANY_LAYER = Setting(
     y[k, l] = sum(A[k, m] * B[l, j] * x[m, j]**2 for m in N for j in D)
     L = sum(dout[k, l] * y[k, l] for k in N for l in D)
     """,
-    latex=ALL_FEATURES.latex,
 )
 
 SCALING = """
@@ -58,7 +56,6 @@ CENTRE_THEN_SCALE = Setting(
     g[k, l] = gamma[l] * dout[k, l]
     L = sum(dout[k, l] * y[k, l] for k in N for l in D)
     """,
-    latex=ALL_FEATURES.latex,
 )
 SCALING_ALONE = Setting(  # of something that is not centred
     {"x": "N D", "g": "N D", "eps": ""},
@@ -81,3 +78,5 @@ SPEAKS = [
     Speaks("3.28", SCALING_OF_ONE),
     Speaks("3.29 3.31/1", SCALING_ALONE),
 ]
+
+IN_WORDS = {r"\mathrm{dx} = \begin{pmatrix}": "a picture of the shape: each of its entries is (3.23)"}
