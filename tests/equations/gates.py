@@ -24,6 +24,9 @@ NINE_GATES = Setting(  # xc and the mean have a wire of their own to each gate t
     L = sum(dout[k, l] * out[k, l] for k in N for l in D)
     """,
 )
+OFF_CENTRE = replace(  # deviations that do not add up to zero
+    NINE_GATES, definitions=NINE_GATES.definitions.replace("mean(x[m, l] for m in N)", "mean(x[m, l] for m in N) + 2")
+)
 ANY_GATE = Setting({"u": ""}, "a = u\nv = exp(a) + a**3\nb = v\nL = b**3")
 MEASURED = replace(
     NINE_GATES,
@@ -37,6 +40,7 @@ MEASURED = replace(
 
 SPEAKS = [
     Speaks("4.1-4.9 4.11-4.17 4.19-4.24", NINE_GATES),
+    Speaks("4.11-4.17 4.19-4.21", OFF_CENTRE),
     Speaks("4.10", ANY_GATE, functions={"f": ("v", "u")}),
     Speaks("4.18", MEASURED, functions={"L": ("L", "xc")}),
 ]
