@@ -15,12 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from bnlib.chains.judge import drawn
-from bnlib.language.latex import Side, chains, displays, read_side
+from bnlib.language.latex import Side, chains, read_side
 from bnlib.language.names import FormulaError, Names
 from bnlib.language.reading import define
 from bnlib.language.tree import Node, letters_of, ref, walk
 from bnlib.language.values import Values
-from bnlib.notebooks import parse
 from bnlib.release import sources
 from bnlib.stubs import Setting, lesson_of
 
@@ -58,33 +57,9 @@ class Speaks:
         return None
 
 
-@dataclass(frozen=True)
-class Display:
-    """One display of a lesson; ``number`` is "" where it has none."""
-
-    number: str
-    latex: str
-    heading: str
-
-    def __str__(self) -> str:
-        return f"({self.number})" if self.number else f"the display {self.latex[:50]!r} in {self.heading}"
-
-
 def _order(number: str) -> tuple[int, int, str]:
     match = re.fullmatch(r"(\d+)\.(\d+)([a-z]?)", number)
     return (int(match[1]), int(match[2]), match[3]) if match else (0, 0, "")
-
-
-def lesson_displays(path: Path) -> list[Display]:
-    """All displays of a source notebook, in order, with the heading they stand under."""
-    found, heading = [], ""
-    for cell in parse(path)["cells"]:
-        if cell["cell_type"] == "markdown":
-            for part in re.split(r"(?m)^(?=#+ )", cell["source"]):
-                if title := re.match(r"#+ (.*)", part):
-                    heading = title[1]
-                found += [Display(number, latex, heading) for number, latex in displays(part)]
-    return found
 
 
 @cache

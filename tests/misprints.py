@@ -15,9 +15,11 @@ from pathlib import Path
 from zlib import crc32
 
 import numpy as np
-from displays import Display, FormulaError, chains, ground, lesson_displays, read_side, spoken, wrong
+from displays import ground, spoken, wrong
 
-from bnlib.language.names import Names
+from bnlib.formulas import Display, lesson_displays
+from bnlib.language.latex import chains, read_side
+from bnlib.language.names import FormulaError, Names
 from bnlib.language.tree import Node, letters_of, rebuilt, ref, renamed
 from bnlib.language.values import Values
 

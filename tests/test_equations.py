@@ -3,7 +3,11 @@
 import re
 
 import pytest
-from displays import FormulaError, chains, lesson_displays, lessons_with_displays, spoken, wrong
+from displays import lessons_with_displays, spoken, wrong
+
+from bnlib.formulas import lesson_displays
+from bnlib.language.latex import chains
+from bnlib.language.names import FormulaError
 
 LESSONS = lessons_with_displays()
 DISPLAYS = [(name, display) for name, path in LESSONS for display in lesson_displays(path)]

@@ -3,8 +3,10 @@
 from itertools import islice
 
 import pytest
-from displays import Display, lessons_with_displays
+from displays import lessons_with_displays
 from misprints import edits, misprints, noticed, says_something_else
+
+from bnlib.formulas import Display
 
 SOME = 20
 """How many misprints of each display are tried; where it has fewer, all of them."""
