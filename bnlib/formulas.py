@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from bnlib.language.latex import displays, tokens
+from bnlib.language.displays import displays, tokens
 from bnlib.language.notation import LETTERS, Letter
 from bnlib.notebooks import parse
 from bnlib.release import sources

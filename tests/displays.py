@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from bnlib.chains.judge import drawn
-from bnlib.language.latex import Side, chains, read_side
+from bnlib.language.displays import chains
+from bnlib.language.latex import Side, read_side
 from bnlib.language.names import FormulaError, Names
 from bnlib.language.reading import define
 from bnlib.language.tree import Node, letters_of, ref, walk

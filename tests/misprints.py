@@ -18,7 +18,8 @@ import numpy as np
 from displays import ground, spoken, wrong
 
 from bnlib.formulas import Display, lesson_displays
-from bnlib.language.latex import chains, read_side
+from bnlib.language.displays import chains
+from bnlib.language.latex import read_side
 from bnlib.language.names import FormulaError, Names
 from bnlib.language.tree import Node, letters_of, rebuilt, ref, renamed
 from bnlib.language.values import Values

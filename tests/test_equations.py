@@ -6,7 +6,7 @@ import pytest
 from displays import lessons_with_displays, spoken, wrong
 
 from bnlib.formulas import lesson_displays
-from bnlib.language.latex import chains
+from bnlib.language.displays import chains
 from bnlib.language.names import FormulaError
 
 LESSONS = lessons_with_displays()

@@ -1,7 +1,7 @@
 r"""Displayed formulas into trees: the LaTeX of a lesson is read, so that what a test evaluates is what the page shows.
 
-A display is chains of formulas with ``=`` between them; the names are those that formulas are typed with, found by how they
-are typeset (:mod:`bnlib.language.writing`): ``\hat x_{kl}`` is ``x_hat[k, l]``. Which commands are known stands in docs/language.md.
+The names are those that formulas are typed with, found by how they are typeset (:mod:`bnlib.language.notation`):
+``\hat x_{kl}`` is ``x_hat[k, l]``. Which commands are known stands in docs/language.md.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from bnlib.language.calculus import apart, derivative
+from bnlib.language.displays import APART, RELATIONS, closing, tokens, word
 from bnlib.language.names import FormulaError, Names
 from bnlib.language.tree import (
     ONE,
@@ -33,34 +34,10 @@ from bnlib.language.tree import (
 )  # fmt: skip
 from bnlib.language.writing import name_latex
 
-RELATIONS = {"=": "=", r"\approx": "approx", r"\leftarrow": "becomes"}
-
-_TOKEN = re.compile(
-    r"\\(?:text|mathrm|operatorname|begin|end)\{[^{}]*\}|\\\\\[[^\]]*\]|\\[A-Za-z]+|\\.|[^\s]", re.DOTALL
-)
-_NO_MEANING = {
-    r"\,", r"\;", r"\:", r"\!", "\\ ", "~", "&", r"\left", r"\right", r"\displaystyle", r"\big", r"\Big", r"\bigl", r"\bigr",
-    r"\Bigl", r"\Bigr", r"\bigg", r"\Bigg", r"\begin{aligned}", r"\end{aligned}",
-}  # fmt: skip
 _GREEK = re.compile(r"\\(alpha|beta|gamma|delta|eta|theta|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|phi|chi|psi|omega)")
 _ACCENTS = {r"\hat": "_hat", r"\bar": "_bar", r"\tilde": "_tilde"}
 _MARKS = {"'": "'", r"\prime": "'", "*": "_star", r"\ast": "_star", r"\star": "_star"}
 _CALLS = {r"\exp": "exp", r"\log": "log"}
-_BRACKETS = {"(": ")", "[": "]", "{": "}", r"\{": r"\}", "|": "|", r"\langle": r"\rangle"}
-_OPENING, _CLOSING = (
-    ("(", "[", "{", r"\{", r"\langle", r"\begin{cases}"),
-    (")", "]", "}", r"\}", r"\rangle", r"\end{cases}"),
-)
-_CASES = ("if", "and", "otherwise")
-_APART = (",", ".", ";", r"\quad", r"\qquad", r"\\")
-
-
-@dataclass(frozen=True)
-class Chain:
-    """Formulas in the signs of LaTeX, each equal to its neighbour; ``relations`` has a word of RELATIONS for each sign between."""
-
-    sides: tuple[tuple[str, ...], ...]
-    relations: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -69,78 +46,6 @@ class Side:
 
     tree: Node
     more: bool
-
-
-def displays(text: str) -> list[tuple[str, str]]:
-    """The displays of a text: (number, LaTeX without it); the number is "" where there is none.
-
-    Raises:
-        FormulaError: A display is begun and not ended, or has two numbers.
-    """
-    parts = re.sub(r"(?s)```.*?```", "", text).split("$$")
-    if len(parts) % 2 == 0:
-        raise FormulaError(f"a display is begun and not ended: $${parts[-1][:60].strip()}")
-    found = []
-    for latex in parts[1::2]:
-        tags = re.findall(r"\\tag\{([^{}]*)\}", latex)
-        if len(tags) > 1:
-            raise FormulaError(f"one display has the numbers {', '.join(tags)}")
-        found.append((tags[0] if tags else "", re.sub(r"\\tag\{[^{}]*\}", "", latex).strip()))
-    return found
-
-
-def chains(latex: str) -> list[Chain]:
-    r"""The chains of one display: apart by commas, wide spaces, lines and words.
-
-    Args:
-        latex: What stands between the dollar signs, without its ``\tag``.
-
-    Raises:
-        FormulaError: A formula is compared with nothing.
-    """
-    segments: list[list[str]] = [[]]
-    depth, aside = 0, False
-    signs = tokens(latex)
-    for token, after in zip(signs, [*signs[1:], ""], strict=True):
-        depth += (token in _OPENING) - (token in _CLOSING)
-        word = _word(token)
-        if depth == 0 and (token in _APART or (word and word not in _CASES)):
-            aside = word.startswith("for") or (aside and token not in (r"\qquad", r"\\"))
-            if _word(after) != "otherwise":
-                segments.append([])
-        elif not aside:
-            segments[-1].append(token)
-    found: list[list[str]] = []
-    for segment in filter(None, segments):
-        if segment[0] == "(" and _closing(segment, 0) == len(segment) - 1:
-            segment = segment[1:-1]
-        if found and segment[0] in RELATIONS:
-            found[-1] += segment  # a new line that begins with = goes on with the chain above
-        else:
-            found.append(segment)
-    return [_chain(segment) for segment in found]
-
-
-def _chain(segment: list[str]) -> Chain:
-    sides: list[list[str]] = [[]]
-    relations: list[str] = []
-    depth, condition = 0, False
-    for token in segment:
-        depth += (token in _OPENING) - (token in _CLOSING)
-        condition = _word(token) in ("if", "and") or (condition and not _word(token))
-        if depth == 0 and token in RELATIONS and not condition:
-            sides.append([])
-            relations.append(RELATIONS[token])
-        else:
-            sides[-1].append(token)
-    if not relations or [] in sides:
-        raise FormulaError(f"a formula is compared with nothing: {' '.join(segment)}")
-    return Chain(tuple(map(tuple, sides)), tuple(relations))
-
-
-def _word(token: str) -> str:
-    match = re.fullmatch(r"\\text\{(.*)\}", token, re.DOTALL)
-    return match[1].strip(" ,.") if match else ""
 
 
 def read_side(side: Sequence[str], names: Names, functions: Mapping[str, tuple[str, str]] | None = None) -> Side:
@@ -164,31 +69,6 @@ def read_latex(latex: str, names: Names) -> Node:
         FormulaError: It cannot be read; the message says where.
     """
     return _Reader(tokens(latex), names, {}).whole()
-
-
-def tokens(latex: str) -> list[str]:
-    """The signs of a formula, without what only moves them on the page."""
-    found = [token for token in _TOKEN.findall(latex) if token not in _NO_MEANING]
-    found = [r"\\" if token.startswith(r"\\") else token for token in found]
-    while r"\boxed" in found:
-        start = found.index(r"\boxed")
-        end = _closing(found, start + 1)
-        found[start : end + 1] = found[start + 2 : end]
-    return found
-
-
-def _closing(found: Sequence[str], start: int) -> int:
-    """Where the bracket that opens at ``start`` closes."""
-    one = found[start]
-    other, depth = _BRACKETS[one], 0
-    for place in range(start, len(found)):
-        if found[place] == one and (one != other or place == start):
-            depth += 1
-        elif found[place] == other:
-            depth -= 1
-            if depth == 0:
-                return place
-    raise FormulaError(f"{one} is not closed")
 
 
 @dataclass
@@ -250,7 +130,7 @@ class _Reader:
 
     def bracket(self) -> list[str]:
         """What stands in the bracket that opens here."""
-        end = _closing(self.found, self.place)
+        end = closing(self.found, self.place)
         inside = self.found[self.place + 1 : end]
         self.place = end + 1
         return inside
@@ -264,13 +144,13 @@ class _Reader:
 
     def whole(self) -> Node:
         node = self.sum()
-        if self.next:
-            raise self.error(f"{self.next} means nothing here")
+        if self.next or self.more:
+            raise self.error(f"{self.next or 'dots'} means nothing here")
         return node
 
     def side(self) -> Side:
         tree = self.sum()
-        if _word(self.next) == "if":
+        if word(self.next) == "if":
             tree = self.cases([(tree, self.condition())])
         if self.next:
             raise self.error(f"{self.next} means nothing here")
@@ -279,20 +159,20 @@ class _Reader:
     def condition(self) -> Node:
         """A product of deltas, from ``if k = i and l = j``."""
         factors = []
-        while _word(self.next) in ("if", "and"):
+        while word(self.next) in ("if", "and"):
             self.place += 1
-            one = self.take()
-            unequal = self.take() in (r"\neq", r"\ne")
-            two = self.take()
+            one, sign, two = self.take(), self.take(), self.take()
+            if sign not in ("=", r"\neq", r"\ne") or not re.fullmatch("[a-z]{2}", one + two):
+                raise self.error("a condition is k = i, or k \\neq i")
             equal = Node("delta", (), (one, two))
-            factors.append(add(ONE, neg(equal)) if unequal else equal)
+            factors.append(equal if sign == "=" else add(ONE, neg(equal)))
         return mul(*factors)
 
     def cases(self, rows: list[tuple[Node, Node]]) -> Node:
         """Formulas under conditions, and one for what is left."""
         while self.next in (",", r"\\"):
             self.place += 1
-        if _word(self.next) == "otherwise":
+        if word(self.next) == "otherwise":
             self.place += 1
             return _chosen(rows, self.sum())
         raise self.error(r"a case needs its \text{otherwise}")
@@ -301,9 +181,9 @@ class _Reader:
         rows: list[tuple[Node, Node]] = []
         while not self.skip(r"\end{cases}"):
             tree = self.sum()
-            if _word(self.next) == "if":
+            if word(self.next) == "if":
                 rows.append((tree, self.condition()))
-            elif _word(self.next) == "otherwise":
+            elif word(self.next) == "otherwise":
                 self.place += 1
                 rows.append((tree, ONE))
             else:
@@ -369,7 +249,7 @@ class _Reader:
             ">",
             "<",
             *RELATIONS,
-            *_APART,
+            *APART,
         ):
             return False
         return not token.startswith((r"\text{", r"\end{")) and token not in (r"\neq", r"\ne")
