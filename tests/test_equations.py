@@ -58,6 +58,11 @@ def test_numbers_are_unique_and_of_their_lesson(name, path):
     assert {each for each in in_words(name) if each[0].isdigit()} <= set(numbers), "a reason for no equation"
 
 
+@pytest.mark.parametrize("said", [r"\sum_{j \neq i} (x_j - \mu) = -(x_i - \mu)", r"\sum_k \hat x_k = 0", r"\sum_i \mathrm{dx}_i = 0"])
+def test_what_lesson_03_says_outside_of_its_displays(said):
+    assert not list(wrong("normalization", 0, said, set()))
+
+
 def test_what_is_in_words_is_the_exception():
     assert sum(len(in_words(name)) for name, _ in LESSONS) <= 2
 
