@@ -58,7 +58,9 @@ def test_numbers_are_unique_and_of_their_lesson(name, path):
     assert {each for each in in_words(name) if each[0].isdigit()} <= set(numbers), "a reason for no equation"
 
 
-@pytest.mark.parametrize("said", [r"\sum_{j \neq i} (x_j - \mu) = -(x_i - \mu)", r"\sum_k \hat x_k = 0", r"\sum_i \mathrm{dx}_i = 0"])
+@pytest.mark.parametrize(
+    "said", [r"\sum_{j \neq i} (x_j - \mu) = -(x_i - \mu)", r"\sum_k \hat x_k = 0", r"\sum_i \mathrm{dx}_i = 0"]
+)
 def test_what_lesson_03_says_outside_of_its_displays(said):
     assert not list(wrong("normalization", 0, said, set()))
 

@@ -37,6 +37,9 @@ from bnlib.language.writing import name_latex
 _GREEK = re.compile(r"\\(alpha|beta|gamma|delta|eta|theta|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|phi|chi|psi|omega)")
 _ACCENTS = {r"\hat": "_hat", r"\bar": "_bar", r"\tilde": "_tilde"}
 _MARKS = {"'": "'", r"\prime": "'", "*": "_star", r"\ast": "_star", r"\star": "_star"}
+_ENDS = {
+    "", "+", "-", ")", "]", "}", "|", r"\}", r"\rangle", r"\gt", r"\lt", ">", "<", r"\neq", r"\ne", *RELATIONS, *APART,
+}  # fmt: skip
 _CALLS = {r"\exp": "exp", r"\log": "log"}
 
 
@@ -106,10 +109,10 @@ class _Reader:
     def next(self) -> str:
         return self.found[self.place] if self.place < len(self.found) else ""
 
-    def take(self, wanted: str = "") -> str:
+    def take(self) -> str:
         token = self.next
-        if not token or (wanted and token != wanted):
-            raise self.error(f"{wanted or 'something'} is missing")
+        if not token:
+            raise self.error("something is missing")
         self.place += 1
         return token
 
@@ -233,30 +236,11 @@ class _Reader:
 
     def starts(self) -> bool:
         """Whether one more factor begins here."""
-        token = self.next
-        if token in (
-            "",
-            "+",
-            "-",
-            ")",
-            "]",
-            "}",
-            "|",
-            r"\}",
-            r"\rangle",
-            r"\gt",
-            r"\lt",
-            ">",
-            "<",
-            *RELATIONS,
-            *APART,
-        ):
-            return False
-        return not token.startswith((r"\text{", r"\end{")) and token not in (r"\neq", r"\ne")
+        return self.next not in _ENDS and not self.next.startswith((r"\text{", r"\end{"))
 
     def reduction(self) -> Node:
         """A sum over letters: its sign, where it runs, and the rest of its product."""
-        self.take(r"\sum")
+        self.take()
         letters: list[str] = []
         unequal: list[tuple[str, str]] = []
         size = ""
@@ -296,8 +280,9 @@ class _Reader:
         start = self.place
         if self.next in (r"\frac", r"\dfrac"):
             self.place += 1
-            if self.argument() in ([r"\partial"], ["d"]):
-                by = self.inner(self.argument()[1:]).whole()
+            above, below = self.argument(), self.argument()
+            if above in ([r"\partial"], ["d"]) and below[0] == above[0]:
+                by = self.inner(below[1:]).whole()
                 return self.slope(self.product(), by)
         self.place = start
         return None
@@ -371,22 +356,7 @@ class _Reader:
         if token in (r"\frac", r"\tfrac", r"\dfrac"):
             return self.fraction()
         if token in ("(", "[", "{", r"\{"):
-            inside = self.inner(self.bracket())
-            if token == "{":
-                part = inside.atom()
-                if isinstance(part, _Symbol) and inside.scripts(part) is None and not inside.next:
-                    return part
-                inside.place = 0
-            node = inside.sum()
-            if inside.next in (r"\gt", ">", r"\lt", "<"):
-                sign = inside.take()
-                other = inside.sum()
-                one, two = (node, other) if sign in (r"\gt", ">") else (other, node)
-                node = Node("call", (add(one, neg(two)),), "positive")
-            if inside.next:
-                raise inside.error(f"{inside.next} means nothing here")
-            self.more = self.more or inside.more
-            return node
+            return self.group()
         if token == r"\begin{cases}":
             self.place += 1
             return self.environment()
@@ -416,6 +386,25 @@ class _Reader:
                 raise self.error("delta has two indices")
             return ONE if len(set(symbol.letters)) == 1 else Node("delta", (), symbol.letters)
         return self.applied(symbol) if symbol.key in self.functions else symbol
+
+    def group(self) -> Node | _Symbol:
+        """What stands in brackets; a name alone in braces may still get its exponent."""
+        braces = self.next == "{"
+        inside = self.inner(self.bracket())
+        if braces:
+            part = inside.atom()
+            if isinstance(part, _Symbol) and inside.scripts(part) is None and not inside.next:
+                return part
+            inside.place = 0
+        node = inside.sum()
+        if inside.next in (r"\gt", ">", r"\lt", "<"):
+            sign = inside.take()
+            other = inside.sum()
+            larger, smaller = (node, other) if sign in (r"\gt", ">") else (other, node)
+            node = Node("call", (add(larger, neg(smaller)),), "positive")
+        if inside.next or inside.more:
+            raise inside.error(f"{inside.next or 'dots'} means nothing here")
+        return node
 
     def number(self) -> int | float:
         digits = ""
@@ -524,7 +513,7 @@ def _key(latex: str, names: Names) -> str:
 def _chosen(rows: list[tuple[Node, Node]], otherwise: Node) -> Node:
     tree = otherwise
     for value, condition in reversed(rows):
-        rest = ZERO if tree in (ZERO, num(0)) else mul(add(ONE, neg(condition)), tree)
+        rest = ZERO if tree is ZERO else mul(add(ONE, neg(condition)), tree)
         tree = add(mul(condition, value), rest)
     return tree
 
