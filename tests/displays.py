@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from bnlib.chains.judge import drawn
+from bnlib.formulas import Display
 from bnlib.language.displays import chains
 from bnlib.language.latex import Side, read_side
 from bnlib.language.names import FormulaError, Names
@@ -89,6 +90,43 @@ def ground(speaks_id: tuple[str, int]) -> tuple[Names, list[Values]]:
         arrays = drawn(one.setting, names, rng, one.lengths)
         draws.append(Values(names, {**arrays, **one.made(arrays)}))
     return names, draws
+
+
+def reasons(name: str) -> Mapping[str, str]:
+    """Displays that cannot be evaluated: from a number, or from how one without a number begins, to the reason."""
+    return getattr(spoken(name), "IN_WORDS", {})
+
+
+def in_words(name: str, display: Display) -> str:
+    """Why a display cannot be evaluated; "" where it can."""
+    return next(
+        (why for how, why in reasons(name).items() if how == display.number or display.latex.startswith(how)), ""
+    )
+
+
+def problems(name: str, display: Display) -> Iterator[str]:
+    """What is wrong with a display of a lesson, in any setting that names it, or, without a number, in all that can read it."""
+    file = f"tests/equations/{name}.py"
+    total = sum(len(chain.relations) for chain in chains(display.latex))
+    found: dict[int, list[str]] = {link: [] for link in range(1, 1 + total)}
+    for place, one in enumerate(spoken(name).SPEAKS):
+        meant = one.says(display.number) if display.number else set()
+        if meant is not None:
+            try:
+                said = dict(wrong(name, place, display.latex, meant))
+            except FormulaError as error:
+                if display.number:
+                    yield f"{display} cannot be read: {error}"
+                continue
+            for link in found.keys() & (meant or found.keys()):
+                found[link].append(said.get(link, ""))
+    if not any(found.values()):
+        yield f"no setting of {file} {'names' if display.number else 'can read'} {display}"
+    for link, words in found.items():
+        if not words:
+            yield f"no setting of {file} is for the = number {link} of {display}"
+        elif any(words) if display.number else all(words):
+            yield f"the = number {link} of {display} is not true: {next(filter(None, words))}"
 
 
 def wrong(name: str, place: int, latex: str, links: set[int]) -> Iterator[tuple[int, str]]:

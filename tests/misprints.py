@@ -15,7 +15,7 @@ from pathlib import Path
 from zlib import crc32
 
 import numpy as np
-from displays import ground, spoken, wrong
+from displays import ground, in_words, problems, spoken
 
 from bnlib.formulas import Display, lesson_displays
 from bnlib.language.displays import chains
@@ -106,11 +106,7 @@ def _count(subscript: str | None) -> int:
 def misprints(name: str, path: Path, seed: int = 0) -> Iterator[tuple[Display, Iterator[tuple[str, str]]]]:
     """For each numbered display of a lesson its misprints in some order: kind, and LaTeX."""
     rng = random.Random(seed)
-    shown = [
-        each
-        for each in lesson_displays(path)
-        if each.number and each.number not in getattr(spoken(name), "IN_WORDS", {})
-    ]
+    shown = [each for each in lesson_displays(path) if each.number and not in_words(name, each)]
     others: dict[int, set[str]] = {}
     for display in shown:
         for count, letters in letters_with(display.latex).items():
@@ -121,26 +117,17 @@ def misprints(name: str, path: Path, seed: int = 0) -> Iterator[tuple[Display, I
         yield display, ((made[each], each) for each in order if says_something_else(name, display, each))
 
 
-def settings(name: str, number: str) -> dict[int, set[int]]:
-    """The settings of a lesson that name a display, and which of its ``=`` they mean."""
-    meant = {place: one.says(number) for place, one in enumerate(spoken(name).SPEAKS)}
-    return {place: links for place, links in meant.items() if links is not None}
-
-
 def noticed(name: str, number: str, edited: str) -> bool:
     """Whether the test of the equations fails for a display with a misprint."""
-    for place, links in settings(name, number).items():
-        try:
-            if any(wrong(name, place, edited, links)):
-                return True
-        except FormulaError:
-            return True
-    return False
+    try:
+        return any(problems(name, Display(number, edited, "")))
+    except FormulaError:
+        return True
 
 
 def says_something_else(name: str, display: Display, edited: str) -> bool | None:
     """Whether an edit changes the value of a display's sides; None where it is no formula any more."""
-    places = list(settings(name, display.number))
+    places = [place for place, one in enumerate(spoken(name).SPEAKS) if one.says(display.number) is not None]
     try:
         before, after = (
             [[_reading(name, places, side) for side in chain.sides] for chain in chains(text)]
