@@ -6,7 +6,7 @@ import pytest
 from displays import lessons_with_displays
 from misprints import edits, misprints, noticed, says_something_else
 
-from bnlib.formulas import Display
+from bnlib.formulas import Display, lesson_displays
 
 SOME = 20
 """How many misprints of each display are tried; where it has fewer, all of them."""
@@ -19,6 +19,27 @@ def test_every_misprint_is_noticed(name, path):
         assert len(some) >= 3, f"{display} has too few misprints to say anything"
         for kind, edited in some:
             assert noticed(name, display.number, edited), f"{kind} in {display} is not noticed: {edited}"
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "printed", "misprint"),
+    [
+        ("translation", "2.7", r"\partial \hat h_{kl}}{\partial h_{ij}}", r"\partial \hat h_{ij}}{\partial h_{kl}}"),
+        ("normalization", "3.8", r"- \frac{\partial \mu}{\partial x_i}", ""),
+        ("normalization", "3.9", r"\frac{2}{N^2}", r"\frac{2}{N}"),
+        ("normalization", "3.16", r"\partial y_k}{\partial x_i}", r"\partial y_i}{\partial x_k}"),
+        ("normalization", "3.22", r"\partial y_{kl}}{\partial x_{ij}}", r"\partial y_{ij}}{\partial x_{kl}}"),
+        ("normalization", "3.31", r"\frac{1}{N} \sum_{i=1}^{N} z_{ij}", r"\sum_{i=1}^{N} z_{ij}"),
+        ("layer", "5.18", r"\sum_{i=1}^N \hat x_{ij}", r"N \sum_{i=1}^N \hat x_{ij}"),
+    ],
+)
+def test_a_misprint_in_a_term_that_vanishes_or_in_a_symmetric_jacobian(name, number, printed, misprint):
+    """Numbers that batch norm itself does not tell apart: a function with no symmetry, or a centre off the mean, does."""
+    path = dict(lessons_with_displays())[name]
+    display = next(each for each in lesson_displays(path) if each.number == number)
+    assert printed in display.latex
+    assert not noticed(name, number, display.latex)
+    assert noticed(name, number, display.latex.replace(printed, misprint))
 
 
 def test_misprints_are_of_every_kind():
