@@ -11,7 +11,6 @@ EVALUATION = Setting(
         L = sum(dout[k, l] * y[k, l] for k in N for l in D)
     """,
     positive=("running_var", "eps"),
-    latex={"running_mean": r"\bar\mu", "running_var": r"\bar\sigma^2", "dout": r"\mathrm{dout}"},
 )
 
 AFFINE_FIRST = Setting(
@@ -25,7 +24,6 @@ AFFINE_FIRST = Setting(
         y[i, j] = gamma[j] * x_hat[i, j] + beta[j]
         L = sum(dy[k, l] * y[k, l] for k in N for l in H)
     """,
-    latex={"var": r"\sigma^2"},
 )
 
 

@@ -14,7 +14,6 @@ ONE_FEATURE = Setting(
         y[i] = gamma * x_hat[i] + beta               # eq. 3.4
         L = sum(dout[k] * y[k] for k in N)
     """,
-    latex={"var": r"\sigma^2", "dout": r"\mathrm{dout}"},
 )
 
 ALL_FEATURES = Setting(
@@ -27,7 +26,6 @@ ALL_FEATURES = Setting(
         y[i, j] = gamma[j] * x_hat[i, j] + beta[j]   # eq. 3.19
         L = sum(dout[k, l] * y[k, l] for k in N for l in D)
     """,
-    latex={"var": r"\sigma^2", "dout": r"\mathrm{dout}"},
 )
 
 

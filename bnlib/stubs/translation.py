@@ -11,7 +11,6 @@ TRANSLATION = Setting(
         h_hat[i, j] = h[i, j] - mu[j]                # eq. 2.1
         L = sum(dout[k, l] * h_hat[k, l] for k in N for l in D)
     """,
-    latex={"dout": r"\mathrm{dout}"},
 )
 
 
