@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bnlib import quiz
+from bnlib.checks import answer_of
 from bnlib.notebooks import parse
 from bnlib.progress import Standings, standing
 from bnlib.quizzes import QuizView, verdict
@@ -111,12 +112,27 @@ def test_quizzes_explain_every_choice(capsys):
             assert all(len(said) > 40 for said in verdicts), question.id
     quiz(translation.applied_twice, "a")
     assert capsys.readouterr().out.startswith("Right (a).")
-    for typed in ("A", " a ", "(a)"):
+    for typed in ("A", " a ", "(a)", "a)", "(A).", "a."):
         quiz(translation.applied_twice, typed)
         assert capsys.readouterr().out.startswith("Right (a).")
     for typed in ("e", "", "ab", 3):
         with pytest.raises(ValueError, match="choose one of a, b, c, d"):
             quiz(translation.applied_twice, typed)
+
+
+@pytest.mark.parametrize("lesson", lessons(), ids=lambda lesson: lesson.key)
+def test_right_letters_are_spread(lesson):
+    right = [answer_of(question).right for question in lesson.quizzes.values()]
+    times = [right.count(letter) for letter in "abcd"]
+    assert max(times) - min(times) <= 1, times
+
+
+@pytest.mark.parametrize("lesson", lessons(), ids=lambda lesson: lesson.key)
+def test_a_lesson_opens_with_three_questions_of_recall(lesson):
+    opening = list(lesson.quizzes)[:3]
+    assert all(name.startswith("recall_") for name in opening), opening
+    cells = [cell["source"] for cell in parse(SOLUTIONS / f"{lesson.key}.ipynb")["cells"] if cell["cell_type"] == "code"]
+    assert cells[1] == "\n".join(f"quiz({lesson.name}.{name})" for name in opening)
 
 
 def test_a_quiz_shows_buttons_and_as_text_its_choices(capsys):
