@@ -118,7 +118,7 @@ def test_undoing_gives_the_input_back(answers, batch):
 
 def test_the_visible_check_sees_both_conventions():
     """Three cases are few: had they all the same convention, half of a wrong answer would pass."""
-    for stub in layer.lesson.stubs.values():
+    for stub in layer.lesson.functions.values():
         checks, rng = checks_of(stub), np.random.default_rng(list(stub.id.encode()))
         cases = [checks.draw(rng) for _ in range(3)]
         if "convention" in cases[0]:
