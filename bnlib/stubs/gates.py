@@ -191,8 +191,8 @@ recall_delta = lesson.quiz(
 
 recall_shifted = lesson.quiz(
     "recall_shifted",
-    "The same number is added to all examples of a feature; then the feature is normalized. What does that say about dx, the gradient "
-    "that the normalization sends back?",
+    "Add the same number to all examples of a feature: the normalization takes it away again. What follows for dx, the gradient that it "
+    "sends back?",
     a="nothing: a gradient depends on the loss alone",
     b="over the batch, it adds up to zero",
     c="it is the same for all examples",

@@ -248,7 +248,7 @@ def block_forward(x, W, b, gamma, beta, eps):
             "b[j] reaches the loss through every example of h", 1, has="d(L,h) d(h) d(x_hat) d(y)", lacks="d(L,b)"
         ),
         Waypoint(
-            "the gradient of the layer is put in, and its terms are added up one by one", 1, has="sum", lacks="d delta"
+            "the gradient of the layer is put in, and its terms are added up one by one", 1, has="dy[]", lacks="d delta"
         ),
     ),
     points=3,
@@ -385,7 +385,8 @@ recall_copied = lesson.quiz(
 
 recall_roads = lesson.quiz(
     "recall_roads",
-    "The gradient of the whole layer has three terms. Along which road does the one with x_hat in front come, x_hat * mean(dout * x_hat)?",
+    "The gradient of the whole layer has three terms. One of them is x_hat * mean(dout * x_hat), up to its sign and a factor. Along which "
+    "road does it come?",
     a="through the mean",
     b="straight from the output to the input",
     c="through gamma",
