@@ -231,7 +231,7 @@ square_branch_in_dmu = lesson.quiz(
 
 why_faster = lesson.quiz(
     "why_faster",
-    "gates_backward and folded_backward give the same numbers. On a large batch, one takes about twice as long as the other. What does "
+    "gates_backward and folded_backward give the same numbers. On a large batch, one takes longer than the other. What does "
     "the processor spend most of that time on?",
     a="Multiplications: the gates have more of them",
     b="Square roots and divisions, which are slow",
