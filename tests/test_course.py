@@ -154,7 +154,9 @@ def test_right_letters_are_spread(lesson):
 def test_a_lesson_opens_with_three_questions_of_recall(lesson):
     opening = list(lesson.quizzes)[:3]
     assert all(name.startswith("recall_") for name in opening), opening
-    cells = [cell["source"] for cell in parse(SOLUTIONS / f"{lesson.key}.ipynb")["cells"] if cell["cell_type"] == "code"]
+    cells = [
+        cell["source"] for cell in parse(SOLUTIONS / f"{lesson.key}.ipynb")["cells"] if cell["cell_type"] == "code"
+    ]
     assert cells[1] == "\n".join(f"quiz({lesson.name}.{name})" for name in opening)
 
 
