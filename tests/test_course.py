@@ -1,5 +1,6 @@
 """What holds for the course as a whole: references lead somewhere, quizzes explain, nbval notices a wrong answer."""
 
+import copy
 import json
 import re
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bnlib import quiz
+from bnlib.checks import answer_of
 from bnlib.notebooks import parse
 from bnlib.progress import Standings, standing
 from bnlib.quizzes import QuizView, verdict
@@ -66,6 +68,28 @@ def test_nbval_notices_one_wrong_reference_answer(tmp_path):
     assert int(failed[1]) >= 2, "the check and a compared output"
 
 
+@pytest.mark.parametrize("path", sources(SOLUTIONS), ids=lambda path: path.stem)
+def test_any_cell_may_be_run_again_after_the_lesson(path, tmp_path):
+    from nbclient import NotebookClient
+    from nbformat import read
+
+    notebook = read(path, as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and "seconds(" not in cell.source]
+    notebook.cells = [*cells, *copy.deepcopy(cells)[::-1]]
+    NotebookClient(notebook, timeout=60, resources={"metadata": {"path": tmp_path}}).execute()
+    first, again = notebook.cells[: len(cells)], notebook.cells[: len(cells) - 1 : -1]
+    for cell, same in zip(first, again, strict=True):
+        if "derive(" in cell.source:
+            continue  # it looks at the function that translates it, which was not there the first time
+        assert [said(output) for output in cell.outputs] == [said(output) for output in same.outputs], cell.source
+
+
+def said(output):
+    """What an output says and shows; a widget has a new number each time."""
+    shown = output.get("data", {})
+    return output.get("text"), shown.get("text/plain"), shown.get("text/html")
+
+
 def test_released_notebook_stops_at_the_first_stub_and_says_what_to_do(tmp_path):
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
@@ -95,12 +119,29 @@ def test_quizzes_explain_every_choice(capsys):
             assert all(len(said) > 40 for said in verdicts), question.id
     quiz(translation.applied_twice, "a")
     assert capsys.readouterr().out.startswith("Right (a).")
-    for typed in ("A", " a ", "(a)"):
+    for typed in ("A", " a ", "(a)", "a)", "(A).", "a."):
         quiz(translation.applied_twice, typed)
         assert capsys.readouterr().out.startswith("Right (a).")
     for typed in ("e", "", "ab", 3):
         with pytest.raises(ValueError, match="choose one of a, b, c, d"):
             quiz(translation.applied_twice, typed)
+
+
+@pytest.mark.parametrize("lesson", lessons(), ids=lambda lesson: lesson.key)
+def test_right_letters_are_spread(lesson):
+    right = [answer_of(question).right for question in lesson.quizzes.values()]
+    times = [right.count(letter) for letter in "abcd"]
+    assert max(times) - min(times) <= 1, times
+
+
+@pytest.mark.parametrize("lesson", lessons(), ids=lambda lesson: lesson.key)
+def test_a_lesson_opens_with_three_questions_of_recall(lesson):
+    opening = list(lesson.quizzes)[:3]
+    assert all(name.startswith("recall_") for name in opening), opening
+    cells = [
+        cell["source"] for cell in parse(SOLUTIONS / f"{lesson.key}.ipynb")["cells"] if cell["cell_type"] == "code"
+    ]
+    assert cells[1] == "\n".join(f"quiz({lesson.name}.{name})" for name in opening)
 
 
 def test_a_quiz_shows_buttons_and_as_text_its_choices(capsys):
