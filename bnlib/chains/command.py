@@ -1,11 +1,11 @@
-"""``derive`` and ``reveal``: what a learner calls to write a derivation, to try one out, and to see the course's own.
+"""``derive``, ``reveal`` and ``ladder``: what a learner calls to write a derivation, to see the course's own, and to run lines as functions.
 
 The language and the judge are imported when they are called: the process in which a learner's functions are graded has neither.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bnlib.exercises import ArgumentError
@@ -75,6 +75,47 @@ def reveal(exercise: Derivation) -> None:
     chain = chain_of(exercise)
     closing = f"{chain.idea} This is one way of many, and looking at it costs nothing: close it, and write your own."
     show(Page(f"{exercise.id}: the course's own derivation", judged(exercise, chain.text), (), closing))
+
+
+def ladder(exercise: Derivation, text: str) -> list[Callable[..., Any]]:
+    r"""The lines of a derivation as functions, one for each line.
+
+    Args:
+        exercise: The exercise whose names the lines use, for example ``normalization.input_gradient``.
+        text: Lines, as ``derive`` takes them; nothing is compared.
+
+    Returns:
+        Functions of what is given there, in its order: of ``x, dout, gamma, beta, eps`` for lesson 03's one feature. Each returns
+        the value of its line, an array over the letters that the exercise leaves free.
+
+    Raises:
+        ArgumentError: No derivation.
+        DerivationError: A line cannot be read; the message says what to type.
+    """
+    from bnlib.chains.course import ground_of
+    from bnlib.chains.lines import pieces
+    from bnlib.language.names import FormulaError
+    from bnlib.language.reading import read
+    from bnlib.language.values import Values
+
+    if not isinstance(exercise, Derivation):
+        raise ArgumentError('ladder needs a derivation and lines: ladder(normalization.input_gradient, """...""")')
+    ground = ground_of(exercise)
+
+    def function(typed: str) -> Callable[..., Any]:
+        tree = ground.names.without_d(read(typed, ground.names))
+
+        def line(*given: Any) -> Any:
+            values = Values(ground.names, dict(zip(ground.names.given, given, strict=True)))
+            return values.of(tree, ground.letters, ground.sizes)
+
+        line.__doc__ = typed
+        return line
+
+    try:
+        return [function(piece.text) for piece in pieces(text)]
+    except FormulaError as error:
+        raise DerivationError(str(error)) from None
 
 
 def _show(stub: Derivation, text: str) -> None:
