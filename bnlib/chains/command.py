@@ -98,24 +98,28 @@ def ladder(exercise: Derivation, text: str) -> list[Callable[..., Any]]:
     from bnlib.language.reading import read
     from bnlib.language.values import Values
 
-    if not isinstance(exercise, Derivation):
+    if not isinstance(exercise, Derivation) or not isinstance(text, str):
         raise ArgumentError('ladder needs a derivation and lines: ladder(normalization.input_gradient, """...""")')
     ground = ground_of(exercise)
 
     def function(typed: str) -> Callable[..., Any]:
-        tree = ground.names.without_d(read(typed, ground.names))
+        tree = read(typed, ground.names)
+        ground.values(tree)  # refuses what has no value, before anybody calls it
 
         def line(*given: Any) -> Any:
             values = Values(ground.names, dict(zip(ground.names.given, given, strict=True)))
-            return values.of(tree, ground.letters, ground.sizes)
+            return values.of(ground.names.without_d(tree), ground.letters, ground.sizes)
 
         line.__doc__ = typed
         return line
 
     try:
-        return [function(piece.text) for piece in pieces(text)]
+        lines = [function(piece.text) for piece in pieces(text)]
     except FormulaError as error:
         raise DerivationError(str(error)) from None
+    if not lines:
+        raise DerivationError("there is no line in it: write a formula in each")
+    return lines
 
 
 def _show(stub: Derivation, text: str) -> None:
