@@ -128,7 +128,9 @@ def _show(stub: Derivation, text: str) -> None:
 
     found = judged(stub, text)
     steps = tuple((waypoint.words, done) for waypoint, done in zip(stub.waypoints, found.reached, strict=False))
-    if found.finished:
+    if found.finished and not all(found.reached):
+        closing = "Every line holds, and the last has the form asked for. What is to do still wants a line of its own, between those you have."
+    elif found.finished:
         closing = f"Every line holds, and nothing is left to do. {_code(stub, found)}".rstrip()
     elif found.message:
         closing = f"hint({stub.id}) helps."

@@ -170,6 +170,14 @@ def test_a_ladder_that_cannot_be_read_is_refused_when_it_is_made(text, said):
         ladder(STUB, text)
 
 
+def test_a_derivation_that_skips_a_step_is_told_so_and_not_that_nothing_is_left(capsys):
+    lines = chain_of(STUB).lines
+    derive(STUB, f"{lines[0]}\n= {lines[-1]}")
+    said = capsys.readouterr().out
+    assert "nothing is left to do" not in said
+    assert "What is to do still wants a line of its own" in said
+
+
 def test_the_last_line_and_the_function_agree_or_not(capsys):
     def said():
         derive(STUB, chain_of(STUB).text)
