@@ -174,7 +174,7 @@ dvar     = 2 * (x - mu) / N                                 # eq. 3.11
 dinv_std = -1/2 * inv_std**3 * dvar                         # eq. 3.12
 """
 _SUM_LEFT_OUT = """
-sum-left-out: x - mu => (x - mu) * (1 - 1/N) | the result is too small by the factor (1 - 1/N): the terms with j different from i in eq. 3.8 do not add up to zero by themselves
+sum-left-out: x - mu => (x - mu) * (1 - 1/N) | the result is too small by the factor (1 - 1/N): the terms with m different from i in eq. 3.8 do not add up to zero by themselves
 """
 _FORWARD = (
     _MOMENTS
@@ -695,7 +695,7 @@ rms_scale_backward = Checks(
         terms={"dxc": ("direct path", "path through the root mean square")},
     ),
     hints=(
-        "Two ways lead from c_i to the loss: through its own z_i, and through the root mean square into all z_k. Eq. 3.28 has "
+        "Two ways lead from xc_i to the loss: through its own z_i, and through the root mean square into all z_k. Eq. 3.28 has "
         "one term for each, and none for a mean: none is subtracted here.",
         "1 / sqrt(mean of the squares of xc, plus eps) first, with axis=0; then z. In eq. 3.29 the only sum is over dout * z.",
         "With N = 1 and eps = 0, z is +1 or -1 whatever xc is; eq. 3.29 gives 0 then, as it must.",
@@ -716,7 +716,7 @@ batchnorm_backward_composed = Checks(
         _FORWARD + _SCALED + "  # eq. 3.30",
         rules=_PARAMETER_RULES
         + """
-            x-hat-for-xc: inv_std * (A - x_hat * mean(A * x_hat)) => (A - x_hat * mean(A * x_hat) / (mean(x_hat**2) + eps)) / sqrt(mean(x_hat**2) + eps) | the scaling's backward was called with x_hat: it differentiates at what was divided, the c of eq. 3.27
+            x-hat-for-xc: inv_std * (A - x_hat * mean(A * x_hat)) => (A - x_hat * mean(A * x_hat) / (mean(x_hat**2) + eps)) / sqrt(mean(x_hat**2) + eps) | the scaling's backward was called with x_hat: it differentiates at what was divided, the xc of eq. 3.27
         """,
         words=_about_dx("eq. 3.30", "Eq. 3.22") | _about_axes("eq. 3.30") | _ABOUT_PARAMETERS,
         terms=_paths("eq. 3.28"),
@@ -774,7 +774,7 @@ fixed_mean = Answer(
         "b": "Surprising, and true: the variance is least when it is measured from the mean, so at the mean it does not feel a "
         "small shift of mu. Below you find the sum that says so.",
         "c": "The deviation of x[i] itself is still there, squared, and has a slope.",
-        "d": "This factor does turn up in a derivation of the variance, in one that has a slip: section 7 shows it.",
+        "d": "This factor comes of a sum in which one example is missing: section 7 shows how.",
     },
 )
 
