@@ -736,7 +736,7 @@ recall_slope = Answer(
     right="a",
     why={
         "a": "The value itself moves only if it is the same entry, and the mean moves by 1/N. Both only within one feature, so "
-        "delta[l, j] stands in front.",
+        "delta[l, j] multiplies both.",
         "b": "Here the roles of example and feature are exchanged. Over which of the two is the mean taken?",
         "c": "The mean of feature l does not move when an entry of another feature does: the 1/N needs its delta[l, j] as well.",
         "d": "That is the slope of h itself. The mean that is subtracted moves too.",

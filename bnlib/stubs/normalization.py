@@ -381,8 +381,8 @@ def batchnorm_backward_composed(dout, cache):
 recall_slope = lesson.quiz(
     "recall_slope",
     "Centring takes from every feature its mean over the batch. How does h_hat[k, l] change with h[i, j]?",
-    a="delta[l, j] * (delta[k, i] - 1/N)",
-    b="delta[k, i] * (delta[l, j] - 1/N)",
+    a="(delta[k, i] - 1/N) * delta[l, j]",
+    b="(delta[l, j] - 1/N) * delta[k, i]",
     c="delta[k, i] * delta[l, j] - 1/N",
     d="delta[k, i] * delta[l, j]",
 )
