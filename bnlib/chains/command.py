@@ -86,20 +86,22 @@ def ladder(exercise: Derivation, text: str) -> list[Callable[..., Any]]:
 
     Returns:
         Functions of what is given there, in its order: of ``x, dout, gamma, beta, eps`` for lesson 03's one feature. Each returns
-        the value of its line, an array over the letters that the exercise leaves free.
+        the value of its line, an array over the letters that the exercise leaves free. None while a saved notebook is replayed.
 
     Raises:
         ArgumentError: No derivation.
         DerivationError: A line cannot be read; the message says what to type.
     """
+    if not isinstance(exercise, Derivation) or not isinstance(text, str):
+        raise ArgumentError('ladder needs a derivation and lines: ladder(normalization.input_gradient, """...""")')
+    if replaying():
+        return []  # where answers are taken out of a notebook nobody calls them
     from bnlib.chains.course import ground_of
     from bnlib.chains.lines import pieces
     from bnlib.language.names import FormulaError
     from bnlib.language.reading import read
     from bnlib.language.values import Values
 
-    if not isinstance(exercise, Derivation) or not isinstance(text, str):
-        raise ArgumentError('ladder needs a derivation and lines: ladder(normalization.input_gradient, """...""")')
     ground = ground_of(exercise)
 
     def function(typed: str) -> Callable[..., Any]:

@@ -1,6 +1,9 @@
 """What a learner calls: derive, check, hint, reveal, load, progress; and what is shown."""
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from bnlib.progress import standing
 from bnlib.running import find
 from bnlib.stubs import NotFilledError, lessons, normalization, stub_source
 
+ROOT = Path(__file__).parent.parent.parent
 STUB = normalization.input_gradient
 DERIVATIONS = [stub for lesson in lessons() for stub in lesson.derivations.values()]
 ids = [stub.id for stub in DERIVATIONS]
@@ -160,6 +164,18 @@ def test_lines_as_functions_are_worth_what_they_are_worth_in_a_derivation(stub):
     for line, function in zip(found.lines, lines, strict=True):
         for values, right in zip(found.ground.draws, found.ground.values(line.tree), strict=True):
             np.testing.assert_allclose(function(*values.arrays.values()), right.value, atol=1e-12 * np.max(right.size))
+
+
+def test_where_answers_are_taken_out_of_a_notebook_no_line_is_read():
+    program = """
+import sys
+from pathlib import Path
+from bnlib.notebooks import read
+from bnlib.running import new_namespace, run_cells
+print(run_cells(read(Path("solutions/03_normalization.ipynb")).cells, new_namespace()), "bnlib.language" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "{} False\n"
 
 
 @pytest.mark.parametrize(
