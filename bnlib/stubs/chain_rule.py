@@ -48,13 +48,13 @@ def total_derivative(dL_dy, dy_dx):
 
 
 @lesson.exercise(returns=("J",), points=3, minutes=20, difficulty=2, equation="1.6")
-def numerical_jacobian(f, x, h):
+def numerical_jacobian(f, x, eta):
     """Measure the Jacobian of f at x: nudge one input at a time, up and down (eq. 1.6).
 
     Args:
         f: function that takes an (M,) array and returns a (K,) array. You can only call it.
         x: (M,) float array, where to measure. It must be unchanged afterwards.
-        h: float, the size of the nudge.
+        eta: float, the size of the nudge.
 
     Returns:
         J: (K, M) float array, J[k, i] = d f(x)[k] / d x[i].
@@ -113,9 +113,9 @@ one_output = lesson.quiz(
 
 smaller_step = lesson.quiz(
     "smaller_step",
-    "Your two-sided difference with h = 1e-5 is right to ten digits. You would like more digits and take h = 1e-13. "
+    "Your two-sided difference with eta = 1e-5 is right to ten digits. You would like more digits and take eta = 1e-13. "
     "What happens?",
-    a="the error shrinks with the square of h: it is now about 1e-26",
+    a="the error shrinks with the square of eta: it is now about 1e-26",
     b="the error grows: the two values of f agree in nearly all their digits, and the difference keeps only the last few",
     c="nothing changes: ten digits are what float64 can hold",
     d="the result is exactly zero, whatever f is",
