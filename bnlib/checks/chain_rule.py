@@ -326,6 +326,39 @@ scale_shift_backward = Checks(
     idea="Three products of dout with a slope of eq. 1.10, in the shape (N, D); for the two parameters the batch axis is summed away.",
 )
 
+recall_slope = Answer(
+    chain_rule.recall_slope,
+    right="d",
+    why={
+        "a": "That is the derivative of v**2 turned over. The exponent is -2: it comes down in front, and one is taken away from it.",
+        "b": "An exponent of -1 gives that: the derivative of 1 / v. Here the exponent is -2.",
+        "c": "The exponent is -2, and it comes down with its sign: as v grows, y falls.",
+        "d": "y = v**(-2): the exponent comes down, and one is taken away from it. You will do the same with a square root in lesson 03.",
+    },
+)
+
+recall_axis = Answer(
+    chain_rule.recall_axis,
+    right="a",
+    why={
+        "a": "axis= names the direction that disappears. Axis 0 runs down the rows, over the examples; the features stay.",
+        "b": "axis=1 would give these. The axis that is named is the one that disappears.",
+        "c": "x.mean() without an axis gives this one number.",
+        "d": "Only with keepdims does a mean keep its axis, and then with the length 1.",
+    },
+)
+
+recall_partial = Answer(
+    chain_rule.recall_partial,
+    right="b",
+    why={
+        "a": "y2 is held still: nothing is differentiated with respect to it, so there is no second term.",
+        "b": "y2 is held still, a factor like any number: the slope of y1**2, times y2.",
+        "c": "The factor y2 stays: the larger it is, the more L moves with y1.",
+        "d": "That is how L moves with y2, while y1 is held still.",
+    },
+)
+
 two_paths = Answer(
     chain_rule.two_paths,
     right="c",
@@ -340,26 +373,26 @@ two_paths = Answer(
 
 one_output = Answer(
     chain_rule.one_output,
-    right="c",
+    right="b",
     why={
         "a": "That would be enough if y[2] depended on x[2] alone. In a batch function it depends on all inputs.",
-        "b": "Column 2 says what input 2 does to all outputs. The loss asks the other question: what do all inputs do to output 2?",
-        "c": "dL_dy is zero but for k = 2, so of the sum over k one term is left: dL_dy[2] times J[2, i], for every i. "
+        "b": "dL_dy is zero but for k = 2, so of the sum over k one term is left: dL_dy[2] times J[2, i], for every i. "
         "A loss that looks at one example sends a gradient to all of them.",
+        "c": "Column 2 says what input 2 does to all outputs. The loss asks the other question: what do all inputs do to output 2?",
         "d": "In the sum over k, each row k is weighted with dL_dy[k]. All of those are zero but one.",
     },
 )
 
 smaller_step = Answer(
     chain_rule.smaller_step,
-    right="b",
+    right="d",
     why={
         "a": "That is the error of the formula alone. The computer also rounds f to about 16 digits, and the division by a "
         "tiny 2 eta makes those roundings large.",
-        "b": "Each value of f is rounded at about its 16th digit. Dividing by 2 eta blows that up to about 1e-16 / 1e-13, "
+        "b": "float64 holds about 16 digits. The ten are the best that a difference of two values can do, and a worse eta loses them.",
+        "c": "That comes a little later: near eta = 1e-17, x + eta and x are the same number. At 1e-13 a few digits are left.",
+        "d": "Each value of f is rounded at about its 16th digit. Dividing by 2 eta blows that up to about 1e-16 / 1e-13, "
         "an error of one in a thousand. Smaller is better only down to about 1e-5.",
-        "c": "float64 holds about 16 digits. The ten are the best that a difference of two values can do, and a worse eta loses them.",
-        "d": "That comes a little later: near eta = 1e-17, x + eta and x are the same number. At 1e-13 a few digits are left.",
     },
 )
 
