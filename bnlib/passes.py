@@ -2,9 +2,6 @@
 
 On a large batch an operation such as ``a * b`` costs what it costs to bring ``a`` and ``b`` from memory and to put the
 result back: two arrays read, one written. The arithmetic is free beside that.
-
-Counted are numpy's element-wise functions and operators, sums and means, products (``@``, ``dot``, ``einsum``), ``where``, and whatever
-fills an array (``copyto``, ``ones_like``, ``zeros_like``, ``full_like``). Not counted: ``copy``, indexing (``a[mask] = 0`` too), ``concatenate``, ``sort``.
 """
 
 from __future__ import annotations
@@ -54,13 +51,10 @@ class _Traced(np.ndarray):
         return out[0] if out is not None and len(out) == 1 else self._traced(result)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if function.__name__ not in ("einsum", "dot", "tensordot", "inner", "vdot", "where", "copyto"):
+        if function.__name__ not in ("einsum", "dot", "tensordot", "inner", "vdot"):
             return super().__array_function__(function, types, args, kwargs)
-        result = function(*map(_plain, args), **{name: _plain(value) for name, value in kwargs.items()})
-        if result is None:  # copyto fills its first argument
-            self._note(args[1:], args[0])
-        else:
-            self._note(args, result)
+        result = function(*(_plain(value) for value in args), **kwargs)
+        self._note(args, result)
         return self._traced(result)
 
     def _note(self, inputs: Any, result: Any) -> None:

@@ -41,20 +41,3 @@ def test_seconds_is_the_shortest_run():
     runs = []
     assert 0 <= seconds(runs.append, 1, repeats=3) < 1
     assert len(runs) == 3
-
-
-@pytest.mark.parametrize(
-    ("function", "args", "passes"),
-    [
-        (lambda a, b: np.where(a > 1, a, b), (A, B), (4, 2)),
-        (lambda a: np.where(a > 1, a, 0), (A,), (3, 2)),
-        (lambda a: np.ones_like(a), (A,), (0, 1)),
-        (lambda a: np.zeros_like(a) + a, (A,), (2, 2)),
-        (lambda a: np.full_like(a, 3), (A,), (0, 1)),
-        (lambda a, b: np.copyto(np.empty_like(a), b), (A, B), (1, 1)),
-        (lambda a, v: np.copyto(np.empty_like(a), v), (A, V), (0, 1)),
-        (lambda a: (a * 2, a.copy(), np.sort(a), a[a > 1], np.concatenate([a, a])), (A,), (2, 2)),
-    ],
-)
-def test_what_fills_and_chooses_is_counted_and_what_is_not_is_said(function, args, passes):
-    assert count_passes(function, *args) == Passes(*passes)

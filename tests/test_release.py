@@ -13,6 +13,7 @@ import nbformat
 import pytest
 import yaml
 
+import bnlib
 from bnlib.cli import main
 from bnlib.notebooks import parse
 from bnlib.release import (
@@ -312,3 +313,13 @@ def test_printed_text_is_kept_in_one_piece():
 def test_nothing_to_release(tmp_path):
     with pytest.raises(ReleaseError, match="holds no lessons"):
         release(tmp_path, tmp_path / "out")
+
+
+def test_every_lesson_imports_what_a_learner_calls_and_tells_of_load():
+    """``load`` that is not imported is a command of IPython's own, which reads files into cells."""
+    for path in sources(NOTEBOOKS):
+        cells = parse(path)["cells"]
+        names = {}
+        exec(next(cell["source"] for cell in cells if cell["cell_type"] == "code"), names)
+        assert set(bnlib.__all__) <= set(names), path
+        assert any("`load(" in cell["source"] for cell in cells if cell["cell_type"] == "markdown"), path
