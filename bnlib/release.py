@@ -265,7 +265,7 @@ def _code_metadata(cell: Any, lesson: Lesson, path: Path) -> tuple[Any, str]:
 
 
 def _tags(cell: Any) -> list[str]:
-    """nbval's marks of a cell, as tags: learners do not see those, and may be written as a comment, ``# NBVAL_CHECK_OUTPUT``."""
+    """Nbval's marks of a cell, as tags: learners do not see those, and may be written as a comment, ``# NBVAL_CHECK_OUTPUT``."""
     marks = [mark.lower().replace("_", "-") for mark in _MARK.findall(cell.source)]
     cell.source = _MARK.sub("", cell.source)
     return sorted({*marks, *(tag for tag in cell.metadata.get("tags", ()) if tag.startswith("nbval-"))})

@@ -8,7 +8,6 @@ import threading
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
@@ -145,7 +144,9 @@ def test_a_loop_without_end_is_stopped_and_named(monkeypatch):
     with pytest.raises(TooLong) as caught:
         check(translation.center)
     said = str(caught.value)
-    assert said.startswith("translation.center was stopped after 0.2 seconds: is there a loop that does not end? It was at in")
+    assert said.startswith(
+        "translation.center was stopped after 0.2 seconds: is there a loop that does not end? It was at in"
+    )
     assert caught.value._render_traceback_() == [said]
     assert "\n" not in said
     assert translation.center.answer is names["center"]
@@ -179,7 +180,9 @@ def test_who_presses_stop_reads_one_sentence():
             pass
 
     fill(translation.center)(center)
-    with pytest.raises(Stopped, match="^translation.center was stopped by you. It was at in center, line .* Nothing is lost") as caught:
+    with pytest.raises(
+        Stopped, match="^translation.center was stopped by you. It was at in center, line .* Nothing is lost"
+    ) as caught:
         check(translation.center)
     assert not isinstance(caught.value, TooLong)
     assert len(caught.value._render_traceback_()) == 1

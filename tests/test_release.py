@@ -202,7 +202,9 @@ def test_outputs_that_differ_from_machine_to_machine_are_not_stored():
 def test_what_nbval_is_told_learners_do_not_read():
     path = SOLUTIONS / "02_translation.ipynb"
     notebook = nbformat.from_dict(parse(path))
-    notebook.cells.append(nbformat.v4.new_code_cell("# NBVAL_IGNORE_OUTPUT\n# NBVAL_CHECK_OUTPUT\nprint(1)\n# NBVAL, by the way"))
+    notebook.cells.append(
+        nbformat.v4.new_code_cell("# NBVAL_IGNORE_OUTPUT\n# NBVAL_CHECK_OUTPUT\nprint(1)\n# NBVAL, by the way")
+    )
     normalise(notebook, path)
     assert notebook.cells[-1].source == "print(1)\n# NBVAL, by the way"
     assert notebook.cells[-1].metadata["tags"] == ["nbval-check-output", "nbval-ignore-output"]

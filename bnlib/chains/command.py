@@ -113,7 +113,9 @@ def _code(stub: Derivation, found: Judgement) -> str:
         arguments = [values.lengths.get(name) or values.named(name).tolist() for name in other.parameters]
         try:
             with patience(other.id):
-                got = np.asarray(other(*(np.array(a) if isinstance(a, list) else a for a in arguments)), dtype=np.float64)
+                got = np.asarray(
+                    other(*(np.array(a) if isinstance(a, list) else a for a in arguments)), dtype=np.float64
+                )
         except Stopped as stopped:
             return str(stopped)
         except Exception as error:

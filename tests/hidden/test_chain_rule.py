@@ -143,7 +143,8 @@ def test_numerical_jacobian_each_alone(judge):
 def test_numerical_jacobian_float32(judge):
     """Float32 is precise enough only where the nudge is large."""
     cases = [
-        Case(f=given_function(judge.rng, 4, 3, PARABOLAS), x=judge.rng.uniform(0.3, 1, size=3), eta=0.5) for _ in range(3)
+        Case(f=given_function(judge.rng, 4, 3, PARABOLAS), x=judge.rng.uniform(0.3, 1, size=3), eta=0.5)
+        for _ in range(3)
     ]
     judge.examine([float32(case) for case in cases])
 
