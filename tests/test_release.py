@@ -317,11 +317,10 @@ def test_nothing_to_release(tmp_path):
         release(tmp_path, tmp_path / "out")
 
 
-def test_every_lesson_imports_what_a_learner_calls_and_tells_of_load():
+def test_every_lesson_imports_what_a_learner_calls():
     """``load`` that is not imported is a command of IPython's own, which reads files into cells."""
     for path in sources(NOTEBOOKS):
         cells = parse(path)["cells"]
         names = {}
         exec(next(cell["source"] for cell in cells if cell["cell_type"] == "code"), names)
         assert set(bnlib.__all__) <= set(names), path
-        assert any("`load(" in cell["source"] for cell in cells if cell["cell_type"] == "markdown"), path

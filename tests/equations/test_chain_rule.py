@@ -89,13 +89,13 @@ def test_the_function_of_eq_1_5_moves_every_output(rng):
 
 
 def test_eq_1_6(rng):
-    x, eta = rng.normal(size=N) + 3.0, 1e-5
+    x, h = rng.normal(size=N) + 3.0, 1e-5
     J = jacobian_complex(standardized, x)
     for i in range(N):
         e = np.array([1.0 if m == i else 0.0 for m in range(N)])
-        up, down = standardized(x + eta * e), standardized(x - eta * e)
+        up, down = standardized(x + h * e), standardized(x - h * e)
         for k in range(N):
-            assert (up[k] - down[k]) / (2 * eta) == pytest.approx(J[k, i], abs=1e-8)
+            assert (up[k] - down[k]) / (2 * h) == pytest.approx(J[k, i], abs=1e-8)
 
 
 def f(x):
@@ -103,16 +103,16 @@ def f(x):
     return np.exp(2 * x)
 
 
-@pytest.mark.parametrize("eta", [1e-2, 1e-3])
-def test_eq_1_7(eta):
-    error = (f(0.3 + eta) - f(0.3)) / eta - 2 * f(0.3)
-    assert error == pytest.approx(eta / 2 * 4 * f(0.3), rel=2 * eta)
+@pytest.mark.parametrize("h", [1e-2, 1e-3])
+def test_eq_1_7(h):
+    error = (f(0.3 + h) - f(0.3)) / h - 2 * f(0.3)
+    assert error == pytest.approx(h / 2 * 4 * f(0.3), rel=2 * h)
 
 
-@pytest.mark.parametrize("eta", [1e-2, 1e-3])
-def test_eq_1_8(eta):
-    error = (f(0.3 + eta) - f(0.3 - eta)) / (2 * eta) - 2 * f(0.3)
-    assert error == pytest.approx(eta**2 / 6 * 8 * f(0.3), rel=eta)
+@pytest.mark.parametrize("h", [1e-2, 1e-3])
+def test_eq_1_8(h):
+    error = (f(0.3 + h) - f(0.3 - h)) / (2 * h) - 2 * f(0.3)
+    assert error == pytest.approx(h**2 / 6 * 8 * f(0.3), rel=h)
 
 
 @pytest.fixture
