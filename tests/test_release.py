@@ -13,6 +13,7 @@ import nbformat
 import pytest
 import yaml
 
+import bnlib
 from bnlib.cli import main
 from bnlib.notebooks import parse
 from bnlib.release import (
@@ -190,13 +191,30 @@ def test_release_packs_one_lesson(tmp_path, monkeypatch, capsys):
 def test_outputs_that_differ_from_machine_to_machine_are_not_stored():
     """A measured time: two builds give the same file, and none claims a number for your machine."""
     output = nbformat.v4.new_output("stream", name="stdout", text="2.1 times as fast\n")
-    measured = nbformat.v4.new_code_cell("# NBVAL_IGNORE_OUTPUT\nprint(ratio)", outputs=[output])
+    measured = nbformat.v4.new_code_cell("print(ratio)", outputs=[output], metadata={"tags": ["nbval-ignore-output"]})
     assert stored(measured, Path("x.ipynb")) == []
     assert stored(nbformat.v4.new_code_cell("print(ratio)", outputs=[output]), Path("x.ipynb")) == [output]
     for path in sources(SOLUTIONS):
         for cell in parse(path)["cells"]:
-            if "NBVAL_IGNORE_OUTPUT" in cell["source"] and cell["cell_type"] == "code":
+            if "nbval-ignore-output" in cell["metadata"].get("tags", ()):
                 assert cell["outputs"] == [], f"{path.name}: {cell['id']}"
+
+
+def test_what_nbval_is_told_learners_do_not_read():
+    path = SOLUTIONS / "02_translation.ipynb"
+    notebook = nbformat.from_dict(parse(path))
+    notebook.cells.append(
+        nbformat.v4.new_code_cell("# NBVAL_IGNORE_OUTPUT\n# NBVAL_CHECK_OUTPUT\nprint(1)\n# NBVAL, by the way")
+    )
+    normalise(notebook, path)
+    assert notebook.cells[-1].source == "print(1)\n# NBVAL, by the way"
+    assert notebook.cells[-1].metadata["tags"] == ["nbval-check-output", "nbval-ignore-output"]
+    normalise(notebook, path)
+    assert notebook.cells[-1].metadata["tags"] == ["nbval-check-output", "nbval-ignore-output"]
+    for path in (*sources(SOLUTIONS), *sources(NOTEBOOKS)):
+        cells = parse(path)["cells"]
+        assert not any("NBVAL" in cell["source"] for cell in cells), path
+        assert any("nbval-check-output" in cell["metadata"].get("tags", ()) for cell in cells), path
 
 
 def test_release_does_not_overwrite_work(copies, tmp_path):
@@ -298,3 +316,12 @@ def test_printed_text_is_kept_in_one_piece():
 def test_nothing_to_release(tmp_path):
     with pytest.raises(ReleaseError, match="holds no lessons"):
         release(tmp_path, tmp_path / "out")
+
+
+def test_every_lesson_imports_what_a_learner_calls():
+    """``load`` that is not imported is a command of IPython's own, which reads files into cells."""
+    for path in sources(NOTEBOOKS):
+        cells = parse(path)["cells"]
+        names = {}
+        exec(next(cell["source"] for cell in cells if cell["cell_type"] == "code"), names)
+        assert set(bnlib.__all__) <= set(names), path

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bnlib.exercises import ArgumentError
 from bnlib.judging.showing.report import show
+from bnlib.patience import Stopped, patience
 from bnlib.running import describe_error, replaying
 from bnlib.stubs import Derivation, OneLine, Setting
 
@@ -48,10 +49,11 @@ def derive(
         raise ArgumentError(
             'derive needs an exercise and a text, derive(normalization.input_gradient, """..."""); or lines="""...""" of your own'
         )
+    exercise.begin()
     text = lines if text is None else text
     if not isinstance(text, str):
         raise ArgumentError(f'derive needs your text between triple quotes: derive({exercise.id}, """...""")')
-    exercise.answer = text
+    exercise.take(text)
     if not replaying():
         _show(exercise, text)
     return None
@@ -159,7 +161,12 @@ def _code(stub: Derivation, found: Judgement) -> str:
     for values, right in zip(found.ground.draws, found.ground.values(tree), strict=True):
         arguments = [values.lengths.get(name) or values.named(name).tolist() for name in other.parameters]
         try:
-            got = np.asarray(other(*(np.array(a) if isinstance(a, list) else a for a in arguments)), dtype=np.float64)
+            with patience(other.id):
+                got = np.asarray(
+                    other(*(np.array(a) if isinstance(a, list) else a for a in arguments)), dtype=np.float64
+                )
+        except Stopped as stopped:
+            return str(stopped)
         except Exception as error:
             return f"Your {stub.code} does not run on the numbers of this derivation yet: {describe_error(error)}."
         if got.shape != right.value.shape:

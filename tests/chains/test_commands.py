@@ -69,6 +69,7 @@ def test_hints_are_for_where_one_stands_and_the_line_comes_third(stub):
         assert move.line not in look + do
         slipped = judged(stub, "\n= ".join([*chain.lines[: place + 1], "foo"]))
         assert chain.hints(slipped) == (look, do, line)
+    assert "nothing is left to do" in chain.hints(judged(stub, chain.text))[0]
 
 
 @pytest.mark.parametrize("stub", DERIVATIONS, ids=ids)
