@@ -43,10 +43,9 @@ EVERY_BATCH = Setting(
 
 
 def every_draw(given):
-    """All batches of N examples that can be drawn from P, each as likely as the others; all features spread alike."""
-    population, count = given["true"][:, :1] + given["true"][:1], given["x"].shape[1]
+    """All batches of N examples that can be drawn from P, each as likely as the others."""
+    population, count = given["true"], given["x"].shape[1]
     return {
-        "true": population,
         "x": np.array([population[list(draw)] for draw in product(range(len(population)), repeat=count)]),
     }
 
