@@ -156,8 +156,9 @@ def test_right_letters_are_spread(lesson):
     assert max(times) - min(times) <= 1, times
 
 
-@pytest.mark.parametrize("lesson", lessons(), ids=lambda lesson: lesson.key)
+@pytest.mark.parametrize("lesson", [each for each in lessons() if each.quizzes], ids=lambda lesson: lesson.key)
 def test_a_lesson_opens_with_three_questions_of_recall(lesson):
+    """One that was just begun (bnlib new lesson) has no questions yet."""
     opening = list(lesson.quizzes)[:3]
     assert all(name.startswith("recall_") for name in opening), opening
     cells = [
