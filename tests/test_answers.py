@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from answering import bench, hidden_tests, reference_answers, verdicts
 from answers import collection, exercises, named
-from answers.names import NOT_YET, SAME_STEP, TODAY, said
+from answers.names import NOT_YET, SAME_STEP
 
 from bnlib.checks import checks_of
 from bnlib.grading.batch import Settings
@@ -69,17 +69,6 @@ def test_wrong_answers_fail_and_are_named(exercise):
     told = [f"{v.program.names[0]}: {v.program.label}\n    {v.problem}" for v in short]
     counted = {names: counts[id] for names, counts in NOT_YET.items() if id in counts}
     assert Counter(v.program.names[0] for v in short) == counted, "\n".join(["", *told])
-
-
-def test_one_name_for_one_mistake():
-    """The other names in ``TODAY`` are deviations: one that nobody says any more has to go."""
-    heard = set()
-    for verdict in (verdict for exercise in EXERCISES.values() for verdict in verdicts(exercise.stub)):
-        for wanted in verdict.program.names[0].replace("|", "&").split("&"):
-            found = said(wanted.strip(), verdict.report.names)
-            heard |= {(wanted.strip(), other) for other in TODAY.get(wanted.strip(), ()) if said(other, found)}
-    stale = {(name, other) for name, others in TODAY.items() for other in others} - heard
-    assert not stale, "take them out of tests/answers/names.py"
 
 
 @pytest.mark.parametrize("mistake", SAME_STEP)

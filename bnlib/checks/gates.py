@@ -507,8 +507,8 @@ folded_backward = Checks(
         rules="""
             xc-for-x-hat: x_hat => x_hat / inv_std | xc stands where x_hat belongs
             gamma-missing: dx_hat => dout | gamma is missing: dout stands where dx_hat belongs
-            x-hat-missing-outside: x_hat * mean(dx_hat * x_hat) => mean(dx_hat * x_hat) | the third term has x_hat inside the mean, and not in front of it
-            x-hat-missing-inside: x_hat * mean(dx_hat * x_hat) => x_hat * mean(dx_hat) | the third term has x_hat in front of the mean, and not inside it
+            x-hat-missing-outside: A - mean(A) - x_hat * mean(A * x_hat) => A - mean(A) - mean(A * x_hat) | the third term has x_hat inside the mean, and not in front of it
+            x-hat-missing-inside: A - mean(A) - x_hat * mean(A * x_hat) => A - mean(A) - x_hat * mean(A) | the third term has x_hat in front of the mean, and not inside it
         """,
         words={
             "gamma-in-dgamma@dgamma": "gamma was multiplied into dgamma: each factor of a product receives the other factor.",

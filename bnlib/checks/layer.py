@@ -282,7 +282,6 @@ _LAYER = "x: N D, gamma: D, beta: D, running_mean: D, running_var: D, eps"
 _ABOUT_TRAINING = """
 mean-of-the-other-mode: mu => running_mean | the running mean is subtracted: training mode normalizes with the batch's own statistics
 variance-of-the-other-mode: var => running_var | the running variance divides: training mode normalizes with the batch's own statistics
-not-centred: A - _m => A | the mean is not subtracted
 running-statistics-in-training: mu => running_mean | the running statistics normalize: in training mode the batch is normalized with its own
 running-statistics-in-training: var => running_var | the running statistics normalize: in training mode the batch is normalized with its own
 updated-running-statistics-in-training: mu => _mean | the running averages, already updated, normalize: in training mode the batch is normalized with its own statistics
@@ -294,7 +293,6 @@ mean-of-the-other-mode: running_mean => mean(x) | the batch's own mean is subtra
 variance-of-the-other-mode: running_var => variance(x) | the batch's own variance divides: in evaluation mode it must not matter
 var-for-mu: running_mean => running_var | a variance stands where a mean belongs
 mu-for-var: running_var => running_mean | a mean stands where a variance belongs
-not-centred: A - _m => A | the mean is not subtracted
 batch-statistics-in-evaluation: running_mean => mean(x) | the batch's own mean and variance normalize: in evaluation mode they must not matter
 batch-statistics-in-evaluation: running_var => variance(x) | the batch's own mean and variance normalize: in evaluation mode they must not matter
 training-gradient-in-evaluation: gamma * inv_std * dout => gamma * inv_std * (dout - mean(dout) - x_hat * mean(dout * x_hat)) | there are the three terms of training mode: neither mean nor variance of eq. 5.9 depends on x, so which paths are left?
@@ -302,6 +300,7 @@ training-gradient-with-batch-statistics: gamma * inv_std * dout => gamma / sqrt(
 mean-path-in-evaluation: gamma * inv_std * dout => gamma * inv_std * (dout - mean(dout)) | a mean over the batch is subtracted: the mean of eq. 5.9 does not depend on x
 """
 _ABOUT_PARAMETERS = """
+cache-order: gamma * inv_std * A => A / (gamma * inv_std) | gamma and the standard deviation stand in each other's place: if they come out of a cache, in which order did they go in?
 dbeta-with-x-hat: sum(dout) => sum(dout * x_hat) | there is x_hat in it: that is the other parameter's gradient
 """
 _RELU = """
@@ -344,8 +343,10 @@ _LAYER_TERMS = {
 def _about_dx(dx):
     """Questions that say more about the gradient of training mode than the rules do."""
     return {
-        f"only-the-diagonal@{dx}": "Only the diagonal of the Jacobian was used: the sums of eq. 5.8 over all k are missing.",
+        f"only-the-diagonal@{dx} everywhere": "Only the diagonal of the Jacobian was used: the sums of eq. 5.8 over all k are missing.",
         f"x-for-x-hat@{dx}": "x stands where x_hat belongs, in the last term of eq. 5.8.",
+        f"xc-for-x-hat@{dx}": "inv_std is missing in the last term of eq. 5.8: does x - mu stand where x_hat belongs, or does a "
+        "bracket end before that term?",
         f"mean-over-features@{dx}": "A mean was taken over the features of each example. In eq. 5.8 it runs over the batch.",
         f"mean-over-everything@{dx}": "A mean was taken over the whole array. In eq. 5.8 it runs over the batch, for each feature.",
     }
@@ -465,6 +466,7 @@ batchnorm_train_forward = Checks(
         f"{_LAYER}, momentum, old_weight, _usual_weight, ddof",
         _FORWARD + _WEIGHTS + _UPDATED,
         _staged("x") + "out = gamma * x_hat + beta  # eq. 5.1",
+        "mu = mean(x)  # eq. 5.1 \n var = variance(x)  # eq. 5.1 \n out = gamma * (x - mu) / sqrt(var + eps) + beta  # eq. 5.1",
         rules=_ABOUT_WEIGHTS + _ABOUT_TRAINING + _ABOUT_KEPT + _ABOUT_STORED,
         terms={"out": _FORWARD_TERMS, "running_mean": _AVERAGE_TERMS, "running_var": _AVERAGE_TERMS},
         view=_given,
@@ -525,6 +527,7 @@ batchnorm_eval_forward = Checks(
         _LAYER,
         _SERVED,
         _SERVED_AT_ONCE,
+        "out = gamma * (x - running_mean) / sqrt(running_var + eps) + beta  # eq. 5.9",
         rules=_ABOUT_EVALUATION,
         terms={"out": _FORWARD_TERMS},
     ),
@@ -667,7 +670,6 @@ dW       = sum(x * _direct) - sum(x * _by_mean) - sum(x * _by_var)  # eq. 5.15
 db       = sum(_direct - _by_mean - _by_var)                # eq. 5.18
 """
 _ABOUT_START = """
-not-centred: A - mu => A | the mean is not subtracted
 running-statistics-in-training: A - mu => A | running averages of zeros and ones normalize, and not the batch's own statistics: this is evaluation mode
 running-statistics-in-training: var + eps => 1 + eps | running averages of zeros and ones normalize, and not the batch's own statistics: this is evaluation mode
 """
@@ -693,7 +695,7 @@ block_forward = Checks(
         + """
             relu-missing: A * positive(A) => A | the ReLU is missing: some of a is negative
             gamma-missing: gamma * x_hat => x_hat | gamma does not take part
-            beta-missing: A + beta => A | beta does not take part
+            shift-missing: A + beta => A | beta does not take part
             lost-parentheses: _xc * inv_std => h - mu * inv_std | brackets are missing: h is not divided
             gamma-missing: gamma * x_hat + beta => x_hat | neither gamma nor beta takes part
             mu-for-var: var + eps => abs(mu) + eps | mu stands where var belongs
@@ -753,6 +755,7 @@ block_backward = Checks(
             db-skips-the-block: sum(_direct - A - B) => sum(da) | there is the sum of da: it has to pass the ReLU and the normalization first
             db-direct-path-only: sum(_direct - A - B) => sum(_direct) | there is the direct path only: b moves the mean as well
             dbeta-with-x-hat: sum(dy) => sum(dy * x_hat) | there is x_hat in it: that is the other parameter's gradient
+            cache-order: gamma * inv_std * A => A / (gamma * inv_std) | gamma and the standard deviation stand in each other's place: if they come out of a cache, in which order did they go in?
         """,
         view=_passed,
         terms={"dx": _PATHS, "dW": _PATHS, "dgamma": ("sum over the batch",), "dbeta": ("sum over the batch",)},
@@ -800,7 +803,7 @@ fold_into_affine = Checks(
             mean-not-scaled: running_mean * _scale => running_mean | the running mean is not scaled: it is subtracted before the scaling of eq. 5.9
             beta-scaled: A + beta => A + beta * _scale | beta is scaled as well: it is added after the scaling of eq. 5.9
         """,
-        terms={"W2": ("scaled weights",), "b2": ("part of b", "part of the running mean", "shift beta")},
+        terms={"W2": ("scaled weights",), "b2": ("part of b", "part of the running mean", "shift")},
     ),
 )
 

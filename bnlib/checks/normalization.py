@@ -165,8 +165,9 @@ var      = variance(x)                                      # eq. 3.2
 _ONE = (
     _MOMENTS
     + """
+_xc      = x - mu                                           # eq. 3.3
 inv_std  = 1 / sqrt(var + eps)                              # eq. 3.3
-x_hat    = (x - mu) * inv_std                               # eq. 3.3
+x_hat    = _xc * inv_std                                    # eq. 3.3
 """
 )
 _SLOPES = """
@@ -193,6 +194,7 @@ var      = mean(_xc**2)                                     # eq. 3.2
 x_hat    = (x - mu) / sqrt(var + eps)                       # eq. 3.19
 out      = gamma * x_hat + beta                             # eq. 3.19
 """
+_AT_ONCE = _MOMENTS + "out = gamma * (x - mu) / sqrt(var + eps) + beta  # eq. 3.19"
 _PARAMETERS = """
 dgamma   = sum(dout * x_hat)                                # eq. 3.25
 dbeta    = sum(dout)                                        # eq. 3.24
@@ -212,6 +214,9 @@ _dr      = sum(_g * _xc)
 _dvar    = -1/2 * _dr * inv_std**3
 _dxc     = _g * inv_std + 2 * _xc * _dvar / N
 dx       = _dxc - mean(_dxc)"""
+_CACHE_ORDER = """
+cache-order: gamma * inv_std * A => A / (gamma * inv_std) | gamma and the standard deviation stand in each other's place: if they come out of a cache, in which order did they go in?
+"""
 _ONE_FEATURE = "x: N, gamma, eps, dout: N"
 _LAYER = "x: N D, gamma: D, beta: D, eps, dout: N D"
 
@@ -221,9 +226,11 @@ def _about_dx(result, chain):
     pointing = f"Look at {result} again: which quantity stands in front of the last sum, and which inside it?"
     raw = f"The raw x stands where x_hat belongs. {pointing}"
     return {
-        "only-the-diagonal@dx": "Only the diagonal of the Jacobian was used, as if example i reached the loss through y_i "
+        "only-the-diagonal@dx everywhere": "Only the diagonal of the Jacobian was used, as if example i reached the loss through y_i "
         f"alone. {chain} has a sum over all k.",
         "x-for-x-hat@dx": raw,
+        "xc-for-x-hat@dx": f"inv_std is missing in the last term of {result}: does x - mu stand where x_hat belongs, or does a "
+        "bracket end before that term?",
     }
 
 
@@ -247,6 +254,9 @@ dbeta-with-x-hat: sum(dout) => sum(dout * x_hat) | there is x_hat in it: that is
 """
 
 
+_SUMS = {"dgamma": ("sum over the batch",), "dbeta": ("sum over the batch",)}
+
+
 def _paths(third):
     return {"dx": ("direct path", "path through the mean", f"path through the variance | {third}")}
 
@@ -261,7 +271,8 @@ batch_statistics = Checks(
     known=Known(
         "x: N D",
         _MOMENTS,
-        "mu = mean(x)  # eq. 3.1 \n var = mean((x - mu)**2)  # eq. 3.2",
+        "var = mean((x - mean(x))**2)  # eq. 3.2",
+        rules="not-squared: mean(A**2) => mean(A) | the distances from the mean add up to zero: square each of them before they are added up",
         words={
             "mean-over-everything@mu": "mu is one number for the whole array. Eq. 3.1 has one for each feature: name the axis.",
             "not-centred@var": "The squares of x were averaged. Eq. 3.2 subtracts mu before it squares.",
@@ -287,6 +298,7 @@ dvar_dx = Checks(
         rules=_SUM_LEFT_OUT
         + """
             not-differentiated: 2 * A => A**2 | these are the terms of eq. 3.2 itself: each square still has to be differentiated
+            std-for-variance: 2 * A / N => A / N / sqrt(var) | this is the derivative of the standard deviation: eq. 3.2 has no root
         """,
         terms={"dvar": ("slope",)},
     ),
@@ -325,6 +337,7 @@ dinvstd_dx = Checks(
         rules=_SUM_LEFT_OUT
         + """
             exponent: A**3 => 1 / A | the exponent of var + eps is wrong: differentiating a power lowers it by one
+            exponent-sign: A**3 => 1 / A**3 | the exponent of var + eps has the wrong sign: it is lowered by one, from -1/2
             derivative-of-the-root: 1/2 * inv_std**3 => -1/2 * inv_std | this is the derivative of sqrt(var + eps), and eq. 3.12 is about one over it
         """,
         words={
@@ -354,6 +367,7 @@ xhat_jacobian = Checks(
         _ONE
         + _SLOPES
         + "J[k, i] = inv_std * delta[k, i] + x[k] * dinv_std[i] - inv_std / N - mu * dinv_std[i]  # eq. 3.6",
+        rules="indices-exchanged: x[k] * dinv_std[i] => x[i] * dinv_std[k] | x and the derivative of inv_std have each other's index: x has the k of the rows",
         words={
             "wrong-index@J": "An index is wrong: in eq. 3.6, x has the index k of the rows, and the derivative of inv_std the index i of the columns.",
         },
@@ -385,6 +399,7 @@ normalize_jacobian = Checks(
     known=Known(
         "x: N, gamma, eps",
         _ONE + "J[k, i] = gamma * inv_std * (delta[k, i] - 1/N - x_hat[k] * x_hat[i] / N)  # eq. 3.15",
+        rules="plain-product-for-outer: x_hat[k] * x_hat[i] => sum(x_hat[k] * x_hat[k] for k in N) | the product of x_hat with itself is one number: an outer product has a number for each pair k, i",
         terms={"J": _TERMS},
     ),
     hints=(
@@ -412,6 +427,8 @@ normalize_backward = Checks(
         _ONE_FEATURE,
         _ONE + _DX + "  # eq. 3.18",
         _ONE + _SCALED + "  # eq. 3.18",
+        _ONE + _GATES + "  # eq. 3.18",
+        rules=_CACHE_ORDER,
         words=_about_dx("eq. 3.18", "Eq. 3.16"),
         terms=_paths("the third term of eq. 3.18, which comes from eq. 3.11"),
     ),
@@ -609,6 +626,7 @@ batchnorm_forward = Checks(
         _LAYER,
         _FORWARD,
         _STAGED,
+        _AT_ONCE,
         terms={"out": ("scaled part | the product in eq. 3.19", "shift | the last term of eq. 3.19")},
         words={
             "shift-before-scale@out": "beta was added first and scaled too. In eq. 3.19 it stands outside the product."
@@ -632,11 +650,18 @@ _LAYER_PROPERTIES = (
     ),
 )
 
-_PATHS = (
-    "direct path",
-    "path through the mean",
-    "path through the variance | the third term of eq. 3.23, which comes from eq. 3.20",
+_FEATURES_MIXED = Slip(
+    "features-mixed",
+    "x_hat @ x_hat.T multiplies examples with examples and adds up over the features: the sum over k is one for each feature alone.",
+    "dx",
+    lambda case: _mixed(case, **vars(_standardized(case))),
 )
+
+
+def _mixed(case, inv_std, x_hat):
+    h = case.gamma * case.dout
+    return inv_std * (h - h.mean(axis=0) - x_hat @ x_hat.T @ h / len(h))
+
 
 batchnorm_backward = Checks(
     normalization.batchnorm_backward,
@@ -648,10 +673,11 @@ batchnorm_backward = Checks(
         _FORWARD + _PARAMETERS + _DX + "  # eq. 3.23",
         _FORWARD + _PARAMETERS + _SCALED + "  # eq. 3.23",
         _FORWARD + _PARAMETERS + _GATES + "  # eq. 3.23",
-        rules=_PARAMETER_RULES,
+        rules=_PARAMETER_RULES + _CACHE_ORDER,
         words=_about_dx("eq. 3.23", "Eq. 3.22") | _about_axes("eq. 3.23") | _ABOUT_PARAMETERS,
-        terms=_paths("the third term of eq. 3.23, which comes from eq. 3.20"),
+        terms=_paths("the third term of eq. 3.23, which comes from eq. 3.20") | _SUMS,
     ),
+    slips=(_FEATURES_MIXED,),
     hints=(
         "Three results, three equations: 3.23 for dx, 3.24 for dbeta, 3.25 for dgamma. Two of them are sums over the batch, and "
         "eq. 3.26 shows that dx contains the same two sums.",
@@ -683,6 +709,7 @@ rms_scale_backward = Checks(
         rules="""
             centred-as-well: dout - z * A => dout - mean(dout) - z * A | a mean of dout is subtracted: there is no centring in this function, see eq. 3.28
             dout-lost-in-the-sum: mean(dout * A) => mean(A) | dout is missing inside the last sum: every term of the sum over k contains what arrives at z_k
+            xc-for-z: z * mean(A) => xc * mean(A) | inv_rms is missing in the last term: does xc stand where z belongs, or does a bracket end before that term?
             centred-z: z => z - mean(z) | z is centred, and eq. 3.27 subtracts nothing at this stage
         """,
         words={
@@ -714,12 +741,15 @@ batchnorm_backward_composed = Checks(
         _FORWARD + _PARAMETERS + _COMPOSED,
         _FORWARD + _SCALED + "  # eq. 3.30",
         rules=_PARAMETER_RULES
+        + _CACHE_ORDER
         + """
+            scaling-skipped: dxc => _g | the gradient passed the scaling as if it were not there
             x-hat-for-xc: inv_std * (A - x_hat * mean(A * x_hat)) => (A - x_hat * mean(A * x_hat) / (mean(x_hat**2) + eps)) / sqrt(mean(x_hat**2) + eps) | the scaling's backward was called with x_hat: it differentiates at what was divided, the c of eq. 3.27
         """,
         words=_about_dx("eq. 3.30", "Eq. 3.22") | _about_axes("eq. 3.30") | _ABOUT_PARAMETERS,
-        terms=_paths("eq. 3.28"),
+        terms=_paths("eq. 3.28") | _SUMS,
     ),
+    slips=(_FEATURES_MIXED,),
     hints=(
         "Forward: centre, scale by one over the root mean square, then gamma and beta. Backward: the same three in reverse order.",
         "What arrives at z is gamma * dout. Send it through your rms_scale_backward, which wants xc and eps from the cache. "

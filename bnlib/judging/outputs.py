@@ -121,8 +121,8 @@ def besides(
             evidence = [Evidence(case, got, right[name])]
             why = _diagnose(checks, name, evidence)
             names += why.names if why else ()
-            message += f" Besides: {why.message}" if why else ""
-    return Finding(tuple(names), message)
+            message += f" Besides: {why.message}" if why and why.message not in message else ""
+    return Finding(tuple(dict.fromkeys(names)), message)
 
 
 def _moved(results: Sequence[dict[str, Array]], expected: Sequence[dict[str, Array]]) -> dict[str, str]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from bnlib.judging.asked import Checks
 from bnlib.judging.case import Case
-from bnlib.judging.diagnosing.evidence import Evidence, Finding
+from bnlib.judging.diagnosing.evidence import Evidence, Finding, same
 from bnlib.judging.diagnosing.shapes import nonfinite_origin, shape_finding
 from bnlib.judging.diagnosing.slips import diagnose, displaced
 from bnlib.numerics import Array, is_exact
@@ -55,6 +55,8 @@ def settle(
             dtypes[name] = str(array.dtype)
             array = array.astype(np.float64)
         except (ValueError, TypeError):
+            if there := next((other for other in stub.returns if _is(value[other], right[name])), None):
+                return in_each_others_place({name: there}), {}
             kind = _kind(value[name])
             given = "returned-complex" if kind.startswith("complex") else "wrong-type"
             return Finding((given,), f"{name} should be an array of real numbers, and is {kind}"), {}
@@ -76,6 +78,11 @@ def settle(
     findings = [misshapen_output(checks, case, name, array, right) for name, array in misshapen.items()]
     arrays |= {name: array.T for name, array in misshapen.items() if array.shape == right[name].shape[::-1]}
     return together(*findings), arrays
+
+
+def _is(value: Any, right: Array) -> bool:
+    """Whether a returned value is an array with the right numbers."""
+    return isinstance(value, np.ndarray) and value.dtype.kind in "fiu" and same(value.astype(np.float64), right)
 
 
 def _kind(value: Any) -> str:
@@ -122,8 +129,7 @@ def misshapen_output(checks: Checks, case: Case, name: str, got: Array, right: M
     known |= {**(checks.known.quantities(case) if checks.known else {}), **right}
     ways = checks.known.of(name) if checks.known else ()
     why = diagnose(name, [Evidence(case, got, np.zeros_like(got))], (), checks.slips, thorough=False, ways=ways)
-    shape = shape_finding(name, got, right[name], known)
-    return together(shape, why) if why else shape
+    return shape_finding(name, got, right[name], known, why)
 
 
 def together(*findings: Finding) -> Finding:

@@ -70,9 +70,9 @@ class Evidence:
     def explained_by(self, compute: Callable[[Case], Any]) -> bool:
         """True when ``compute`` makes of the case what came back."""
         value = value_of(compute, self.case)
-        if value is None or value.shape != self.got.shape:
+        if value is None or value.shape not in ((), self.got.shape):
             return False
-        return bool(self.near(value[None])[0])
+        return bool(self.near(np.broadcast_to(value, (1, *self.got.shape)))[0])
 
     def near(self, values: Array) -> Array:
         """Which of several results, one below the other, are what came back; nan and inf are not."""

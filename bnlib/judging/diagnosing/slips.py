@@ -170,12 +170,15 @@ def _diagnose(
     if found := _match(evidence, double):
         return found
     spanning = [each for way in ways for each in way.spanning(evidence)]
-    if fitted := _besides([*single, *spanning], coefficients, fitted):
+    fitted = _besides([*single, *spanning], coefficients, fitted)
+    if fitted and fitted[1] <= 2:
         return fitted[0]
     for each in (*single, *derived):
         if factor := _slip_times_factor(each, evidence, factors):
             names = (*each.names, *(f"{output.replace('_', '-')}-{part}" for part in factor.name.split("+")))
             return Finding(names, f"Two things at once. {each.message} Besides, {output} {factor.words}.")
+    if fitted:
+        return fitted[0]
     fractions = any(np.any(item.expected != np.round(item.expected)) for item in evidence)
     return _integers(output, evidence[0].dtype) if fractions and not evidence[0].dtype.startswith("float") else None
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bnlib.judging.mistakes.rules import FIXED, Named
 from bnlib.language.derivation import Derivation
 from bnlib.language.rewriting import Path, apart, every, places, put
-from bnlib.language.tree import ONE, Node, add, div, mul, neg, num, ref, renamed
+from bnlib.language.tree import ONE, Node, add, div, mul, neg, num, ref, renamed, walk
 from bnlib.language.writing import plain
 
 
@@ -86,9 +86,26 @@ class Edits:
                     if all(apart(edit.changes[0][1], one.changes[0][1]) for one in chosen):
                         chosen.append(edit)
                 if len(chosen) > 1:
-                    yield Edit(
-                        edits[0].name, edits[0].words, tuple(c for e in chosen for c in e.changes), edits[0].often
-                    )
+                    words = self.words.get(f"{edits[0].name}@{line} everywhere", edits[0].words)
+                    yield Edit(edits[0].name, words, tuple(c for e in chosen for c in e.changes), edits[0].often)
+        yield from self._factors_lost(line)
+
+    def _factors_lost(self, line: str) -> Iterator[Edit]:
+        """One factor of a product that has no name in the lesson, wherever the line has the product."""
+        spots: dict[str, list[Path]] = {}
+        for path, node in places(self.derivation.lines[line].tree):
+            if node.op == "ref" and self._is_hidden_product(node.data[0]):
+                spots.setdefault(node.data[0], []).append(path)
+        for name, paths in spots.items():
+            factors = self.derivation.lines[name].tree.args
+            for left in (factor for factor in factors if factor.op == "ref"):
+                lost = mul(*(factor for factor in factors if factor is not left))
+                slug = f"{_slug(plain(lost))}-missing" if lost.op == "ref" else "factor-missing"
+                words = f"the factor {self._shown(lost)} is missing"
+                yield self._edit(slug, line, words, tuple((line, path, left) for path in paths), True)
+
+    def _is_hidden_product(self, name: str) -> bool:
+        return name.startswith("_") and name in self.derivation.lines and self.derivation.lines[name].tree.op == "mul"
 
     def _whole(self) -> Iterator[Edit]:
         """The output as a whole: a factor too many, a parameter that was updated, two quantities that were taken for each other."""
@@ -215,6 +232,10 @@ class Edits:
                 words,
                 False,
             )
+        if kind == "mean" and set(every) != now:
+            total = Node("reduce", node.args, ("sum", tuple((size, size) for size in every), unequal))
+            words = f"a sum runs over the whole array, and is divided by {_counted(node)['N']} alone: name the axis"
+            yield "sum-over-everything", div(total, mul(*(ref(size) for size in sorted(now)))), words, False
         if set(every) != now:
             yield (
                 f"{slug}-over-everything",
@@ -265,15 +286,7 @@ class Edits:
             if other != name and (wanted == sizes or (wanted and wanted == sizes[1:])):
                 made = ref(other, node.data[1][len(sizes) - len(wanted) :])
                 words = f"{self._shown(made)} stands where {self._shown(node)} belongs"
-                line_of = self.derivation.lines.get(name)
-                if name.startswith("_") and line_of and line_of.tree.op == "mul" and made in line_of.tree.args:
-                    rest = mul(*(arg for arg in line_of.tree.args if arg is not made))
-                    yield (
-                        f"{_slug(plain(rest))}-missing" if rest.op == "ref" else "factor-missing",
-                        made,
-                        f"the factor {self._shown(rest)} is missing",
-                        True,
-                    )
+                if name.startswith("_") and self._says_more(name, made):
                     continue
                 near = wanted == sizes and name in self.derivation.lines and self.derivation.comes_from(name, other)
                 yield f"{_slug(other)}-for-{_slug(name)}", made, words, near
@@ -281,24 +294,38 @@ class Edits:
             for value in FIXED:
                 yield "eps-fixed", num(value), f"eps is {value:g} whatever was given: use the one that was passed", True
 
+    def _says_more(self, name: str, made: Node) -> bool:
+        """Whether something says more than that ``made`` stands where a quantity belongs that has no name in the lesson.
+
+        A lost factor and a lost root have names, and a formula with a sum in it is too long to be one.
+        """
+        tree = self.derivation.lines[name].tree if name in self.derivation.lines else made
+        part = tree.op in ("mul", "call") and made in walk(tree)
+        return part or any(node.op == "reduce" for node in (*walk(self._opened(tree)), *walk(self._opened(made))))
+
     def _everywhere(self, found: Sequence[Edit]) -> Iterator[Edit]:
-        """The same mistake in every line where it can be made."""
+        """The same mistake in every line where it can be made, and in every line of the way back."""
         by_name: dict[tuple[str, str], dict[str, Edit]] = {}
         for edit in found:
             line, _, _ = edit.changes[0]
             key = (edit.name, edit.words if edit.name == "eps-fixed" else "")
             by_name.setdefault(key, {})[line] = edit  # the last one of a line is made at all its places
+        upstream = [name for name in self.derivation.names.given if name.startswith("d")]
+        back = {line for line in self.lines if any(self.derivation.comes_from(line, name) for name in upstream)}
         for (name, _), lines in by_name.items():
-            edits = list(lines.values())
-            if len(edits) > 1 and edits[0].often:
-                changes = tuple(change for edit in edits for change in edit.changes)
-                yield Edit(name, self._of_all(lines), changes, True)
+            behind = {line: edit for line, edit in lines.items() if line in back}
+            for some in (lines, behind) if len(behind) < len(lines) else (lines,):
+                if len(some) > 1 and next(iter(some.values())).often:
+                    changes = tuple(change for edit in some.values() for change in edit.changes)
+                    yield Edit(name, self._of_all(some), changes, True)
 
     def _of_all(self, lines: Mapping[str, Edit]) -> str:
         """What to say of the same mistake in several lines: all of them are named, where the same is to be said of each."""
         named = [self._name(line) for line in self.lines if line in lines]
         said = {edit.words.removeprefix(f"In {self._name(line)}, ") for line, edit in lines.items()}
         first = next(iter(lines.values())).words
+        if len(said) == len(lines) == 2 and first not in said:
+            return " ".join(lines[line].words for line in self.lines if line in lines)
         if len(said) > 1 or first in said or len(set(named)) < len(named):
             return first
         return f"In {', '.join(named[:-1])} and {named[-1]}, {said.pop()}"
@@ -351,14 +378,13 @@ class Edits:
 
     def _shown(self, node: Node) -> str:
         """A formula in the names that learners know."""
-        hidden = {name for name in self.derivation.lines if name.startswith("_")}
+        return plain(self._opened(node))
 
-        def open_(node: Node) -> Node:
-            if node.op == "ref" and node.data[0] in hidden:
-                return open_(self.derivation.lines[node.data[0]].tree)
-            return Node(node.op, tuple(open_(arg) for arg in node.args), node.data) if node.args else node
-
-        return plain(open_(node))
+    def _opened(self, node: Node) -> Node:
+        """A formula with what stands behind the names that learners do not know."""
+        if node.op == "ref" and node.data[0].startswith("_") and node.data[0] in self.derivation.lines:
+            return self._opened(self.derivation.lines[node.data[0]].tree)
+        return Node(node.op, tuple(self._opened(arg) for arg in node.args), node.data) if node.args else node
 
 
 _HIDDEN = re.compile(r"(?<!\w)_\w")

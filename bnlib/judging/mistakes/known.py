@@ -279,12 +279,13 @@ class Way:
     def _stacked(self, mistakes: Sequence[Mistake], case: Case) -> dict[tuple[int, ...], tuple[list[int], Array]]:
         """By shape: which mistakes, and what they compute, one below the other."""
         found: dict[tuple[int, ...], tuple[list[int], list[Array]]] = {}
+        whole = self.value(self.right, case).shape
         for index, mistake in enumerate(mistakes):
             value = value_of(mistake.wrong, case)
-            if value is not None:
-                places, values = found.setdefault(value.shape, ([], []))
+            for shape in () if value is None else {value.shape, whole} if value.ndim == 0 else {value.shape}:
+                places, values = found.setdefault(shape, ([], []))
                 places.append(index)
-                values.append(value)
+                values.append(np.broadcast_to(value, shape))
         return {shape: (places, np.stack(values)) for shape, (places, values) in found.items()}
 
     def spanning(self, evidence: Sequence[Evidence]) -> list[Mistake]:
