@@ -709,12 +709,13 @@ rms_scale_backward = Checks(
         rules="""
             centred-as-well: dout - z * A => dout - mean(dout) - z * A | a mean of dout is subtracted: there is no centring in this function, see eq. 3.28
             dout-lost-in-the-sum: mean(dout * A) => mean(A) | dout is missing inside the last sum: every term of the sum over k contains what arrives at z_k
-            xc-for-z: z * mean(A) => xc * mean(A) | inv_rms is missing in the last term: does xc stand where z belongs, or does a bracket end before that term?
             centred-z: z => z - mean(z) | z is centred, and eq. 3.27 subtracts nothing at this stage
         """,
         words={
             "only-the-diagonal@dxc": "Only the diagonal of the Jacobian was used. The root mean square contains every example, so each "
             "input reaches all N outputs: sum over k.",
+            "xc-for-z@dxc": "inv_rms is missing in the last term of eq. 3.29: does xc stand where z belongs, or does a bracket end before "
+            "that term?",
             "mean-over-features@dxc": "The mean was taken over the features of each example. In eq. 3.29 it runs over the batch.",
             "mean-over-everything@dxc": "The mean was taken over the whole array. In eq. 3.29 there is one for each feature.",
         },

@@ -64,7 +64,11 @@ class Edits:
         yield from (edit for edit in self._all() if not _HIDDEN.search(edit.words))  # what no learner can name
 
     def _all(self) -> Iterator[Edit]:
-        found = [*(edit for line in reversed(self.lines) for edit in self._in(line)), *self._whole()]
+        found = [
+            *(edit for line in reversed(self.lines) for edit in self._in(line)),
+            *self._factors_lost(),
+            *self._whole(),
+        ]
         own = [edit for edit in found if not self.walk or edit.changes[0][0] == self.output]
         yield from own
         yield from self._everywhere(own)
@@ -88,21 +92,21 @@ class Edits:
                 if len(chosen) > 1:
                     words = self.words.get(f"{edits[0].name}@{line} everywhere", edits[0].words)
                     yield Edit(edits[0].name, words, tuple(c for e in chosen for c in e.changes), edits[0].often)
-        yield from self._factors_lost(line)
 
-    def _factors_lost(self, line: str) -> Iterator[Edit]:
-        """One factor of a product that has no name in the lesson, wherever the line has the product."""
-        spots: dict[str, list[Path]] = {}
-        for path, node in places(self.derivation.lines[line].tree):
-            if node.op == "ref" and self._is_hidden_product(node.data[0]):
-                spots.setdefault(node.data[0], []).append(path)
-        for name, paths in spots.items():
+    def _factors_lost(self) -> Iterator[Edit]:
+        """One factor of a product that has no name in the lesson, wherever the product is used."""
+        spots: dict[str, list[tuple[str, Path]]] = {}
+        for line in reversed(self.lines):
+            for path, node in places(self.derivation.lines[line].tree):
+                if node.op == "ref" and self._is_hidden_product(node.data[0]):
+                    spots.setdefault(node.data[0], []).append((line, path))
+        for name, uses in spots.items():
             factors = self.derivation.lines[name].tree.args
             for left in (factor for factor in factors if factor.op == "ref"):
                 lost = mul(*(factor for factor in factors if factor is not left))
                 slug = f"{_slug(plain(lost))}-missing" if lost.op == "ref" else "factor-missing"
                 words = f"the factor {self._shown(lost)} is missing"
-                yield self._edit(slug, line, words, tuple((line, path, left) for path in paths), True)
+                yield self._edit(slug, uses[0][0], words, tuple((line, path, left) for line, path in uses), True)
 
     def _is_hidden_product(self, name: str) -> bool:
         return name.startswith("_") and name in self.derivation.lines and self.derivation.lines[name].tree.op == "mul"
@@ -171,7 +175,7 @@ class Edits:
         inside = list(
             dict.fromkeys(node for _, node in places(tree) if node.op == "ref" and node.data[0] not in names.sizes)
         )
-        inside = [node for node in inside if not node.data[0].lstrip("_").startswith("d")]  # gradients are in no cache
+        inside = [node for node in inside if node.data[0] not in self._gradients()]  # these are in no cache
         for one, two in itertools.combinations(inside, 2):
             swapped = every(tree, lambda node, one=one, two=two: {one: two, two: one}.get(node))  # type: ignore[misc]
             words = f"{self._shown(one)} and {self._shown(two)} stand in each other's place: if they come out of a cache, in which order did they go in?"
@@ -289,7 +293,7 @@ class Edits:
                 if name.startswith("_") and self._says_more(name, made):
                     continue
                 near = wanted == sizes and name in self.derivation.lines and self.derivation.comes_from(name, other)
-                yield f"{_slug(other)}-for-{_slug(name)}", made, words, near
+                yield f"{_slug(self._called(other))}-for-{_slug(self._called(name))}", made, words, near
         if name == "eps":
             for value in FIXED:
                 yield "eps-fixed", num(value), f"eps is {value:g} whatever was given: use the one that was passed", True
@@ -299,9 +303,15 @@ class Edits:
 
         A lost factor and a lost root have names, and a formula with a sum in it is too long to be one.
         """
-        tree = self.derivation.lines[name].tree if name in self.derivation.lines else made
+        tree = self._opened(self.derivation.lines[name].tree) if name in self.derivation.lines else made
+        made = self._opened(made)
         part = tree.op in ("mul", "call") and made in walk(tree)
-        return part or any(node.op == "reduce" for node in (*walk(self._opened(tree)), *walk(self._opened(made))))
+        return part or any(node.op == "reduce" for node in (*walk(tree), *walk(made)))
+
+    def _called(self, name: str) -> str:
+        """The name that learners know, where a line only gives another one."""
+        tree = self._opened(ref(name))
+        return tree.data[0] if tree.op == "ref" else name
 
     def _everywhere(self, found: Sequence[Edit]) -> Iterator[Edit]:
         """The same mistake in every line where it can be made, and in every line of the way back."""
@@ -310,14 +320,19 @@ class Edits:
             line, _, _ = edit.changes[0]
             key = (edit.name, edit.words if edit.name == "eps-fixed" else "")
             by_name.setdefault(key, {})[line] = edit  # the last one of a line is made at all its places
-        upstream = [name for name in self.derivation.names.given if name.startswith("d")]
-        back = {line for line in self.lines if any(self.derivation.comes_from(line, name) for name in upstream)}
+        back = self._gradients()
         for (name, _), lines in by_name.items():
             behind = {line: edit for line, edit in lines.items() if line in back}
             for some in (lines, behind) if len(behind) < len(lines) else (lines,):
                 if len(some) > 1 and next(iter(some.values())).often:
                     changes = tuple(change for edit in some.values() for change in edit.changes)
                     yield Edit(name, self._of_all(some), changes, True)
+
+    def _gradients(self) -> set[str]:
+        """What arrives on the way back, and the lines that are made of it."""
+        arriving = {name for name in self.derivation.names.given if name.startswith("d")}
+        lines = {line for line in self.lines if any(self.derivation.comes_from(line, name) for name in arriving)}
+        return arriving | lines
 
     def _of_all(self, lines: Mapping[str, Edit]) -> str:
         """What to say of the same mistake in several lines: all of them are named, where the same is to be said of each."""
