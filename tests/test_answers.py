@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections import Counter
 
 import numpy as np
@@ -22,7 +23,7 @@ from bnlib.grading.course import Course
 from bnlib.grading.grade import grade
 from bnlib.judging.examining import examine
 from bnlib.notebooks import parse
-from bnlib.stubs import lessons
+from bnlib.stubs import lesson_of, lessons
 
 EXERCISES = {exercise.stub.id: exercise for exercise in exercises()}
 PAIRS, PAIRS_NAMED = 12, 0.8
@@ -69,6 +70,20 @@ def test_wrong_answers_fail_and_are_named(exercise):
     told = [f"{v.program.names[0]}: {v.program.label}\n    {v.problem}" for v in short]
     counted = {names: counts[id] for names, counts in NOT_YET.items() if id in counts}
     assert Counter(v.program.names[0] for v in short) == counted, "\n".join(["", *told])
+
+
+UNKNOWN_THERE = {
+    **dict.fromkeys(("dvar_dx", "dinvstd_dx", "xhat_jacobian", "normalize_jacobian", "normalize_backward"), r"xc|std|_\w+"),
+    **{name: r"sigma|_\w+" for name in lesson_of("layer").functions},
+}
+"""Names that an exercise's lesson does not know at that place."""
+
+
+@pytest.mark.parametrize("name", UNKNOWN_THERE)
+def test_messages_call_quantities_what_the_lesson_calls_them(name):
+    for verdict in verdicts(lesson_with(name).stubs[name]):
+        told = re.search(rf"(?<![\w.])({UNKNOWN_THERE[name]})(?!\w)", verdict.report.message)
+        assert not told, f"{verdict.program.label}: {verdict.report.message}"
 
 
 @pytest.mark.parametrize("mistake", SAME_STEP)
