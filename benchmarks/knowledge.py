@@ -1,6 +1,7 @@
 """Count the lines in which a lesson's mistakes are known: its derivations, rules, words, terms and slips by hand.
 
-These are the arguments ``known``, ``slips``, ``terms`` and ``follows`` of each ``Checks``, and what they are made of in the module.
+These are the arguments ``known``, ``slips``, ``terms`` and ``follows`` of each ``Checks``, what they are made of in the module, and
+all that the lessons share.
 What else stands there (definitions and inputs, hints, properties, quizzes, the course's own derivations) is no knowledge of
 mistakes::
 
@@ -19,6 +20,7 @@ KNOWLEDGE = {"known", "slips", "terms", "follows"}
 
 def lines_of(text: str) -> tuple[int, int]:
     """How many lines of a module are knowledge of mistakes, and all of them; blank ones count in neither."""
+    full = {number for number, line in enumerate(text.splitlines(), 1) if line.strip()}
     body = ast.parse(text).body
     defined = {name: statement for statement in body for name in _defined(statement)}
     wanted, other = [], set()
@@ -33,8 +35,7 @@ def lines_of(text: str) -> tuple[int, int]:
         statement = defined[name]
         first = min([statement.lineno, *(each.lineno for each in getattr(statement, "decorator_list", ()))])
         found |= set(range(first, statement.end_lineno + 1))
-    full = {number for number, line in enumerate(text.splitlines(), 1) if line.strip()}
-    return len(found & full), len(full)
+    return len(found & full if wanted else full), len(full)
 
 
 def _called(node: ast.AST) -> str:

@@ -73,8 +73,10 @@ def test_wrong_answers_fail_and_are_named(exercise):
 
 
 UNKNOWN_THERE = {
-    **dict.fromkeys(("dvar_dx", "dinvstd_dx", "xhat_jacobian", "normalize_jacobian", "normalize_backward"), r"xc|std|_\w+"),
-    **{name: r"sigma|_\w+" for name in lesson_of("layer").functions},
+    **dict.fromkeys(
+        ("dvar_dx", "dinvstd_dx", "xhat_jacobian", "normalize_jacobian", "normalize_backward"), r"xc|std|_\w+"
+    ),
+    **dict.fromkeys(lesson_of("layer").functions, r"sigma|_\w+"),
 }
 """Names that an exercise's lesson does not know at that place."""
 

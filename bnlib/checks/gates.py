@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from bnlib.checks import Answer, Case, Checks, Property, Slip, negligible
+from bnlib.checks.shared import SUMS
 from bnlib.judging.mistakes.known import Known
 from bnlib.numerics import vjp_complex
 from bnlib.stubs import gates
@@ -514,8 +515,6 @@ folded_backward = Checks(
             "gamma-in-dgamma@dgamma": "gamma was multiplied into dgamma: each factor of a product receives the other factor.",
             "gamma-in-dbeta@dbeta": "gamma was multiplied into dbeta, but the shift gate comes after the scale gate.",
             "only-the-diagonal@dx": "Where a mean belongs, only the example's own term is there. Both means of eq. 4.24 run over the whole batch.",
-            "mean-over-features@dx": "A mean was taken over the features of each example. In eq. 4.24 it runs over the batch.",
-            "mean-over-everything@dx": "A mean was taken over the whole array: name the axis.",
         },
         terms={
             "dx": (
@@ -523,8 +522,7 @@ folded_backward = Checks(
                 "path through the mean | eq. 4.24, its second term",
                 "path through the variance | eq. 4.24, its third term",
             ),
-            "dgamma": ("sum over the batch",),
-            "dbeta": ("sum over the batch",),
+            **SUMS,
         },
     ),
     hints=(

@@ -20,6 +20,18 @@ from bnlib.checks import (
     Source,
     negligible,
 )
+from bnlib.checks.shared import (
+    ABOUT_PARAMETERS,
+    CACHE_ORDER,
+    GATES,
+    PATHS,
+    SCALED,
+    SUMS,
+    THREE_TERMS,
+    about_dx,
+    about_parameters,
+    parameters,
+)
 from bnlib.judging.mistakes.known import Known
 from bnlib.numerics import jacobian_complex, vjp_complex
 from bnlib.stubs import normalization
@@ -195,70 +207,18 @@ x_hat    = (x - mu) / sqrt(var + eps)                       # eq. 3.19
 out      = gamma * x_hat + beta                             # eq. 3.19
 """
 _AT_ONCE = _MOMENTS + "out = gamma * (x - mu) / sqrt(var + eps) + beta  # eq. 3.19"
-_PARAMETERS = """
-dgamma   = sum(dout * x_hat)                                # eq. 3.25
-dbeta    = sum(dout)                                        # eq. 3.24
-"""
-_DX = "dx = gamma * inv_std * (dout - mean(dout) - x_hat * mean(dout * x_hat))"
-_SCALED = """
-_h = gamma * dout
-dx = inv_std * (_h - mean(_h) - x_hat * mean(_h * x_hat))"""
+_PARAMETERS = parameters("eq. 3.25", "eq. 3.24")
 _COMPOSED = """
 _g       = gamma * dout                                     # eq. 3.29
 dxc      = inv_std * (_g - x_hat * mean(_g * x_hat))        # eq. 3.29
 dx       = dxc - mean(dxc)                                  # eq. 3.30
 """
-_GATES = """
-_g       = gamma * dout
-_dr      = sum(_g * _xc)
-_dvar    = -1/2 * _dr * inv_std**3
-_dxc     = _g * inv_std + 2 * _xc * _dvar / N
-dx       = _dxc - mean(_dxc)"""
-_CACHE_ORDER = """
-cache-order: gamma * inv_std * A => A / (gamma * inv_std) | gamma and the standard deviation stand in each other's place: if they come out of a cache, in which order did they go in?
-"""
 _ONE_FEATURE = "x: N, gamma, eps, dout: N"
 _LAYER = "x: N D, gamma: D, beta: D, eps, dout: N D"
 
 
-def _about_dx(result, chain):
-    """Questions about dx that say more than the rules do; the equations are those of the result and of the sum over k."""
-    pointing = f"Look at {result} again: which quantity stands in front of the last sum, and which inside it?"
-    raw = f"The raw x stands where x_hat belongs. {pointing}"
-    return {
-        "only-the-diagonal@dx everywhere": "Only the diagonal of the Jacobian was used, as if example i reached the loss through y_i "
-        f"alone. {chain} has a sum over all k.",
-        "x-for-x-hat@dx": raw,
-        "xc-for-x-hat@dx": f"inv_std is missing in the last term of {result}: does x - mu stand where x_hat belongs, or does a "
-        "bracket end before that term?",
-    }
-
-
-def _about_axes(result):
-    return {
-        "mean-over-features@dx": f"A mean was taken over the features of each example. In {result} it runs over the batch.",
-        "mean-over-everything@dx": f"A mean was taken over the whole array. In {result} there is one for each feature: name the axis.",
-    }
-
-
-_ABOUT_PARAMETERS = {
-    "mean-for-sum@dgamma": "dgamma was averaged over the batch. The N ways of eq. 3.25 add up.",
-    "mean-for-sum@dbeta": "dbeta was averaged over the batch. The N ways of eq. 3.24 add up.",
-    "x-for-x-hat@dgamma": "dgamma was made with the raw x. What does gamma multiply in eq. 3.19? That is what stands in eq. 3.25.",
-    "out-for-x-hat@dgamma": "dgamma was made with out. What does gamma multiply in eq. 3.19? That is what stands in eq. 3.25.",
-    "gamma-in-dgamma@dgamma": "dgamma carries a factor gamma. The slope of gamma * x_hat with respect to gamma has none: eq. 3.25.",
-    "gamma-in-dbeta@dbeta": "dbeta carries a factor gamma, which does not touch beta in eq. 3.19.",
-}
-_PARAMETER_RULES = """
-dbeta-with-x-hat: sum(dout) => sum(dout * x_hat) | there is x_hat in it: that is the other parameter's gradient
-"""
-
-
-_SUMS = {"dgamma": ("sum over the batch",), "dbeta": ("sum over the batch",)}
-
-
 def _paths(third):
-    return {"dx": ("direct path", "path through the mean", f"path through the variance | {third}")}
+    return {"dx": (*PATHS[:2], f"{PATHS[2]} | {third}")}
 
 
 # -- part 1: one feature
@@ -425,11 +385,11 @@ normalize_backward = Checks(
     against="the numerical derivative of eq. 3.4",
     known=Known(
         _ONE_FEATURE,
-        _ONE + _DX + "  # eq. 3.18",
-        _ONE + _SCALED + "  # eq. 3.18",
-        _ONE + _GATES + "  # eq. 3.18",
-        rules=_CACHE_ORDER,
-        words=_about_dx("eq. 3.18", "Eq. 3.16"),
+        _ONE + THREE_TERMS + "  # eq. 3.18",
+        _ONE + SCALED + "  # eq. 3.18",
+        _ONE + GATES + "  # eq. 3.18",
+        rules=CACHE_ORDER,
+        words=about_dx("eq. 3.18", "eq. 3.16"),
         terms=_paths("the third term of eq. 3.18, which comes from eq. 3.11"),
     ),
     hints=(
@@ -670,12 +630,12 @@ batchnorm_backward = Checks(
     against="the numerical derivative of eq. 3.19",
     known=Known(
         _LAYER,
-        _FORWARD + _PARAMETERS + _DX + "  # eq. 3.23",
-        _FORWARD + _PARAMETERS + _SCALED + "  # eq. 3.23",
-        _FORWARD + _PARAMETERS + _GATES + "  # eq. 3.23",
-        rules=_PARAMETER_RULES + _CACHE_ORDER,
-        words=_about_dx("eq. 3.23", "Eq. 3.22") | _about_axes("eq. 3.23") | _ABOUT_PARAMETERS,
-        terms=_paths("the third term of eq. 3.23, which comes from eq. 3.20") | _SUMS,
+        _FORWARD + _PARAMETERS + THREE_TERMS + "  # eq. 3.23",
+        _FORWARD + _PARAMETERS + SCALED + "  # eq. 3.23",
+        _FORWARD + _PARAMETERS + GATES + "  # eq. 3.23",
+        rules=ABOUT_PARAMETERS,
+        words=about_dx("eq. 3.23", "eq. 3.22") | about_parameters("eq. 3.19", "eq. 3.25", "eq. 3.24"),
+        terms=_paths("the third term of eq. 3.23, which comes from eq. 3.20") | SUMS,
     ),
     slips=(_FEATURES_MIXED,),
     hints=(
@@ -716,8 +676,6 @@ rms_scale_backward = Checks(
             "input reaches all N outputs: sum over k.",
             "xc-for-z@dxc": "inv_rms is missing in the last term of eq. 3.29: does xc stand where z belongs, or does a bracket end before "
             "that term?",
-            "mean-over-features@dxc": "The mean was taken over the features of each example. In eq. 3.29 it runs over the batch.",
-            "mean-over-everything@dxc": "The mean was taken over the whole array. In eq. 3.29 there is one for each feature.",
         },
         terms={"dxc": ("direct path", "path through the root mean square")},
     ),
@@ -738,17 +696,16 @@ batchnorm_backward_composed = Checks(
     against="the numerical derivative of eq. 3.19",
     known=Known(
         _LAYER,
-        _FORWARD + _PARAMETERS + _DX + "  # eq. 3.30",
+        _FORWARD + _PARAMETERS + THREE_TERMS + "  # eq. 3.30",
         _FORWARD + _PARAMETERS + _COMPOSED,
-        _FORWARD + _SCALED + "  # eq. 3.30",
-        rules=_PARAMETER_RULES
-        + _CACHE_ORDER
+        _FORWARD + SCALED + "  # eq. 3.30",
+        rules=ABOUT_PARAMETERS
         + """
             scaling-skipped: dxc => _g | the gradient passed the scaling as if it were not there
             x-hat-for-xc: inv_std * (A - x_hat * mean(A * x_hat)) => (A - x_hat * mean(A * x_hat) / (mean(x_hat**2) + eps)) / sqrt(mean(x_hat**2) + eps) | the scaling's backward was called with x_hat: it differentiates at what was divided, the c of eq. 3.27
         """,
-        words=_about_dx("eq. 3.30", "Eq. 3.22") | _about_axes("eq. 3.30") | _ABOUT_PARAMETERS,
-        terms=_paths("eq. 3.28") | _SUMS,
+        words=about_dx("eq. 3.30", "eq. 3.22") | about_parameters("eq. 3.19", "eq. 3.25", "eq. 3.24"),
+        terms=_paths("eq. 3.28") | SUMS,
     ),
     slips=(_FEATURES_MIXED,),
     hints=(

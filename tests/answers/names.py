@@ -50,7 +50,8 @@ SAME_STEP: dict[str, tuple[str, ...]] = {
     "mean-over-everything": _MEANS,
     "mean-over-features": _MEANS,
     "mu-for-var": (*_FORWARD, "layer.batchnorm_eval_forward", "layer.block_forward"),
-    "no-root": (*_ROOTS, *_LAYERS),
+    "inv-std-twice": _BACKWARD,
+    "no-root": (*_ROOTS, *_BACKWARD[:2], "layer.batchnorm_train_backward"),
     "only-the-diagonal": ("translation.center_backward", *_LAYERS, "normalization.normalize_backward"),
     "parameter-updated": (*_PARAMETERS, "layer.affine_backward", "layer.block_backward"),
     "path-through-the-mean-missing": ("translation.center_backward", *_LAYERS, "layer.block_backward"),
@@ -120,5 +121,6 @@ def named(names: str, found: Iterable[str], beside: bool = False) -> bool:
     """True when the names found say what ``names`` (``a & b | c``) asks for; ``beside`` another mistake."""
     found = tuple(found)
     return any(
-        all(said(one.strip(), found, beside or "&" in choice) for one in choice.split("&")) for choice in names.split("|")
+        all(said(one.strip(), found, beside or "&" in choice) for one in choice.split("&"))
+        for choice in names.split("|")
     )

@@ -223,7 +223,7 @@ class Edits:
                 yield (
                     name,
                     over_these(size),
-                    f"a {kind} runs over {_SIZES.get(size, size)}: over which axis should it run?",
+                    f"a {kind} runs over the {_SIZES.get(size, size)}, and should run over the {_counted(node)['examples']}: which axis is that?",
                     True,
                 )
         first = self.derivation.names.sizes[0]
@@ -244,7 +244,7 @@ class Edits:
             yield (
                 f"{slug}-over-everything",
                 over_these(*every),
-                f"a {kind} runs over the whole array: name the axis",
+                f"a {kind} runs over the whole array, and should run over the {_counted(node)['examples']} alone: name the axis",
                 True,
             )
 

@@ -282,7 +282,9 @@ class Way:
         whole = self.value(self.right, case).shape
         for index, mistake in enumerate(mistakes):
             value = value_of(mistake.wrong, case)
-            for shape in () if value is None else {value.shape, whole} if value.ndim == 0 else {value.shape}:
+            if value is None:
+                continue
+            for shape in {value.shape, whole} if value.ndim == 0 else {value.shape}:
                 places, values = found.setdefault(shape, ([], []))
                 places.append(index)
                 values.append(np.broadcast_to(value, shape))
