@@ -56,7 +56,7 @@ class Known:
         walk: bool = False,
     ) -> None:
         self.ways = [Derivation(given, text) for text in (lines, *ways)]
-        self._own, self._words, self.said = rules, words or {}, terms or {}
+        self.own_rules, self._words, self.said = tuple(parsed(rules)), words or {}, terms or {}
         self._view, self._outputs, self.walk = view, outputs or {}, walk
         self._of: dict[str, list[Way]] = {}
 
@@ -160,14 +160,13 @@ class Way:
         self.whole = len(said) == 1
         self.letters = derivation.lines[line].letters
         self.right = derivation.meaning(line)
-        own = tuple(parsed(known._own))
-        self.edits = Edits(derivation, line, (*own, *rules()), known._words, known.walk)
+        self.edits = Edits(derivation, line, (*known.own_rules, *rules()), known._words, known.walk)
 
     @cached_property
     def singles(self) -> list[Mistake]:
         """Every mistake alone, those first that are made often; each formula once."""
         found: dict[Node, Mistake] = {self.right: Mistake(self, ())}
-        own = {named.name for named in parsed(self.known._own)}
+        own = {named.name for named in self.known.own_rules}
         edits = sorted(self.edits, key=lambda edit: (edit.name not in own, not edit.often))
         for edit in edits:
             mistake = Mistake(self, (edit,))
@@ -245,7 +244,7 @@ class Way:
     @cached_property
     def own(self) -> list[Mistake]:
         """The single mistakes for which the exercise has rules or words of its own."""
-        names = {named.name for named in parsed(self.known._own)}
+        names = {named.name for named in self.known.own_rules}
         edits = ((mistake, mistake.edits[0]) for mistake in self.singles)
         own = ((mistake, {edit.name, f"{edit.name}@{edit.changes[0][0]}"}) for mistake, edit in edits if not edit.anew)
         return [mistake for mistake, called in own if called & (names | self.known._words.keys())]
