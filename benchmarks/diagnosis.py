@@ -105,6 +105,15 @@ def _timed(function: Callable[..., Any], total: list[float]) -> Callable[..., An
     return timed
 
 
+def by_numbers(bench: Bench, exercise: Exercise) -> dict[Any, list[Program]]:
+    """The wrong answers with one mistake, those together that compute the same."""
+    twins = defaultdict(list)
+    for program in exercise.wrong():
+        numbers = bench.numbers(program.text)
+        twins[numbers if len(numbers) > 1 else program.text].append(program)
+    return twins
+
+
 def listed(checks: Checks) -> set[str]:
     """The mistakes for which an exercise has rules or slips of its own."""
     known = checks.known.parts if isinstance(checks.known, Together) else [checks.known] if checks.known else []
@@ -118,10 +127,8 @@ def alone(bench: Bench, exercise: Exercise) -> tuple[Tally, Tally, set[str]]:
         The counts of all; of those whose mistakes the exercise does not list, among mistakes that are seen in numbers; and the
         texts of those rightly named.
     """
-    tally, beyond, twins, own = Tally(), Tally(), defaultdict(list), listed(bench.checks)
-    for program in exercise.wrong():
-        numbers = bench.numbers(program.text)
-        twins[numbers if len(numbers) > 1 else program.text].append(program)
+    tally, beyond, own = Tally(), Tally(), listed(bench.checks)
+    twins = by_numbers(bench, exercise)
     known = set()
     for same in twins.values():
         for program in same:
@@ -136,8 +143,11 @@ def alone(bench: Bench, exercise: Exercise) -> tuple[Tally, Tally, set[str]]:
 
 
 def together(bench: Bench, exercise: Exercise, known: set[str], most: int) -> Tally:
-    """The same for two mistakes at once of which each is named alone; pairs that compute what fewer compute are left out."""
-    tally = Tally()
+    """The same for two mistakes at once of which each is named alone; pairs that compute what fewer compute are left out.
+
+    Where they compute what some other mistake computes alone, that one is as right: two are told only where no single one explains it.
+    """
+    tally, single_ones = Tally(), by_numbers(bench, exercise)
     pairs = [trio for trio in exercise.pairs() if {one.text for one in trio[1:]} <= known]
     for program, *single in pairs if len(pairs) <= most else random.Random(1).sample(pairs, most):
         numbers = bench.numbers(program.text)
@@ -145,7 +155,9 @@ def together(bench: Bench, exercise: Exercise, known: set[str], most: int) -> Ta
         if len(numbers) == 1 or any(text and bench.numbers(text) == numbers for text in fewer):
             continue
         report = bench.report(program.text, label=program.id)
-        _sort(tally, program, report, all(named(one, report.names, beside=True) for one in program.names))
+        both = all(named(one, report.names, beside=True) for one in program.names)
+        other = any(named(twin.names[0], report.names) for twin in single_ones.get(numbers, ()))
+        _sort(tally, program, report, both or other)
     return tally
 
 
