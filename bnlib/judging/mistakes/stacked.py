@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,7 +66,7 @@ class Stacked:
         """Where a line makes a quantity anew: the place, or all of them, and the mistakes with which it is made."""
         self._arrange()
         self._both: dict[str, list[tuple[Spot, Spot, Node]]] = {}
-        self._within: dict[str, list[tuple[int, Spot, Node]]] = {}
+        self._within: dict[tuple[int, tuple[Path, ...]], Node | None] = {}
         self.sizes: dict[str, str] = {}
         letters = dict.fromkeys(self.derivation.names.sizes)
         for line in (*self.lines.values(), self.lines[source.output]):
@@ -114,12 +114,7 @@ class Stacked:
         for number in range(self.begin[line]):
             row = self.rows[number]
             edit = self.edits[row.edit]
-            if (
-                row.anew
-                or not edit.often
-                or used_by[row.line] < 2
-                or any(each != row.line for each, _, _ in edit.changes)
-            ):
+            if row.anew or not edit.often or used_by[row.line] < 2 or any(each != row.line for each, _, _ in edit.changes):
                 continue
             places = tuple(path for path in paths if uses(named[path], row.line))
             last = line == self.source.output and not self.source.walk  # made anew for all of it is made so for all
@@ -155,11 +150,7 @@ class Stacked:
                     blocks.append(blocks[0][rows])
                 else:
                     hole = Node("any", (), (line, path))
-                    blocks.append(
-                        plain.with_hole(
-                            put(definition.tree, {path: hole}), hole, above.raw(at(definition.tree, path))[rows]
-                        )
-                    )
+                    blocks.append(plain.with_hole(put(definition.tree, {path: hole}), hole, above.raw(at(definition.tree, path))[rows]))
             value = _below(blocks)
             made = {name: _below([old, _long(plain.named(name), len(value) - count)]) for name, old in made.items()}
             made[line] = value
@@ -211,13 +202,11 @@ class Stacked:
                     if a and b:
                         value = plain.fork().both(tree, (one, a), (two, b))
                         blocks.append(value.reshape(-1, 1, *value.shape[2:]))
-                        rows, numbers = (
-                            np.array([spot.rows[i] for i in chosen]) for spot, chosen in ((one, a), (two, b))
-                        )
+                        rows, numbers = (np.array([spot.rows[i] for i in chosen]) for spot, chosen in ((one, a), (two, b)))
                         here.append((np.repeat(rows, len(b)), np.tile(numbers, len(a))))
-            for row, spot, tree in self._inside(line):
-                inner = ones | others if ones[row] else ones if others[row] else None
-                chosen = [place for place, each in enumerate(spot.rows) if inner[each]] if inner is not None else []
+            for row, spot, tree in self._inside(line, others):
+                inner = others if ones[row] else ones
+                chosen = [place for place, each in enumerate(spot.rows) if inner[each]]
                 if chosen:
                     value = plain.fork().filled(spot, chosen, tree)
                     blocks.append(value.reshape(-1, 1, *value.shape[2:]))
@@ -276,11 +265,7 @@ class Stacked:
         axes = [plain.axes[letter] for letter in self.lines[output].letters]
         others = [axis for axis in range(2, every.ndim) if axis not in axes]
         kept = np.isfinite(every).all(axis=tuple(range(1, every.ndim)))
-        kept &= (
-            np.all(np.ptp(every, axis=tuple(others)) == 0, axis=tuple(range(1, every.ndim - len(others))))
-            if others
-            else True
-        )
+        kept &= np.all(np.ptp(every, axis=tuple(others)) == 0, axis=tuple(range(1, every.ndim - len(others)))) if others else True
         value = every.transpose(0, 1, *others, *axes)[kept]
         value = value[(slice(None), slice(None), *(0 for _ in others))]
         shape = tuple(plain.lengths[letter] for letter in self.lines[output].letters)
@@ -291,33 +276,24 @@ class Stacked:
         if line not in self._both:
             pairs = itertools.combinations(self.spots[line], 2)
             self._both[line] = [
-                (
-                    one,
-                    two,
-                    put(self.lines[line].tree, dict(zip(one.paths + two.paths, one.holes + two.holes, strict=True))),
-                )
+                (one, two, put(self.lines[line].tree, dict(zip(one.paths + two.paths, one.holes + two.holes, strict=True))))
                 for one, two in pairs
                 if all(apart(p, q) for p in one.paths for q in two.paths)
             ]
         return self._both[line]
 
-    def _inside(self, line: str) -> list[tuple[int, Spot, Node]]:
+    def _inside(self, line: str, chosen: Array) -> Iterator[tuple[int, Spot, Node]]:
         """A mistake, a spot inside of what it leaves, and the line with the mistake and with a hole in the spot."""
-        if line not in self._within:
-            tree, found = self.lines[line].tree, []
-            for outer, inner in itertools.product(self.spots[line], repeat=2):
-                if (
-                    len(outer.paths) == len(inner.paths) == 1
-                    and inner.paths[0][: len(outer.paths[0])] == outer.paths[0]
-                ):
-                    (path,), (hole,) = outer.paths, inner.holes
-                    instead = {at(tree, inner.paths[0]): hole}
-                    for row, (node,) in zip(outer.rows, outer.made, strict=True):
-                        made = node if self.edits[self.rows[row].edit].wraps else within(node, instead)
-                        if made is not node:
-                            found.append((row, inner, put(tree, {path: made})))
-            self._within[line] = found
-        return self._within[line]
+        tree = self.lines[line].tree
+        for outer, inner in itertools.product(self.spots[line], repeat=2):
+            if len(outer.paths) == len(inner.paths) == 1 and inner.paths[0][: len(outer.paths[0])] == outer.paths[0]:
+                (path,), old, hole = outer.paths, at(tree, inner.paths[0]), inner.holes[0]
+                for row, (node,) in zip(outer.rows, outer.made, strict=True):
+                    if chosen[row] and (row, inner.paths) not in self._within:
+                        made = within(node, {old: hole})
+                        self._within[row, inner.paths] = put(tree, {path: made}) if made is not node else None
+                    if chosen[row] and (made := self._within[row, inner.paths]):
+                        yield row, inner, made
 
     def _context(self, values: Values, made: Rows) -> _Rows:
         lengths = {letter: values.length(self.sizes.get(letter.rstrip("'"), letter)) for letter in self.letters}
@@ -395,11 +371,7 @@ class _Rows(Context):
     def or_nan(self, node: Node) -> Array:
         with contextlib.suppress(*NO_VALUE):
             value = self.rows(node)
-            if all(
-                length in (1, self.lengths[letter])
-                for letter, length in zip(self.axes, value.shape, strict=True)
-                if letter not in _STACKS
-            ):
+            if all(length in (1, self.lengths[letter]) for letter, length in zip(self.axes, value.shape, strict=True) if letter not in _STACKS):
                 return value
         return np.full((1,) * len(self.axes), np.nan)
 
