@@ -279,7 +279,7 @@ scale_shift_forward = Checks(
             "gamma-and-beta-exchanged": "gamma and beta have changed places. In eq. 1.9 gamma is the scale and beta the shift.",
             "shift-before-scale": "The shift was added first and then scaled too. In eq. 1.9 beta stands outside the product.",
         },
-        terms={"y": ("scale term", "shift")},
+        terms={"y": ("scale term | the first term of eq. 1.9", "shift | the second term of eq. 1.9")},
     ),
     hints=(
         "Eq. 1.9 multiplies and adds. Which index do gamma and beta have, and along which axis of x_hat does it run?",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from bnlib.checks import Answer, Case, Checks, Property, Slip, negligible
-from bnlib.checks.shared import SUMS
+from bnlib.checks.shared import SUMS, paths
 from bnlib.judging.mistakes.known import Known
 from bnlib.numerics import vjp_complex
 from bnlib.stubs import gates
@@ -517,11 +517,7 @@ folded_backward = Checks(
             "only-the-diagonal@dx": "Where a mean belongs, only the example's own term is there. Both means of eq. 4.24 run over the whole batch.",
         },
         terms={
-            "dx": (
-                "direct path | eq. 4.24, its first term",
-                "path through the mean | eq. 4.24, its second term",
-                "path through the variance | eq. 4.24, its third term",
-            ),
+            "dx": paths("eq. 4.24"),
             **SUMS,
         },
     ),

@@ -18,13 +18,13 @@ from bnlib.checks.shared import (
     CACHE_ORDER,
     GATES,
     INSIDE,
-    PATHS,
     SCALED,
     SUMS,
     THREE_TERMS,
     about_dx,
     about_parameters,
     parameters,
+    paths,
 )
 from bnlib.judging.mistakes.known import Known, Together
 from bnlib.numerics import vjp_complex
@@ -208,7 +208,7 @@ def _draw_layer(rng):
 
 # fmt: off
 _ABOUT_WEIGHTS = """
-momentum-reversed: old_weight => _new_weight | the old average and the new batch have each other's weight
+momentum-reversed: old_weight => _new_weight | the old average and the new batch have each other's weight: which of them does momentum multiply in this convention, that of eq. 5.2 or of eq. 5.3?
 cs231n-for-both: old_weight => momentum | both conventions are treated alike, as if momentum were always the weight of the old average: see eqs. 5.2 and 5.3
 pytorch-for-both: old_weight => 1 - momentum | both conventions are treated alike, as if momentum were always the weight of the new batch: see eqs. 5.2 and 5.3
 never-updated: _new_weight * mu => _new_weight * running_mean | the average is as it was before
@@ -459,7 +459,7 @@ batchnorm_train_backward = Checks(
         *(f"{_FORWARD}{way}  # eq. 5.8" for way in (SCALED, INSIDE, GATES)),
         rules=_ABOUT_TRAINING + ABOUT_PARAMETERS,
         words=about_dx("eq. 5.8", "eq. 5.8") | about_parameters("eq. 5.1", "eq. 5.7", "eq. 5.7"),
-        terms={"dx": PATHS} | SUMS,
+        terms={"dx": paths("eq. 5.8"), **SUMS},
         view=_given,
     ),
     properties=(
@@ -516,7 +516,7 @@ batchnorm_eval_backward = Checks(
         _SERVED + _SERVED_BACK,
         rules=_ABOUT_EVALUATION + ABOUT_PARAMETERS,
         words=about_parameters("eq. 5.9", "eq. 5.7", "eq. 5.7"),
-        terms={"dx": PATHS[:1]} | SUMS,
+        terms={"dx": ("direct path",), **SUMS},
     ),
 )
 
@@ -714,7 +714,7 @@ block_backward = Checks(
             dbeta-with-x-hat: sum(dy) => sum(dy * x_hat) | there is x_hat in it: that is the other parameter's gradient
         """,
         view=_passed,
-        terms={"dx": PATHS, "dW": PATHS} | SUMS,
+        terms={"dx": paths("eq. 5.8"), "dW": paths("eq. 5.8"), **SUMS},
     ),
 )
 
@@ -940,7 +940,8 @@ BatchNorm = Checks(
             + _ABOUT_STORED
             + ABOUT_PARAMETERS,
             words=about_dx("eq. 5.8", "eq. 5.8") | about_parameters("eq. 5.1", "eq. 5.7", "eq. 5.7"),
-            terms=_LAYER_TERMS | {"dx": PATHS, "running_mean": _AVERAGE_TERMS, "running_var": _AVERAGE_TERMS},
+            terms=_LAYER_TERMS
+            | {"dx": paths("eq. 5.8"), "running_mean": _AVERAGE_TERMS, "running_var": _AVERAGE_TERMS},
             view=_second_batch,
             outputs={"running_mean": "_mean", "running_var": "_var"},
         ),

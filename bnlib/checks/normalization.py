@@ -24,13 +24,13 @@ from bnlib.checks.shared import (
     ABOUT_PARAMETERS,
     CACHE_ORDER,
     GATES,
-    PATHS,
     SCALED,
     SUMS,
     THREE_TERMS,
     about_dx,
     about_parameters,
     parameters,
+    paths,
 )
 from bnlib.judging.mistakes.known import Known
 from bnlib.numerics import jacobian_complex, vjp_complex
@@ -217,10 +217,6 @@ _ONE_FEATURE = "x: N, gamma, eps, dout: N"
 _LAYER = "x: N D, gamma: D, beta: D, eps, dout: N D"
 
 
-def _paths(third):
-    return {"dx": (*PATHS[:2], f"{PATHS[2]} | {third}")}
-
-
 # -- part 1: one feature
 
 batch_statistics = Checks(
@@ -390,7 +386,7 @@ normalize_backward = Checks(
         _ONE + GATES + "  # eq. 3.18",
         rules=CACHE_ORDER,
         words=about_dx("eq. 3.18", "eq. 3.16"),
-        terms=_paths("the third term of eq. 3.18, which comes from eq. 3.11"),
+        terms={"dx": paths("eq. 3.18", "the third term of eq. 3.18, which comes from eq. 3.11")},
     ),
     hints=(
         "Eq. 3.18 has one factor in front and three terms in the bracket. Each of the two sums in it is a mean of something.",
@@ -635,7 +631,7 @@ batchnorm_backward = Checks(
         _FORWARD + _PARAMETERS + GATES + "  # eq. 3.23",
         rules=ABOUT_PARAMETERS,
         words=about_dx("eq. 3.23", "eq. 3.22") | about_parameters("eq. 3.19", "eq. 3.25", "eq. 3.24"),
-        terms=_paths("the third term of eq. 3.23, which comes from eq. 3.20") | SUMS,
+        terms={"dx": paths("eq. 3.23", "the third term of eq. 3.23, which comes from eq. 3.20"), **SUMS},
     ),
     slips=(_FEATURES_MIXED,),
     hints=(
@@ -677,7 +673,12 @@ rms_scale_backward = Checks(
             "xc-for-z@dxc": "inv_rms is missing in the last term of eq. 3.29: does xc stand where z belongs, or does a bracket end before "
             "that term?",
         },
-        terms={"dxc": ("direct path", "path through the root mean square")},
+        terms={
+            "dxc": (
+                "direct path | the first term of eq. 3.29",
+                "path through the root mean square | the second term of eq. 3.29",
+            )
+        },
     ),
     hints=(
         "Two ways lead from c_i to the loss: through its own z_i, and through the root mean square into all z_k. Eq. 3.28 has "
@@ -705,7 +706,7 @@ batchnorm_backward_composed = Checks(
             x-hat-for-xc: inv_std * (A - x_hat * mean(A * x_hat)) => (A - x_hat * mean(A * x_hat) / (mean(x_hat**2) + eps)) / sqrt(mean(x_hat**2) + eps) | the scaling's backward was called with x_hat: it differentiates at what was divided, the c of eq. 3.27
         """,
         words=about_dx("eq. 3.30", "eq. 3.22") | about_parameters("eq. 3.19", "eq. 3.25", "eq. 3.24"),
-        terms=_paths("eq. 3.28") | SUMS,
+        terms={"dx": paths("eq. 3.23", "eq. 3.28"), **SUMS},
     ),
     slips=(_FEATURES_MIXED,),
     hints=(

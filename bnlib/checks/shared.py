@@ -28,8 +28,17 @@ ABOUT_PARAMETERS = (
 dbeta-with-x-hat: sum(dout) => sum(dout * x_hat) | there is x_hat in it: that is the other parameter's gradient
 """
 )
-PATHS: tuple[str, ...] = ("direct path", "path through the mean", "path through the variance")
 SUMS: dict[str, tuple[str, ...]] = {"dgamma": ("sum over the batch",), "dbeta": ("sum over the batch",)}
+
+
+def paths(result: str, third: str = "") -> tuple[str, str, str]:
+    """Words for the terms of dx; the equations are that of the result, and where the third term comes from."""
+    asked = "Is it not in the code at all, or is dout not inside its mean? The mean of x_hat alone is zero."
+    return (
+        f"direct path | the first term of {result}",
+        f"path through the mean | the second term of {result}",
+        f"path through the variance | {third or f'the third term of {result}'} | {asked}",
+    )
 
 
 def parameters(dgamma: str, dbeta: str) -> str:
@@ -56,6 +65,7 @@ def about_parameters(out: str, dgamma: str, dbeta: str) -> dict[str, str]:
         "mean-for-sum@dgamma": f"dgamma was averaged over the batch. The N ways of {dgamma} add up.",
         "mean-for-sum@dbeta": f"dbeta was averaged over the batch. The N ways of {dbeta} add up.",
         "x-for-x-hat@dgamma": f"dgamma was made with the raw x. {asked}",
+        "xc-for-x-hat@dgamma": f"dgamma was made with x - mu. {asked}",
         "out-for-x-hat@dgamma": f"dgamma was made with out. {asked}",
         "gamma-in-dgamma@dgamma": "dgamma carries a factor gamma. The slope of gamma * x_hat with respect to gamma has none: "
         f"{dgamma}.",

@@ -37,8 +37,8 @@ class Known:
         ways: Other ways to the same outputs, each a derivation of its own.
         rules: Rules of this exercise alone, written as those of :mod:`bnlib.judging.mistakes.rules`.
         words: Words of one's own for a mistake's name, or for ``name@line``.
-        terms: Words for the terms of an output, in order; and where each is derived: ``"direct path | eq. 3.23"``. One for all
-            says that the line is one term.
+        terms: Words for the terms of an output, in order; where each is derived, and what to ask besides where it is missing:
+            ``"direct path | eq. 3.23 | Is it ...?"``. One for all says that the line is one term.
         view: From a case to the arrays that are given, where the case has other names.
         outputs: From an output to the line that it is, where that has another name.
         walk: Each line is judged on right values of those above it: mistakes are looked for in the line itself, and where it makes
@@ -100,9 +100,10 @@ class Known:
         where = way.edits.where(way.line)
         found = []
         for index, node in enumerate(way.terms(None) or ()):
-            said, _, at = (own[index] if index < len(own) else "").partition("|")
-            name = said.strip() or (f"{_NUMBERS[index]} term" if len(way.terms(None) or ()) > 1 else "value")
-            found.append(Term(name, at.strip() or where, lambda case, node=node: way.value(node, case)))  # type: ignore[misc]
+            told = (own[index] if index < len(own) else "").split("|")
+            said, at, missing = (part.strip() for part in (*told, "", "")[:3])
+            name = said or (f"{_NUMBERS[index]} term" if len(way.terms(None) or ()) > 1 else "value")
+            found.append(Term(name, at or where, lambda case, node=node: way.value(node, case), missing))  # type: ignore[misc]
         return tuple(found)
 
     def factors(self, case: Case) -> Mapping[str, Any]:

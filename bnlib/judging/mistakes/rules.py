@@ -68,7 +68,6 @@ not-divided: A / B => A | the division by {B} is missing
 divided-twice: A / B => A / B / B | there is one division by {B} too many
 upside-down: A / B => B / A | the fraction is upside down
 sum-of-a-product: sum(A * B) => A * sum(B) | {A} stands outside the sum, and belongs inside
-sum-of-a-product: A * sum(B) => sum(A * B) | {A} stands inside the sum, and belongs outside
 """
 
 FIXED = (1e-5, 1e-8, 1e-3, 1e-6, 1e-7, 1e-4, 1e-10, 1e-12)
