@@ -1,9 +1,9 @@
 """Measure the diagnosis: what it accepts, what it names, how long it takes.
 
 Wrong answers are those of the collection in ``tests/answers/``: each mistake alone (those for which the exercise has no rule and no
-slip of its own are counted by themselves as well) and, where the exercise has several styles, each two together; and, as people
-make mistakes that nobody listed, small random edits of the reference answers and of the styles. Right answers are those of the
-collection, each with float64 and with float32 inputs. Prints tables and exits with 1 when a target is missed::
+slip of its own are counted by themselves as well) and, where the exercise has several styles, each two together; what the lines of
+each declaration compute with one edit in them; and, as people make mistakes that nobody listed, small random edits of the reference
+answers and of the styles. Right answers are those of the collection, each with float64 and with float32 inputs. Prints tables and exits with 1 when a target is missed::
 
     python benchmarks/diagnosis.py [exercise ...] [--show]
 """
@@ -20,7 +20,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, wraps
 from pathlib import Path
 from types import SimpleNamespace
@@ -37,6 +37,7 @@ from answers.names import NOT_YET  # noqa: E402
 from bnlib.checks import Case, Checks, visible  # noqa: E402
 from bnlib.judging.examining import examine, ordinary_cases  # noqa: E402
 from bnlib.judging.mistakes.known import Together  # noqa: E402
+from bnlib.judging.received import by_name  # noqa: E402
 from bnlib.judging.showing.report import Report  # noqa: E402
 from bnlib.notebooks import parse  # noqa: E402
 from bnlib.release import BEGIN  # noqa: E402
@@ -47,7 +48,7 @@ PAIRS, EDITS, MILLISECONDS, MEDIAN = 0.95, (0.85, 0.80), 50.0, 5.0
 any diagnosis, and of one in two. Alone, as many may fall short as ``tests/answers/not_yet.txt`` counts, and no more."""
 
 EDITS_A_STYLE = 40
-"""So many random edits of each style, drawn with a fixed seed."""
+"""So many random edits of each style, and of each way to an output, drawn with a fixed seed."""
 
 AGAIN = 3
 """So often a diagnosis that took longer is timed: the least of them is its own, the rest is what else the machine did."""
@@ -192,6 +193,33 @@ def edited(bench: Bench, source: str, most: int | None = None) -> Tally:
     return tally
 
 
+def declared(bench: Bench) -> Tally:
+    """Run the check on what the lines of the declaration compute with one edit in them, all other outputs being right.
+
+    This shows that an edit is found again among all others, and under which name; not that people make it.
+    """
+    tally, checks = Tally(), bench.checks
+    ways = [(output, way) for output in checks.outputs if checks.known for way in checks.known.of(output)]
+    for output, way in ways:
+        for mistake in random.Random(1).sample(way.singles, min(EDITS_A_STYLE, len(way.singles))):
+
+            def call(_: Any, case: Case, output: str = output, mistake: Any = mistake) -> Any:
+                right = by_name(checks.outputs, bench.truth(case)) | {output: mistake.wrong(case)}
+                values = tuple(right.get(name) for name in checks.stub.returns)
+                return values if len(values) > 1 else values[0]
+
+            edited_checks = replace(checks, call=call)
+            report = examine(edited_checks, None, bench.cases, bench.truth, lambda _: bench.second)
+            if report.ok:
+                tally.counts["accepted"] += not examine(edited_checks, None, bench.more, bench.truth).ok
+            elif "unnamed" in report.names:
+                tally.counts["unnamed"] += 1
+                tally.misses.append(f"unnamed: {bench.stub.id} {output}: {mistake.message}")
+            else:
+                tally.counts["right" if mistake.names[0] in report.names else "named wrong"] += 1
+    return tally
+
+
 def reference_answers() -> Iterator[tuple[Stub, str]]:
     """Every exercise with the text of its reference answer."""
     for lesson in lessons():
@@ -232,6 +260,7 @@ def main() -> int:
     given = parser.parse_args()
     tallies: dict[int, dict[str, Tally]] = {1: {}, 2: {}}
     beyond: list[Tally] = []
+    lines: list[Tally] = []
     edits, elsewhere = Counter(), Counter()
     seconds, misses, tried, failed = [], [], 0, []
     references = {stub.id: source for stub, source in reference_answers()}
@@ -242,13 +271,14 @@ def main() -> int:
         bench = Bench(exercise.stub)
         tallies[1][id], unlisted, known = alone(bench, exercise)
         beyond.append(unlisted)
+        lines.append(declared(bench))
         if len(exercise.styles) >= 3:
             tallies[2][id] = together(bench, exercise, known, given.pairs)
         for text in exercise.styles.values():
             elsewhere += edited(bench, text, EDITS_A_STYLE).counts
         reference = edited(bench, references[id])
         edits += reference.counts
-        for tally in (tallies[1][id], tallies[2].get(id, Tally()), reference):
+        for tally in (tallies[1][id], tallies[2].get(id, Tally()), lines[-1], reference):
             misses += tally.misses
         number, wrongly = rejected(bench, exercise)
         tried, failed = tried + number, failed + wrongly
@@ -259,6 +289,10 @@ def main() -> int:
             print(_line(label, [tally]))
         print(_line("all", list(tallies[count].values())))
         print(_line("no rule or slip of the exercise", beyond) + "\n" if count == 1 else "")
+    print(
+        f"{'One edit of a declared line':<44} {'tried':>6} {'accepted':>9} {'same':>6} {'other':>6} {'unnamed':>8} {'its own':>7}"
+    )
+    print(_line("all", lines), end="\n\n")
     late = sum(count for counts in NOT_YET.values() for id, count in counts.items() if id in tallies[1])
     print(f"Not yet, by tests/answers/not_yet.txt: {late}")
     print(f"Right answers: {tried} tried, {len(failed)} rejected")
