@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from bnlib.judging.mistakes.rules import FIXED, Named
 from bnlib.language.derivation import Derivation
 from bnlib.language.rewriting import Path, apart, at, every, places, put
-from bnlib.language.tree import ONE, Node, add, div, mul, neg, num, ref, renamed, walk
+from bnlib.language.tree import ONE, Node, add, div, mul, neg, num, power, ref, renamed, walk
 from bnlib.language.writing import plain
 
 Said = Callable[[], str]
@@ -70,14 +70,21 @@ def _both(tree: Node, one: Mapping[Path, Node], two: Mapping[Path, Node]) -> Nod
     for outer, inner in ((one, two), (two, one)):
         for path, node in outer.items() if len(outer) == 1 else ():
             if all(each[: len(path)] == path for each in inner):
-                made = within(node, {at(tree, each): new for each, new in inner.items()})
+                made = inside(tree, path, node, inner)
                 if made is not node:
                     return put(tree, {path: made})
     return None
 
 
+def inside(tree: Node, path: Path, made: Node, inner: Mapping[Path, Node]) -> Node:
+    """What an edit of a place leaves, edited inside: where it holds what stood there, in that, and else wherever it holds a part of it."""
+    whole = at(tree, path)
+    changed = within(made, {whole: put(whole, {each[len(path) :]: new for each, new in inner.items()})})
+    return changed if changed is not made else within(made, {at(tree, each): new for each, new in inner.items()})
+
+
 def within(node: Node, instead: Mapping[Node, Node]) -> Node:
-    """What an edit leaves, with other formulas in it."""
+    """A formula with others in it."""
     return every(node, instead.get)
 
 
@@ -204,7 +211,18 @@ class Edits:
             yield from self._left_out(node)
         if node.op == "ref":
             yield from self._instead_of(line, node)
+        if node.op in ("num", "pow"):
+            yield from self._numbers(node)
         yield from self._indices(line, node)
+
+    def _numbers(self, node: Node) -> Iterator[tuple[str, Node, str | Said, bool]]:
+        """A number or an exponent that is off by one, or twice as large."""
+        for value in dict.fromkeys((node.data + 1, node.data - 1, 2 * node.data)):
+            if node.op == "num":
+                yield "wrong-number", num(value), f"{value} stands where {node.data} belongs", False
+            else:
+                words = partial("the exponent of {} is {}, and it should be {}".format, plain(node.args[0]), value, node.data)
+                yield "exponent", power(node.args[0], value), words, False
 
     def _shown_parts(self, parts: Mapping[str, Node]) -> dict[str, str]:
         return {key: self._shown(part.args[0] if part.op == "neg" else part) for key, part in parts.items()}
@@ -246,6 +264,11 @@ class Edits:
                     f"a {kind} runs over the {_SIZES.get(size, size)}, and should run over the {_counted(node)['examples']}: which axis is that?",
                     True,
                 )
+        for size in self.derivation.names.sizes if kind != "sum" and len(now) == 1 else ():
+            if size not in now and self.derivation.names.sizes[0] in now:
+                words = f"a sum over {_counted(node)['examples']} is divided by {size}, the number of {_SIZES.get(size, size)}"
+                divided = div(mul(node, *(ref(each) for each in now)), ref(size))
+                yield f"{_slug(size)}-for-{_counted(node)['N']}", divided, words, False
         first = self.derivation.names.sizes[0]
         if kind == "mean" and first not in now:
             what = _SIZES.get(first, first)
@@ -307,8 +330,9 @@ class Edits:
         before = before[: list(self.derivation.lines).index(line)]
         for other in (*(each for each in names.given if not each.startswith("_")), *before):
             wanted = names.sizes_of(other)
-            if other != name and (wanted == sizes or (wanted and wanted == sizes[1:])):
-                made = ref(other, node.data[1][len(sizes) - len(wanted) :])
+            stretched = node.data[1] == sizes and wanted[len(wanted) - len(sizes) :] == sizes  # as numpy does it
+            if other != name and (wanted == sizes[len(sizes) - len(wanted) :] or (stretched and other in names.given)):
+                made = ref(other, node.data[1][len(sizes) - len(wanted) :] if len(wanted) <= len(sizes) else wanted)
                 words = partial(self._for, made, node)
                 if name.startswith("_") and self._says_more(name, made):
                     continue
@@ -341,7 +365,7 @@ class Edits:
         by_name: dict[tuple[str, Node | None], dict[str, Edit]] = {}
         for edit in found if not self.walk else ():
             line, path, made = edit.changes[0]
-            if edit.often:
+            if edit.often or edit.name in EVERYWHERE or edit.name.endswith("-for-N"):
                 key = edit.name, made if edit.name == "eps-fixed" else None
             else:
                 key = edit.name, made
@@ -417,6 +441,9 @@ class Edits:
             return self._opened(self.derivation.lines[node.data[0]].tree)
         return Node(node.op, tuple(self._opened(arg) for arg in node.args), node.data) if node.args else node
 
+
+EVERYWHERE = ("multiplied-by-N",)
+"""Seldom made, but then in all lines."""
 
 _HIDDEN = re.compile(r"(?<!\w)_\w")
 

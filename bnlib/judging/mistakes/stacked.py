@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from bnlib.judging.diagnosing.evidence import NO_VALUE, Evidence
-from bnlib.judging.mistakes.edits import Edit, Edits, within
+from bnlib.judging.mistakes.edits import Edit, Edits, inside, within
 from bnlib.language.rewriting import Path, apart, at, put
 from bnlib.language.tree import Node, letters_of, ref
 from bnlib.language.values import Context, Values
@@ -178,6 +178,9 @@ class Stacked:
                     mine = np.flatnonzero((first == row) | (second == row))
                     if mine.size:
                         blocks[0] = _put(blocks[0], mine, self._context(values, _some(made, mine)).or_nan(tree))
+                again = [row for row, _ in self.later[line]]
+                both = np.flatnonzero(np.isin(first, again) & np.isin(second, again))
+                blocks[0] = _put(blocks[0], both, np.full((1,) * blocks[0].ndim, np.nan))  # left out: two that meet here
             for above, now in ((ones, others), (rest, ones)):
                 rows = np.flatnonzero(above[:count])
                 if not rows.size:
@@ -287,10 +290,10 @@ class Stacked:
         tree = self.lines[line].tree
         for outer, inner in itertools.product(self.spots[line], repeat=2):
             if len(outer.paths) == len(inner.paths) == 1 and inner.paths[0][: len(outer.paths[0])] == outer.paths[0]:
-                (path,), old, hole = outer.paths, at(tree, inner.paths[0]), inner.holes[0]
+                (path,) = outer.paths
                 for row, (node,) in zip(outer.rows, outer.made, strict=True):
                     if chosen[row] and (row, inner.paths) not in self._within:
-                        made = within(node, {old: hole})
+                        made = inside(tree, path, node, dict(zip(inner.paths, inner.holes, strict=True)))
                         self._within[row, inner.paths] = put(tree, {path: made}) if made is not node else None
                     if chosen[row] and (made := self._within[row, inner.paths]):
                         yield row, inner, made
@@ -305,10 +308,9 @@ class Stacked:
         """Which of several values of the output are what came back, whatever their shapes."""
         context = self._context(values, {})
         own = self.lines[self.source.output].letters
-        lengths = [context.lengths[letter] for letter in own]
-        placed = [own] if item.got.shape == tuple(lengths) else itertools.permutations(self.letters, item.got.ndim)
+        free = [letter for letter in self.letters if made.shape[context.axes[letter]] > 1]
         found = np.zeros(len(made), dtype=bool)
-        for letters in placed:
+        for letters in dict.fromkeys((own, *itertools.permutations(free, item.got.ndim))):
             if item.got.shape == tuple(context.lengths[letter] for letter in letters):
                 got = context.placed(item.got, letters)
                 limit = context.placed(np.broadcast_to(item.limit, item.got.shape), letters)
