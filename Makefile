@@ -10,6 +10,7 @@ PY := .venv/bin/python
 # The suite runs a small dask cluster too; authors need what tests need (jupytext).
 TESTED := .[test,dask]
 AUTHORS := .[dev,test]
+TORCH := torch>=2.7,<3
 
 # Learners' copies hold this file too, and have no solutions: what needs them is not offered there.
 AUTHOR := $(wildcard solutions)
@@ -28,6 +29,7 @@ help:
 	@echo 'make lab        install into .venv and open the first lesson in JupyterLab'
 ifneq ($(AUTHOR),)
 	@echo 'make test       run the whole suite'
+	@echo 'make test-torch install PyTorch too, and run what compares with it'
 	@echo 'make grade      grade examples/submissions and say where the report is'
 	@echo 'make bench      run the scripts of benchmarks/'
 	@echo 'make lint       ruff and mypy'
@@ -94,7 +96,7 @@ clean:
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ifneq ($(AUTHOR),)
-.PHONY: test grade bench lint notebooks install-test install-dev
+.PHONY: test test-torch grade bench lint notebooks install-test install-dev
 
 install-test:
 	$(call install,test,$(TESTED))
@@ -107,6 +109,11 @@ install-dev:
 test: install-test
 	@$(PY) -m pytest -n $(WORKERS) --dist loadfile -p no:cacheprovider \
 	  --nbval-lax --nbval-cell-timeout=120 --ignore-glob='tests/*.ipynb' tests solutions
+
+# PyTorch is no requirement (200 MB); here the tests that compare with it do not skip.
+test-torch: install-test
+	@$(PY) -m pip install --quiet --constraint constraints.txt '$(TORCH)'
+	@$(PY) -m pytest -p no:cacheprovider -k torch tests
 
 grade: install-run
 	@.venv/bin/bnlib grade examples/submissions --out build/grades --force --cell-seconds 10

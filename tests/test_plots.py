@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from bnlib.plots import Live, Picture, new_figure
+from bnlib.plots import BLUE, Picture, colour_bar, matrix, new_figure
+from bnlib.plots.live import Live
 
 
 def _bar(height: float = 1.0) -> Picture:
@@ -18,17 +20,40 @@ def _bar(height: float = 1.0) -> Picture:
     return Picture(figure, f'a bar of "{height}" & no more')
 
 
-def test_a_figure_is_a_png_of_the_asked_size_with_its_text() -> None:
+def test_a_figure_is_a_drawing_with_its_text_and_a_png_of_the_asked_size() -> None:
     shown = _bar()._repr_mimebundle_()
     assert shown["text/plain"] == 'Figure: a bar of "1.0" & no more'
-    assert 'alt="a bar of &quot;1.0&quot; &amp; no more"' in shown["text/html"]
+    assert shown["text/html"].startswith(
+        '<svg role="img" aria-label="a bar of &quot;1.0&quot; &amp; no more" viewBox="0 0 144 72"'
+    )
     png = _bar().png
     assert png.startswith(b"\x89PNG")
     assert [int.from_bytes(png[start : start + 4], "big") for start in (16, 20)] == [220, 110]
 
 
+def test_a_drawing_follows_the_theme_of_its_page() -> None:
+    figure, (ax, other) = new_figure(columns=2)
+    ax.bar([0], [1.0], color=BLUE)
+    colour_bar(figure, matrix(other, np.eye(2), "a matrix"), other)
+    drawn = Picture(figure, "a bar and a matrix").html()
+    assert "fill:currentColor" in drawn
+    assert "stroke: currentColor" in drawn
+    assert f"color-mix(in srgb, {BLUE.lower()} 75%, currentColor)" in drawn
+    assert not re.search("#ffffff|#000000|fill: ?white|<style", drawn)
+
+
+def test_parts_of_two_drawings_have_different_names() -> None:
+    named = [set(re.findall(r' id="([^"]+)"', _bar(height).html())) for height in (1.0, 2.0)]
+    assert named[0]
+    assert named[1]
+    assert not named[0] & named[1]
+    for name in re.findall(r'(?:url\(|href=")#([^")]+)', _bar(1.0).html()):
+        assert name in named[0]
+
+
 def test_the_same_figure_has_the_same_bytes() -> None:
     assert _bar().png == _bar().png
+    assert len({_bar().html() for _ in range(5)}) == 1
 
 
 def test_a_learners_style_does_not_darken_the_ground(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,29 +64,12 @@ def test_a_learners_style_does_not_darken_the_ground(monkeypatch: pytest.MonkeyP
         assert _bar().png == plain
 
 
-def test_sliders_draw_their_first_figure_once() -> None:
-    drawn = []
-
-    def draw(height: float) -> Picture:
-        drawn.append(height)
-        return _bar(height)
-
-    live = Live(draw, height=("height", 0.0, 3.0, 2.0, 0.5))
-    shown = live._repr_mimebundle_()
-    assert drawn == [2.0]
-    assert set(shown) == {"text/plain", "text/html", "application/vnd.jupyter.widget-view+json"}
-    widget = live.widget()
-    widget.children[0].value = 3.0
-    assert drawn == [2.0, 2.0, 3.0]
-    assert '"3.0' in widget.children[1].value.replace("&quot;", '"')
-
-
 def test_the_text_alone_where_that_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BNLIB_FIGURES", "text")
     monkeypatch.setattr(Picture, "png", property(lambda _: pytest.fail("it was drawn")))
     assert _bar()._repr_mimebundle_() == {"text/plain": 'Figure: a bar of "1.0" & no more'}
-    live = Live(lambda height: _bar(height), height=("height", 0.0, 3.0, 2.0, 0.5))
-    assert live._repr_mimebundle_() == {"text/plain": 'Figure: a bar of "2.0" & no more'}
+    monkeypatch.setattr(Picture, "html", lambda _: pytest.fail("it was drawn"))
+    assert Live("pistons", _bar(2.0))._repr_mimebundle_() == {"text/plain": 'Figure: a bar of "2.0" & no more'}
 
 
 def test_where_nobody_looks_nothing_is_drawn_and_nothing_imported_to_draw_with():
@@ -71,8 +79,17 @@ import numpy as np
 from bnlib.plots import chain_rule, gates, layer, normalization, translation
 from bnlib.stubs import translation as stubs
 from bnlib.quizzes import QuizView
-print(chain_rule.pistons().first())
+print(chain_rule.pistons())
 print(translation.jacobian_blocks(np.ones((2, 2, 2, 2))))
+three, two = np.arange(3.0), np.ones((2, 2))
+for figure in (
+    chain_rule.nudge(three, tanh=np.tanh), translation.contraction(two, np.ones((2, 2, 2, 2))),
+    normalization.three_terms(three, three, 1.0, 1.0, three), normalization.five_bars(three, three, three),
+    normalization.on_the_circle(three - 1, three - 1, three, three), gates.recomputed("xc"),
+    gates.walk(np.arange(4.0), np.ones(1), np.ones(1), 1.0, np.ones(4)), layer.settling(np.ones((9, 4)), (1.0, 1.0)),
+    layer.served({"a": (two, two)}), translation.jacobian(two),
+):
+    print(*figure._repr_mimebundle_(), str(figure)[:8])
 print(*QuizView(stubs.applied_twice)._repr_mimebundle_())
 print(sorted({"matplotlib", "ipywidgets"} & sys.modules.keys()))
 """
@@ -85,7 +102,7 @@ print(sorted({"matplotlib", "ipywidgets"} & sys.modules.keys()))
     ).stdout.splitlines()
     assert said[0].startswith("Figure: ")
     assert said[1].startswith("Figure: A matrix of 2 by 2 blocks.")
-    assert said[2:] == ["text/plain text/html", "[]"]
+    assert said[2:] == [*["text/plain Figure: "] * 10, "text/plain text/html", "[]"]
 
 
 def test_new_figure_gives_axes_in_reading_order() -> None:

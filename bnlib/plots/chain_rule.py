@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bnlib.numerics import jacobian_central
-from bnlib.plots import BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, Live, Picture, matrix, new_figure, patch
+from bnlib.plots import BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, Picture, colour_bar, matrix, new_figure, patch
+from bnlib.plots.live import Live
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 LEFT_AREA, VESSEL_AREA = 3.0, 10.0
 """Areas of the left cylinder and of the vessel in the picture of the pistons, which is drawn to scale."""
 
-_FEATURES = ((BLUE, "-", ""), (ORANGE, "--", "//"), (GREEN, ":", ".."))
+_FEATURES = ((BLUE, "-", ""), (ORANGE, "--", "//"), (GREEN, ":", "\\\\"))
 
 
 def what_it_is_for(x: Any) -> Picture:
@@ -70,11 +71,14 @@ def who_gets_a_gradient(x: Any, dL_dy: Any) -> Picture:
         ("y = 2x + 1, each example alone", dL_dy @ jacobian_central(lambda x: 2 * x + 1, x)),
         ("y = batch-normalized x", dL_dy @ jacobian_central(lambda x: (x - np.mean(x)) / np.std(x), x)),
     )
+    values = np.concatenate([gradient for _, gradient in shown])
+    low, high = min(0.0, values.min()), max(0.0, values.max())
+    room = 0.14 * (high - low)
     for ax, (title, gradient) in zip(axes, shown, strict=True):
         ax.bar(range(len(x)), gradient, color=[VERMILION if d else BLUE for d in dL_dy])
         for example, value in enumerate(gradient):
             up = value >= 0
-            place = (example, value + (0.03 if up else -0.03) * np.ptp(gradient))
+            place = (example, value + (0.02 if up else -0.02) * (high - low))
             ax.text(
                 *place,
                 f"{value if abs(value) > 0.005 else 0:.2f}",
@@ -86,12 +90,12 @@ def who_gets_a_gradient(x: Any, dL_dy: Any) -> Picture:
         ax.set_title(title, fontsize=10)
         ax.set_xlabel("example")
         ax.set_xticks(range(len(x)))
-        ax.margins(y=0.18)
+        ax.set_ylim(low - room, high + room)
     axes[0].set_ylabel("gradient of the loss, dL/dx")
     only = int(np.argmax(np.abs(dL_dy)))
     return Picture(
         figure,
-        f"Two bar charts of the gradient that reaches five examples when the loss looks at example {only} only. Left, a "
+        f"Two bar charts on one scale of the gradient that reaches five examples when the loss looks at example {only} only. Left, a "
         f"function of each example alone: one bar, at example {only}. Right, batch normalization: every example has a bar, "
         "some up and some down.",
     )
@@ -99,11 +103,8 @@ def who_gets_a_gradient(x: Any, dL_dy: Any) -> Picture:
 
 def pistons() -> Live:
     """Two pistons under one plate: pushed down, both press water into one vessel."""
-    return Live(
-        _pistons,
-        push=("push the plate down by", 0.0, 2.5, 1.5, 0.1),
-        area=("area of the right piston", 1, 3, 2, 1),
-    )
+    first = {"push": 1.5, "area": 2}
+    return Live("pistons", _pistons(**first), left=LEFT_AREA, vessel=VESSEL_AREA, first=first)
 
 
 def _pistons(push: float, area: float) -> Picture:
@@ -185,7 +186,7 @@ def _paths(ax: Axes, push: float, area: float) -> None:
         above = 0.2 if "y_1" in (start, end) else -0.2
         ax.text((x0 + x1) / 2, (y0 + y1) / 2 + above, label, ha="center", va="center", fontsize=9)
     for name, place in nodes.items():
-        ax.plot(*place, "o", markersize=26, markerfacecolor="white", markeredgecolor="black")
+        ax.plot(*place, "o", markersize=26, markerfacecolor="none", markeredgecolor="black")
         ax.text(*place, f"${name}$", ha="center", va="center", fontsize=11)
     first, second = push * LEFT_AREA / VESSEL_AREA, push * area / VESSEL_AREA
     lines = (
@@ -205,31 +206,34 @@ def nudge(x: Any, **functions: Callable[[Any], Any]) -> Live:
         functions: From an (N,) array to an (N,) array; their names are shown.
     """
     x = np.asarray(x, dtype=float)
-    reach = 1.0
+    first, steps = {"example": len(x) // 2, "by": 0.9}, np.linspace(-1.0, 1.0, 21)
+    outputs = [
+        {
+            "name": name.replace("_", " "),
+            "before": np.asarray(function(x)),
+            "after": [[np.asarray(function(x + by * row)) for by in steps] for row in np.eye(len(x))],
+        }
+        for name, function in functions.items()
+    ]
+    still = _nudged(outputs, int(first["example"]), int(np.argmin(np.abs(steps - first["by"]))), first["by"])
+    return Live("nudge", still, outputs=outputs, size=len(x), steps={"from": -1.0, "to": 1.0}, first=first)
 
-    def draw(example: float, by: float) -> Picture:
-        moved = np.array(x)
-        moved[int(example)] += by
-        figure, axes = new_figure(columns=len(functions), width=8.0, height=3.1)
-        for ax, (name, function) in zip(axes, functions.items(), strict=True):
-            _before_and_after(ax, function(x), function(moved), int(example))
-            extremes = [function(x + reach * sign * row) for row in np.eye(len(x)) for sign in (-1, 1)]
-            ax.set_ylim(np.min(extremes) - 0.25, np.max(extremes) + 0.25)
-            ax.set_title(name.replace("_", " "), fontsize=10)
-        axes[0].set_ylabel("output y")
-        axes[0].legend(frameon=False, fontsize=8, loc="lower right")
-        counts = [int(np.sum(np.abs(np.subtract(f(moved), f(x))) > 1e-12)) for f in functions.values()]
-        told = "; ".join(
-            f"{name.replace('_', ' ')}: {n} of {len(x)} outputs move" for name, n in zip(functions, counts, strict=True)
-        )
-        return Picture(
-            figure, f"Dots for {len(x)} outputs before and after input {int(example)} is nudged by {by:.2f}. {told}."
-        )
 
-    return Live(
-        draw,
-        example=("which input is nudged", 0, len(x) - 1, len(x) // 2, 1),
-        by=("by how much", -reach, reach, 0.9, 0.1),
+def _nudged(outputs: list[dict[str, Any]], example: int, step: int, by: float) -> Picture:
+    """One place of the sliders."""
+    figure, axes = new_figure(columns=len(outputs), width=8.0, height=3.1)
+    told = []
+    for ax, shown in zip(axes, outputs, strict=True):
+        before, after = shown["before"], shown["after"][example][step]
+        _before_and_after(ax, before, after, example)
+        ax.set_ylim(np.min(shown["after"]) - 0.25, np.max(shown["after"]) + 0.25)
+        ax.set_title(shown["name"], fontsize=10)
+        told.append(f"{shown['name']}: {np.sum(np.abs(after - before) > 1e-9)} of {len(before)} outputs move")
+    axes[0].set_ylabel("output y")
+    axes[0].legend(frameon=False, fontsize=8, loc="lower right")
+    return Picture(
+        figure,
+        f"Dots for {len(before)} outputs before and after input {example} is nudged by {by:.2f}. {'; '.join(told)}.",
     )
 
 
@@ -246,7 +250,7 @@ def _before_and_after(ax: Axes, before: Any, after: Any, nudged: int) -> None:
             }
             ax.annotate("", (k + 0.22, new), (k + 0.22, old), arrowprops=arrow)
         label: dict[str, Any] = {"label": "before"} if k == 0 else {}
-        ax.plot(k, old, "o", markersize=8, markerfacecolor="white", markeredgecolor=GREY, **label)
+        ax.plot(k, old, "o", markersize=8, markerfacecolor="none", markeredgecolor=GREY, **label)
         marker: dict[str, Any] = {"marker": "s", "label": "after, the nudged one"} if k == nudged else {"marker": "o"}
         if k == (1 if nudged == 0 else 0):
             marker["label"] = "after"
@@ -269,7 +273,7 @@ def jacobians(**found: Any) -> Picture:
         image = matrix(ax, np.where(np.abs(J) < 5e-7, 0.0, J), name, limit=1.0)
         ax.set_xlabel("input i")
         ax.set_ylabel("output k")
-    figure.colorbar(image, ax=axes, label="change of output k per change of input i", shrink=0.9)
+    colour_bar(figure, image, axes, label="change of output k per change of input i", shrink=0.9)
     told = [f"{name}: {int(np.sum(np.abs(J) > 5e-7))} of {J.size} entries are not zero" for name, J in arrays.items()]
     return Picture(figure, f"{len(arrays)} matrices of coloured cells. {'; '.join(told)}.")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bnlib.plots import BLUE, GREY, ORANGE, PURPLE, SKY, VERMILION, Picture, new_figure, patch
+from bnlib.plots.live import Live
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -108,18 +109,129 @@ def recomputed(name: str) -> Picture:
     figure, ax = _empty_graph(after | {name})
     for box in _VALUES:
         x, y, rows = _VALUES[box]
-        colour, face, words = GREY, "#f4f4f4", "held"
+        face: Any = "none"
+        colour, words = GREY, "held"
         if box == name:
-            colour, face, words = "black", ORANGE, "nudged"
+            colour, face, words = "black", (ORANGE, 0.75), "nudged"
         elif box in after:
-            colour, face, words = "black", "#fbe3b5", "recomputed"
-        ax.add_patch(_frame(x, y, _WIDTH, _height(rows), face, "black" if box == name or box in after else "#b8b8b8"))
+            colour, face, words = "black", (ORANGE, 0.25), "recomputed"
+        ax.add_patch(_frame(x, y, _WIDTH, _height(rows), face, colour))
         ax.text(x, y + 0.09, box, ha="center", va="center", fontsize=9, color=colour, weight="bold")
         ax.text(x, y - 0.1, words, ha="center", va="center", fontsize=8, color=colour)
     changed = ", ".join(box for box in _VALUES if box in after)
     return Picture(
         figure, f"The graph of the gates. {name} is nudged; {changed} are recomputed; all other values are held."
     )
+
+
+def walk(x: Any, gamma: Any, beta: Any, eps: float, dout: Any) -> Live:
+    """A nudge of one example walks forward through the gates, the gradient walks back; where they meet, the sum is dx.
+
+    Whatever crosses a cut through the graph, the sum of gradient times change is the same.
+
+    Args:
+        x: (4, 1) array.
+        gamma: (1,) array.
+        beta: (1,) array.
+        eps: What is added to the variance.
+        dout: (4, 1) array.
+    """
+    x, gamma, beta, dout = (np.asarray(a, dtype=float).ravel() for a in (x, gamma, beta, dout))
+    # A complex step carries the change of every value along, to the last digit.
+    changes = [
+        {name: np.imag(value) / 1e-30 for name, value in _forward(x + 1e-30j * row, gamma, beta, eps).items()}
+        for row in np.eye(len(x))
+    ]
+    gradients, so_far = _backward(_forward(x, gamma, beta, eps), gamma, dout)
+    first = {"example": 2, "cut": 4}
+    figure, ax = _empty_graph()
+    met = {name: so_far.get(name, {}).get(first["cut"], gradients[name]) for name in _CUTS[first["cut"]]}
+    for name in _VALUES:
+        passed = any(name in names for names in _CUTS[: first["cut"] + 1])
+        change = changes[first["example"]][name] if passed else None
+        _box(
+            ax,
+            name,
+            _numbers(change, name),
+            _numbers(met.get(name, None if passed else gradients[name]), name),
+            both=True,
+        )
+    sums = {name: float(value @ changes[first["example"]][name]) for name, value in met.items()}
+    lines = [
+        ("left: how much the nudge changes the value", BLUE),
+        ("right: the gradient that came back", VERMILION),
+        (f"gradient times change: {' + '.join(f'{name} {value:.3f}' for name, value in sums.items())}", "black"),
+        (f"together {sum(sums.values()):.3f} = dx[{first['example']}]", "black"),
+    ]
+    for row, (text, colour) in enumerate(lines):
+        ax.text(4.75, 1.3 - 0.24 * row, text, fontsize=9, color=colour)
+    still = Picture(
+        figure,
+        f"The graph of the nine gates. Example {first['example']} of x is nudged. Left of a cut after gate 4.4 each box carries the change of "
+        f"its value, right of it the gradient that came back; {' and '.join(met)} cross the cut and carry both. Gradient times change, "
+        f"added up over what crosses, is {sum(sums.values()):.3f}, which is dx[{first['example']}]; so it is at every cut.",
+    )
+    return Live(
+        "walk", still, boxes=_VALUES, gates=_GATES, wires=_WIRES, order=list(_GATES), cuts=_CUTS,
+        changes=changes, gradients=gradients, so_far=so_far, first=first,
+    )  # fmt: skip
+
+
+_CUTS = (
+    ("x",),
+    ("x", "mu"),
+    ("xc",),
+    ("xc", "sq"),
+    ("xc", "var"),
+    ("xc", "std"),
+    ("xc", "inv_std"),
+    ("x_hat",),
+    ("scaled",),
+    ("out",),
+)
+"""What is still needed after none, one, two, ... of the gates."""
+
+
+def _forward(x: Any, gamma: Any, beta: Any, eps: float) -> dict[str, Any]:
+    """All values of the graph, eq. 4.1 to 4.9, for one feature; each a vector."""
+    mu = np.atleast_1d(x.mean())
+    xc = x - mu
+    sq = xc * xc
+    var = np.atleast_1d(sq.mean())
+    std = np.sqrt(var + eps)
+    inv_std = 1 / std
+    x_hat = xc * inv_std
+    scaled = x_hat * gamma
+    found = {
+        "x": x,
+        "mu": mu,
+        "xc": xc,
+        "sq": sq,
+        "var": var,
+        "std": std,
+        "inv_std": inv_std,
+        "x_hat": x_hat,
+        "scaled": scaled,
+    }
+    return {**found, "out": scaled + beta, "gamma": gamma, "beta": beta}
+
+
+def _backward(values: Mapping[str, Any], gamma: Any, dout: Any) -> tuple[dict[str, Any], dict[str, dict[int, Any]]]:
+    """The gradient of each value, and what has arrived of it at cuts where one of two branches is still to come."""
+    N, xc, std = len(dout), values["xc"], values["std"]
+    dx_hat = dout * gamma
+    dinv_std = np.atleast_1d(dx_hat @ xc)
+    dstd = -dinv_std / std**2
+    dvar = dstd / (2 * std)
+    dsq = np.full(N, dvar / N)
+    product = dx_hat * values["inv_std"]
+    dxc = product + 2 * xc * dsq
+    dmu = np.atleast_1d(-dxc.sum())
+    gradients = {
+        "x": dxc + dmu / N, "mu": dmu, "xc": dxc, "sq": dsq, "var": dvar, "std": dstd, "inv_std": dinv_std, "x_hat": dx_hat,
+        "scaled": dout, "out": dout, "gamma": np.atleast_1d(dout @ values["x_hat"]), "beta": np.atleast_1d(dout.sum()),
+    }  # fmt: skip
+    return gradients, {"x": {1: dxc}, "xc": dict.fromkeys((3, 4, 5, 6), product)}
 
 
 def branches(product: Any, square: Any, total: Any, numerical: Any) -> Picture:
@@ -157,7 +269,7 @@ def three_gradients(versions: Mapping[str, Any], numerical: Any) -> Picture:
     """
     figure, (ax,) = new_figure(width=7.2, height=3.4)
     place = np.arange(len(np.ravel(numerical)))
-    looks = ((SKY, ""), (BLUE, ".."), (PURPLE, "//"))
+    looks = ((SKY, ""), (BLUE, "\\\\"), (PURPLE, "//"))
     for index, ((label, values), (colour, hatch)) in enumerate(zip(versions.items(), looks, strict=False)):
         ax.bar(
             place + 0.25 * index - 0.25,
@@ -199,7 +311,7 @@ def _empty_graph(strong: set[str] | None = None) -> tuple[Any, Axes]:
         )
         _wire(ax, start, end, corners, active)
     for name, (x, y, symbol, equation) in _GATES.items():
-        ax.add_patch(patch("Circle", (x, y), _RADIUS, facecolor="white", edgecolor="black", linewidth=1.2, zorder=3))
+        ax.add_patch(patch("Circle", (x, y), _RADIUS, facecolor="none", edgecolor="black", linewidth=1.2, zorder=3))
         ax.text(x, y, symbol, ha="center", va="center", fontsize=8 if len(symbol) > 1 else 12, zorder=4)
         right, up = (0.24, 0.07) if name in _UPRIGHT else (-0.1, 0.24)
         ax.text(x + right, y + up, equation, fontsize=7.5, color=GREY, zorder=4)
@@ -213,7 +325,8 @@ def _first(strong: set[str]) -> str:
 
 def _wire(ax: Axes, start: str, end: str, corners: list[tuple[float, float]], active: bool) -> None:
     points = [np.array(_centre(start)), *map(np.array, corners), np.array(_centre(end))]
-    colour, width = (VERMILION, 2.2) if active else ("#8a8f98", 1.2)
+    points[0] = points[0] + _reach(start, points[1] - points[0])
+    colour, width = (VERMILION, 2.2) if active else (GREY, 1.2)
     for a, b in zip(points[:-2], points[1:-1], strict=True):
         ax.plot(*zip(a, b, strict=True), color=colour, linewidth=width, zorder=1, solid_capstyle="round")
     tip = points[-1] - _reach(end, points[-1] - points[-2])
@@ -238,7 +351,7 @@ def _height(rows: int) -> float:
     return (rows + 1.2) * _LINE
 
 
-def _frame(x: float, y: float, width: float, height: float, face: str, edge: str) -> Patch:
+def _frame(x: float, y: float, width: float, height: float, face: Any, edge: str) -> Patch:
     corner = (x - width / 2 + 0.04, y - height / 2 + 0.04)
     style = "round,pad=0.04,rounding_size=0.06"
     return patch(
@@ -250,8 +363,8 @@ def _box(ax: Axes, name: str, values: list[str], gradients: list[str], both: boo
     """A value's name and numbers and, where asked, its gradient's beside them."""
     x, y, rows = _VALUES[name]
     height = _height(rows)
-    width = 1.24 if both and name == "inv_std" else _WIDTH
-    ax.add_patch(_frame(x, y, width, height, "#f7f9fc", "#8a8f98"))
+    width = 1.24 if both and name in ("inv_std", "gamma") else _WIDTH
+    ax.add_patch(_frame(x, y, width, height, "none", GREY))
     top = y + height / 2 - 0.12
     left, right = (x - 0.06, x + width / 2 - 0.06) if both else (x + 0.2, x)
     if both:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bnlib.plots import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, Picture, matrix, new_figure
+from bnlib.plots import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, Picture, colour_bar, matrix, new_figure
+from bnlib.plots.live import Live
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _COLOURS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE)
 _STYLES = ("-", "--", "-.", ":")
@@ -105,7 +107,7 @@ def jacobians(training: Any, evaluation: Any) -> Picture:
         image = matrix(ax, values, title, limit=float(limit))
         ax.set_xlabel("input i")
         ax.set_ylabel("output k")
-    figure.colorbar(image, ax=axes, label="change of output k per change of input i", shrink=0.9)
+    colour_bar(figure, image, axes, label="change of output k per change of input i", shrink=0.9)
     return Picture(
         figure,
         f"Two matrices of {len(training)} by {len(training)} cells. Training mode: no cell is zero. Evaluation mode: "
@@ -125,19 +127,64 @@ def served(pairs: Mapping[str, tuple[Any, Any]]) -> Picture:
     room = 0.05 * (high - low)
     gaps = []
     for ax, (title, (training, evaluation)) in zip(axes, pairs.items(), strict=True):
-        ax.plot([low, high], [low, high], color=GREY, linestyle="--", linewidth=1)
-        ax.scatter(np.ravel(training), np.ravel(evaluation), color=BLUE, s=14, alpha=0.7)
+        ax.plot([low, high], [low, high], color=GREY, linestyle="--", linewidth=1, label="the same in both modes")
+        ax.scatter(
+            np.ravel(training), np.ravel(evaluation), color=BLUE, s=14, alpha=0.7, label="one output of the batch"
+        )
         ax.set_title(title, fontsize=10)
         ax.set_xlabel("output in training mode")
         ax.set_xlim(low - room, high + room)
         ax.set_ylim(low - room, high + room)
         gaps.append(f"{title}: largest distance {np.max(np.abs(np.asarray(training) - np.asarray(evaluation))):.1f}")
     axes[0].set_ylabel("output in evaluation mode")
+    _legend_below(figure, axes[0])
     return Picture(
         figure,
         "Points of one batch, the output of evaluation mode over that of training mode, with a dashed diagonal where both "
         f"agree. {'; '.join(gaps)}.",
     )
+
+
+def settling(samples: Any, truth: tuple[float, float]) -> Live:
+    """The statistics that each mode uses, batch after batch: training mode its own batch's, evaluation mode the running ones.
+
+    Args:
+        samples: (T, B) array: T batches of one feature; of each, as many examples are used as the reader chooses.
+        truth: Mean and variance of what the batches come from.
+    """
+    samples = np.round(np.asarray(samples, dtype=float), 3)
+    momentum, size = 0.9, 4
+    figure, axes = new_figure(columns=2, width=8.0, height=3.4)
+    told = []
+    batches = samples[:, :size]
+    for ax, name, true, own in zip(
+        axes, ("mean", "variance"), truth, (batches.mean(axis=1), batches.var(axis=1)), strict=True
+    ):
+        line = [0.0 if name == "mean" else 1.0]
+        for value in own:
+            line.append(momentum * line[-1] + (1 - momentum) * value)
+        ax.plot(range(1, len(own) + 1), own, ".", color=ORANGE, markersize=5, label="of each batch: training mode")
+        ax.plot(range(len(line)), line, color=BLUE, linewidth=2, label="running: evaluation mode")
+        _draw_truth(ax, true, f"true {name}")
+        ax.set_title(name, fontsize=10)
+        ax.set_xlabel("batches seen")
+        told.append(
+            f"running {name} {line[-1]:.2f} after the last batch, batches between {own.min():.2f} and {own.max():.2f}"
+        )
+    _legend_below(figure, axes[0])
+    still = Picture(
+        figure,
+        f"Two panels for {len(samples)} batches of {size}, momentum {momentum:g}: dots, the statistics of single batches, scattered around "
+        f"the true value, and a line, the running statistic, that starts elsewhere, climbs and wavers less. {'; '.join(told)}.",
+    )
+    first = {"momentum": momentum, "size": size, "convention": "cs231n"}
+    return Live("settling", still, samples=samples, truth=truth, first=first)
+
+
+def _legend_below(figure: Figure, ax: Axes) -> None:
+    """One legend for all panels, where no point can lie."""
+    handles, labels = ax.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
 
 
 def _draw_lines(ax: Axes, steps: Any, lines: Mapping[str, Any]) -> None:

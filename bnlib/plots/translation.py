@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from bnlib.plots import BLUE, GREY, ORANGE, Picture, matrix, new_figure
+from bnlib.plots import BLUE, GREY, ORANGE, Picture, colour_bar, matrix, new_figure, patch
+from bnlib.plots.live import Live
 
 
 def before_and_after(h: Any, h_hat: Any) -> Picture:
@@ -49,7 +50,7 @@ def jacobian(J: Any) -> Picture:
     image = matrix(ax, J, "one feature, N = " + str(len(J)), limit=1.0)
     ax.set_xlabel("input i")
     ax.set_ylabel("output k")
-    figure.colorbar(image, ax=ax, label="change of output k per change of input i")
+    colour_bar(figure, image, ax, label="change of output k per change of input i")
     return Picture(
         figure,
         f"A matrix of {len(J)} by {len(J)} cells: {J[0, 0]:.2f} on the diagonal, {J[0, 1]:.2f} everywhere else.",
@@ -75,11 +76,52 @@ def jacobian_blocks(J: Any) -> Picture:
     ax.set_yticks(middle, [f"l = {feature}" for feature in range(D)])
     ax.set_xlabel("input feature j (and example i within it)")
     ax.set_ylabel("output feature l (and example k within it)")
-    figure.colorbar(image, ax=ax)
+    colour_bar(figure, image, ax)
     return Picture(
         figure,
         f"A matrix of {D} by {D} blocks. The blocks on the diagonal are all the same small Jacobian; the others are zero.",
     )
+
+
+def contraction(dout: Any, J: Any) -> Live:
+    """The contraction of eq. 2.8 as blocks: the row dL/dh_hat times the Jacobian as one square matrix is the row dL/dh.
+
+    Args:
+        dout: (N, D) array, dL/dh_hat.
+        J: (N, D, N, D) array, J[k, l, i, j] = d h_hat[k, l] / d h[i, j].
+    """
+    dout, J = np.asarray(dout, dtype=float), np.asarray(J, dtype=float)
+    i, j = 1, 0  # the entry of dL/dh whose column stands out first
+    N, D = dout.shape
+    dh = np.einsum("kl,klij->ij", dout, J)
+    figure, axes = new_figure(columns=3, width=8.4, height=4.6, widths=(1.6, N * D, 1.6))
+    rows = ((axes[0], dout, "dL/dh_hat\n[k, l]"), (axes[2], dh, "dL/dh\n[i, j]"))
+    entries = [f"{example}, {feature}" for feature in range(D) for example in range(N)]
+    limit = max(np.abs(dout).max(), np.abs(dh).max())
+    for ax, values, title in rows:
+        matrix(ax, values.T.reshape(-1, 1), title, limit=limit)
+        ax.set_xticks([])
+        ax.set_yticks(range(N * D), entries)
+    flat = J.transpose(1, 0, 3, 2).reshape(D * N, D * N)
+    matrix(axes[1], flat, "J[k, l, i, j]: the blocks of zeros vanish", limit=1.0)
+    axes[1].set_xticks(range(N * D), entries)
+    axes[1].set_xlabel("i, j")
+    axes[1].set_yticks([])
+    for edge in range(1, D):
+        axes[1].axhline(edge * N - 0.5, color=GREY, linewidth=1.2)
+        axes[1].axvline(edge * N - 0.5, color=GREY, linewidth=1.2)
+    chosen = j * N + i
+    axes[1].add_patch(patch("Rectangle", (chosen - 0.5, -0.5), 1, N * D, fill=False, edgecolor=ORANGE, linewidth=2.5))
+    axes[2].add_patch(patch("Rectangle", (-0.5, chosen - 0.5), 1, 1, fill=False, edgecolor=ORANGE, linewidth=2.5))
+    mean = dout[:, j].mean()
+    still = Picture(
+        figure,
+        f"The row of the {N * D} entries of dL/dh_hat, times the Jacobian as {D} by {D} blocks, is the row of the entries of dL/dh. The "
+        f"{D * D - D} blocks that lead from one feature to another are empty. In each of the others two bands are left: the diagonal of "
+        f"the identity, and -1/{N} in every cell. So dL/dh[{i}, {j}] = dL/dh_hat[{i}, {j}] minus the mean of its feature: "
+        f"{dout[i, j]:.2f} - ({mean:.2f}) = {dh[i, j]:.2f}.",
+    )
+    return Live("contraction", still, dout=dout, J=J, first={"i": i, "j": j})
 
 
 def gradient_before_and_after(dout: Any, dh: Any) -> Picture:

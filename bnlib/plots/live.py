@@ -1,0 +1,95 @@
+"""Figures that move: a picture, the data behind it, and a program for the browser that draws with them.
+
+All that a figure needs to move is in its cell's output: no kernel answers, no widget is registered, nothing is fetched. So it
+moves in JupyterLab, in VS Code, on a static page and in a notebook that was opened again; a widget of ipywidgets or
+anywidget needs a kernel or a stored state, a manager, and outside JupyterLab a download of that manager. Where no program
+runs (a notebook that is not trusted, paper), the still picture stays. Each figure is a file of ``static/``: its mathematics
+in a function of its own, tested against numpy, and a drawing; what they share is ``kit.js``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from bnlib.plots import (
+    BLUE,
+    GREEN,
+    GREY,
+    NEGATIVE,
+    ORANGE,
+    POSITIVE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    Picture,
+    on_the_page,
+    text_alone,
+)
+
+_COLOURS = {
+    "blue": BLUE,
+    "orange": ORANGE,
+    "green": GREEN,
+    "vermilion": VERMILION,
+    "purple": PURPLE,
+    "sky": SKY,
+    "grey": GREY,
+}
+
+
+class Live:
+    """A figure that moves in the browser.
+
+    Args:
+        name: Its file in ``static/``, without the ``.js``; the module exports ``draw(host, data)``.
+        still: The picture for the first values.
+        **data: What the program needs: numbers, text, arrays.
+    """
+
+    def __init__(self, name: str, still: Picture, **data: Any) -> None:
+        self.name = name
+        self.still = still
+        self.data = data
+
+    def html(self) -> str:
+        """The still picture, and what sets it in motion."""
+        colours = {name: on_the_page(colour) for name, colour in _COLOURS.items()}
+        given = {
+            "label": self.still.alt,
+            "colours": {**colours, "positive": POSITIVE, "negative": NEGATIVE},
+            **self.data,
+        }
+        return (
+            f'<div data-figure="{self.name}">{self.still.html()}'
+            f'<script type="application/json">{_json(given)}</script></div><script type="module">{_program(self.name)}</script>'
+        )
+
+    def __str__(self) -> str:
+        return str(self.still)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        return {"text/plain": str(self)} if text_alone() else {"text/plain": str(self), "text/html": self.html()}
+
+
+def _json(data: Mapping[str, Any]) -> str:
+    """Data as text that may stand inside a page."""
+    return json.dumps(data, default=lambda array: np.asarray(array).tolist(), ensure_ascii=False).replace("</", "<\\/")
+
+
+@cache
+def _program(name: str) -> str:
+    """A figure's module and the kit as one module that imports nothing."""
+    static = files(__package__) / "static"
+    texts = [(static / f"{part}.js").read_text("utf-8") for part in ("kit", name)]
+    text = re.sub(r"^(import .*\n|export )", "", "\n".join(texts), flags=re.M)
+    text = re.sub(
+        r"^\s*(//.*|/\*\*.*\*/|/\*\*(.|\n)*?\*/)\n", "", text, flags=re.M
+    )  # remarks are for those who read the file
+    return f'{text}start("{name}", draw);\n'
