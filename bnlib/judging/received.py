@@ -13,7 +13,7 @@ import numpy as np
 from bnlib.judging.asked import Checks
 from bnlib.judging.case import Case
 from bnlib.judging.comparing import agrees
-from bnlib.judging.diagnosing.evidence import Evidence, Finding
+from bnlib.judging.diagnosing.evidence import Evidence, Finding, same
 from bnlib.judging.diagnosing.shapes import nonfinite_origin, shape_finding
 from bnlib.judging.diagnosing.slips import diagnose
 from bnlib.numerics import Array, is_exact
