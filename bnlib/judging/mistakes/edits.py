@@ -221,7 +221,9 @@ class Edits:
             if node.op == "num":
                 yield "wrong-number", num(value), f"{value} stands where {node.data} belongs", False
             else:
-                words = partial("the exponent of {} is {}, and it should be {}".format, plain(node.args[0]), value, node.data)
+                words = partial(
+                    "the exponent of {} is {}, and it should be {}".format, plain(node.args[0]), value, node.data
+                )
                 yield "exponent", power(node.args[0], value), words, False
 
     def _shown_parts(self, parts: Mapping[str, Node]) -> dict[str, str]:
