@@ -131,4 +131,5 @@ lint: install-dev
 notebooks: install-dev
 	@.venv/bin/bnlib build
 	@.venv/bin/bnlib release
+	@.venv/bin/bnlib formulas
 endif

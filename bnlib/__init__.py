@@ -2,7 +2,7 @@
 
 In a notebook::
 
-    from bnlib import check, derive, fill, hint, load, progress, quiz, reveal
+    from bnlib import check, derive, fill, hint, ladder, load, progress, quiz, reveal
     from bnlib.stubs import translation
 """
 
@@ -10,12 +10,14 @@ from bnlib import sealed
 
 sealed.install()
 
-from bnlib.chains.command import derive, reveal  # noqa: E402 - in the learners' bundle these modules are sealed
+from bnlib.chains.command import derive, ladder, reveal  # noqa: E402 - in the learners' bundle these modules are sealed
 from bnlib.checks import check, hint  # noqa: E402
-from bnlib.exercises import fill  # noqa: E402
+from bnlib.exercises import fill, follow_cells  # noqa: E402
 from bnlib.progress import progress  # noqa: E402
 from bnlib.quizzes import quiz  # noqa: E402
 from bnlib.running import load  # noqa: E402
 
-__all__ = ["check", "derive", "fill", "hint", "load", "progress", "quiz", "reveal"]
+follow_cells()
+
+__all__ = ["check", "derive", "fill", "hint", "ladder", "load", "progress", "quiz", "reveal"]
 __version__ = "0.1.0"

@@ -44,14 +44,13 @@ from bnlib.checks import Case
 from bnlib.grading.hidden.judge import hidden
 from bnlib.stubs import $lesson
 ''',
-    "tests/equations/test_$lesson.py": '''"""Every numbered equation of lesson $key, evaluated."""
+    "tests/equations/$lesson.py": '''"""What the displays of lesson $key speak of."""
 
-import numpy as np
+from displays import Speaks
 
-DEFINITIONS: dict[str, str] = {}
-"""Equations that only give a name to something, and what they name."""
+from bnlib.stubs import Setting
 
-RNG = np.random.default_rng($number)
+SPEAKS: list[Speaks] = []
 ''',
     "tests/answers/$lesson.txt": "# Lesson $key. How this is read: tests/answers/__init__.py.\n",
 }
@@ -108,11 +107,9 @@ def test_${exercise}_ordinary(judge):
 def test_${exercise}_shapes(judge):
     judge.examine([Case(x=judge.rng.normal(size=shape)) for shape in ((1, 1), (3, 7), (33, 5))])
 """,
-    "tests/equations/test_$lesson.py": """
-
-def test_eq_$test():
-    x = RNG.normal(size=(4, 3))
-    np.testing.assert_allclose(2 * x, x + x)
+    "tests/equations/$lesson.py": """
+# $exercise
+SPEAKS.append(Speaks("$equation", Setting({"x": "N D"}, "out[k, l] = x[k, l] + x[k, l]")))
 """,
     "tests/answers/$lesson.txt": """
 == $exercise
@@ -157,7 +154,7 @@ def new_lesson(root: Path, name: str) -> list[Path]:
     _need_name(name, "a lesson", "layer_norm")
     sources = _sources(root)
     number = max((int(path.name[:2]) for path in sources), default=0) + 1
-    words = {"lesson": name, "key": f"{number:02d}", "number": str(number), "title": _title(name)}
+    words = {"lesson": name, "key": f"{number:02d}", "title": _title(name)}
     texts = {root / _filled(path, words): _filled(text, words) for path, text in LESSON.items()}
     source = root / "solutions" / f"{number:02d}_{name}.ipynb"
     taken = [path for path in (*texts, *(path for path in sources if path.stem[3:] == name)) if path.exists()]
@@ -198,7 +195,6 @@ def new_exercise(root: Path, name: str) -> list[Path]:
     tags = re.findall(r"\\tag\{\d+\.(\d+)", "\n".join(cell.source for cell in notebook.cells))
     equation = f"{int(source.name[:2])}.{max(map(int, tags), default=0) + 1}"
     words = {"lesson": lesson, "exercise": exercise, "equation": equation, "title": _title(exercise)}
-    words["test"] = equation.replace(".", "_")
     for path, text in files.items():
         path.write_text(path.read_text(encoding="utf-8").rstrip("\n") + "\n" + _filled(text, words), encoding="utf-8")
     _write_cells(source, notebook, CELLS, words)

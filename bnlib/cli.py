@@ -1,4 +1,4 @@
-"""The command ``bnlib``: progress for a learner; build, release and grade for a teacher."""
+"""The command ``bnlib``: progress for a learner; build, release, formulas and grade for a teacher."""
 
 from __future__ import annotations
 
@@ -62,6 +62,9 @@ def _teachers(commands: Any) -> None:
     release.add_argument("--force", action="store_true", help="overwrite notebooks that were edited")
     release.set_defaults(run=_release)
 
+    formulas = commands.add_parser("formulas", help="write docs/formulas.md and docs/notation.md anew (authors)")
+    formulas.set_defaults(run=_formulas)
+
     command.add_arguments(commands.add_parser("grade", help="grade a folder of submissions (teachers)"))
     export.add_arguments(commands.add_parser("export", help="grades and feedback for Canvas and Moodle (teachers)"))
     gradescope.add_arguments(commands.add_parser("gradescope", help="autograder and results for Gradescope (teachers)"))
@@ -117,6 +120,20 @@ def _release(arguments: argparse.Namespace) -> int:
     except KeyError as error:
         return _say(str(error.args[0]))
     except ReleaseError as error:
+        return _say(str(error))
+    return 0
+
+
+def _formulas(arguments: argparse.Namespace) -> int:
+    from bnlib.formulas import pages
+    from bnlib.language.names import FormulaError
+    from bnlib.release import ReleaseError
+
+    try:
+        for name, text in pages(Path("solutions")).items():
+            (Path("docs") / name).write_text(text, encoding="utf-8")
+            print(f"wrote docs/{name}")
+    except (ReleaseError, FormulaError) as error:
         return _say(str(error))
     return 0
 

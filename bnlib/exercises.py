@@ -1,11 +1,13 @@
-"""``fill``: put the learner's function, or class, behind the name of an exercise."""
+"""``fill``: put the learner's function, or class, behind the name of an exercise: that of the cell which ran last, or none."""
 
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from bnlib.notebooks import answered
 from bnlib.stubs import Derivation, OneLine, Stub, lessons
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -47,7 +49,8 @@ def fill(stub: Stub) -> Callable[[F], F]:
     """Decorator: the function (or class) below is the learner's answer to ``stub``.
 
     Everything in bnlib that needs this piece runs the learner's function from now on. The function itself is handed
-    back unchanged, so it can be called and debugged like any other.
+    back unchanged, so it can be called and debugged like any other. Later cells may call it by the exercise's name, whatever
+    its own is. What is refused leaves the exercise empty: the answer of a cell that ran before does not count.
 
     Args:
         stub: The exercise, for example ``translation.center``.
@@ -61,14 +64,40 @@ def fill(stub: Stub) -> Callable[[F], F]:
     if isinstance(stub, Derivation):
         raise SignatureError(f'{stub.name} is a derivation, and no function: write {stub.opening}"""...""")')
 
+    stub.begin()
+
     def register(function: F) -> F:
         problem = _signature_problem(stub, function)
         if problem:
             raise SignatureError(problem)
-        stub.answer = function
+        stub.take(function)
+        _name(stub, function)
         return function
 
     return register
+
+
+def follow_cells() -> None:
+    """In Jupyter, let an answer cell that is run take the earlier answer away, whatever becomes of it: a syntax error runs no ``fill``."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    if shell is not None:
+        shell.events.register("pre_run_cell", _begin)
+
+
+def _begin(cell: Any) -> None:
+    for lesson, name in answered(cell.raw_cell):
+        for known in lessons():
+            if known.name == lesson and name in known.stubs:
+                known.stubs[name].begin()
+
+
+def _name(stub: Stub, function: Any) -> None:
+    """Give the answer the exercise's name in its notebook, unless something else of the learner's is called so."""
+    parts = [function, *vars(function).values()] if isinstance(function, type) else [function]
+    names: dict[str, Any] = next((part.__globals__ for part in parts if hasattr(part, "__globals__")), {})
+    if names.get("__name__") == "__main__" and names.get(stub.name, stub.named) is stub.named:
+        names[stub.name] = stub.named = function
 
 
 def _signature_problem(stub: Stub, function: Any) -> str | None:

@@ -149,6 +149,11 @@ def fills(source: str) -> tuple[str, str] | None:
     return (found[-1][1] or found[-1][3], found[-1][2] or found[-1][4]) if found else None
 
 
+def answered(source: str) -> set[tuple[str, str]]:
+    """Lesson and name of every exercise that a cell answers."""
+    return {(found[1] or found[3], found[2] or found[4]) for found in _FILL.finditer(source)}
+
+
 def derivation(source: str) -> str | None:
     """The text in the last ``derive(lesson.name, \"\"\"...\"\"\")`` of a cell, read and not run; None where no text stands there."""
     calls = [match for match in _FILL.finditer(source) if match[4]]

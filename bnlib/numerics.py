@@ -21,7 +21,9 @@ def jacobian_central(f: Callable[[Array], ArrayLike], x: ArrayLike, h: float = 1
     Args:
         f: Function from an array of the shape of ``x`` to an array (or a number).
         x: Array of any shape; taken as float64.
-        h: Step. The error is O(h**2) from the formula plus O(1e-16 / h) from rounding; 1e-5 balances the two.
+        h: Step. The error is about h**2 |f'''| / 6 from the formula plus 1e-16 |f| / h from rounding. 1e-5 balances the two where
+            x, f and f''' are of the size of 1: the error is about 1e-11 then. Elsewhere 1e-5 times the size over which f changes
+            does, as long as that is well above 1e-16 |x|: with x near 1e6 a step of 1e-5 leaves five digits at best.
 
     Returns:
         Array of shape ``f(x).shape + x.shape``, float64.
@@ -38,7 +40,9 @@ def jacobian_complex(f: Callable[[NDArray], ArrayLike], x: ArrayLike, h: float =
     """Full Jacobian of ``f`` at ``x`` by the complex step: J[..., i] = Im f(x + i h e_i) / h.
 
     There is no subtraction, so there is no rounding error to balance: the result is exact to float64 precision, for
-    functions made of analytic operations (no abs, comparison, max, conjugate).
+    functions made of analytic operations. Not through comparisons, ``abs``, ``max``, ``conjugate``, nor what has one of them inside:
+    ``np.var``, ``np.std`` and ``np.linalg.norm`` take the absolute value of what they square, so the derivative is lost and nothing says so;
+    write ``((x - x.mean()) ** 2).mean()``.
 
     Args:
         f: Function that accepts a complex array of the shape of ``x``.

@@ -30,6 +30,12 @@ class Passes:
         return f"{self.read} arrays read, {self.written} written: {self.total} passes"
 
 
+_WHOLE = ("einsum", "dot", "tensordot", "inner", "vdot", "where", "tile", "repeat", "copyto")
+"""Functions of numpy that are no ufuncs, and are made of none."""
+_NEW = ("ones_like", "zeros_like", "full_like")
+"""Functions that look at the shape of their argument alone."""
+
+
 class _Traced(np.ndarray):
     """An array that notes each operation on it and hands its notebook on to the results."""
 
@@ -51,11 +57,20 @@ class _Traced(np.ndarray):
         return out[0] if out is not None and len(out) == 1 else self._traced(result)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if function.__name__ not in ("einsum", "dot", "tensordot", "inner", "vdot"):
+        if function.__name__ not in _WHOLE + _NEW:
             return super().__array_function__(function, types, args, kwargs)
-        result = function(*(_plain(value) for value in args), **kwargs)
-        self._note(args, result)
+        result = function(*map(_plain, args), **{name: _plain(value) for name, value in kwargs.items()})
+        inputs = [] if function.__name__ in _NEW else [*args, *kwargs.values()]
+        if function.__name__ == "copyto":
+            result = inputs.pop(0)
+        self._note(inputs, result)
         return self._traced(result)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(key, value)
+        part = self[key]
+        if not (_is_array(value) and value.__array_interface__ == part.__array_interface__):  # as after a[...] += b
+            self._note((value,), part)
 
     def _note(self, inputs: Any, result: Any) -> None:
         self.count.read += sum(_is_array(value) and value.size == self.full for value in inputs)
@@ -70,6 +85,9 @@ class _Traced(np.ndarray):
 
 def count_passes(function: Callable[..., Any], *args: Any) -> Passes:
     """Count the (N, D) arrays that a function reads and writes, operation by operation.
+
+    Counted are arithmetic, sums and products, ``where``, ``tile``, ``repeat``, ``copyto``, ``ones_like`` and its kind, and assignments to
+    ``a[...]``. What joins arrays, copies or sorts them, and functions outside of numpy, is not counted.
 
     Args:
         function: Any function of numpy arrays.

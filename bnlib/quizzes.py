@@ -51,7 +51,7 @@ def verdict(question: Quiz, letter: str) -> str:
         ChoiceError: ``letter`` is none of the choices.
     """
     letters = [choice.letter for choice in question.choices]
-    letter = str(letter).strip(" ()").lower()
+    letter = str(letter).strip(" ().").lower()
     if letter not in letters:
         raise ChoiceError(f"{question.id}: choose one of {', '.join(letters)}")
     known = answer_of(question)

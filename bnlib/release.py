@@ -28,14 +28,16 @@ BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 SECONDS_A_CELL = 120
 
-IGNORE = re.compile(r"^# NBVAL_IGNORE_OUTPUT$", re.MULTILINE)
-"""nbval's mark of a cell whose output is not the same everywhere."""
+IGNORE = "nbval-ignore-output"
+"""nbval's tag of a cell whose output is not the same everywhere."""
+
+_MARK = re.compile(r"^# (NBVAL_\w+)\n", re.MULTILINE)
 
 _CHECK = re.compile(r"check\(\s*(\w+)\.(\w+)\s*\)")
 _BOX = re.compile(r"> \*\*Exercise `(\w+)`\*\*.*")
 _BUNDLE = (".gitignore", "LICENSE", "LICENSE-text", "Makefile", "constraints.txt", "environment.yml", "pyproject.toml")
 _RENAMED = {"docs/learners.md": "README.md", "examples/classroom.yml": ".github/workflows/classroom.yml"}
-_TEACHERS = ("authoring.py", "release.py", "grading")
+_TEACHERS = ("authoring.py", "formulas.py", "release.py", "grading")
 _ALL_LESSONS = b"LESSONS: notebooks\n"
 """The line of the Classroom workflow that says what it checks; a bundle names the notebooks it hands out."""
 
@@ -81,7 +83,10 @@ def normalise(notebook: Any, path: Path) -> None:
             cell.source = _BOX.sub(lambda match: _box(lesson, match[1], path), cell.source)
             cell.metadata, name = nbformat.from_dict({}), "text"
         else:
+            tags = _tags(cell)
             cell.metadata, name = _code_metadata(cell, lesson, path)
+            if tags:
+                cell.metadata["tags"] = tags
         if not name or name == "text":
             name = f"{name or 'code'}-{hashlib.sha256(cell.source.encode()).hexdigest()[:8]}"
         if name in seen:
@@ -259,6 +264,13 @@ def _code_metadata(cell: Any, lesson: Lesson, path: Path) -> tuple[Any, str]:
     return nbformat.from_dict(given), ""
 
 
+def _tags(cell: Any) -> list[str]:
+    """Nbval's marks of a cell, as tags: learners do not see those, and may be written as a comment, ``# NBVAL_CHECK_OUTPUT``."""
+    marks = [mark.lower().replace("_", "-") for mark in _MARK.findall(cell.source)]
+    cell.source = _MARK.sub("", cell.source)
+    return sorted({*marks, *(tag for tag in cell.metadata.get("tags", ()) if tag.startswith("nbval-"))})
+
+
 def _stub(lesson: Lesson, found: tuple[str, str], path: Path) -> Stub:
     module, name = found
     if module != lesson.name or name not in lesson.stubs:
@@ -359,7 +371,7 @@ def _execute(notebook: Any, path: Path) -> None:
 def stored(cell: Any, path: Path) -> list[Any]:
     """What is kept of a cell's outputs: nothing where the cell says that they differ from machine to machine."""
     outputs = [_stable(output, cell, path) for output in joined(cell.outputs)]
-    return [] if IGNORE.search(cell.source) else outputs
+    return [] if IGNORE in cell.metadata.get("tags", ()) else outputs
 
 
 def joined(outputs: list[Any]) -> list[Any]:

@@ -159,12 +159,18 @@ def describe_error(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         return f"SyntaxError in line {error.lineno}: {error.msg}"
     said = f"{kind}: {text}" if text else kind
+    where = own_line(error)
+    return f"{said} ({where})" if where else said
+
+
+def own_line(error: BaseException) -> str:
+    """Where in the learner's own code an error came up, ``in center, line 3 of the cell, `while True:` ``; "" where it did not."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not _is_library(frame.filename):
             line = f", `{frame.line}`" if frame.line else ""
             where = "" if frame.name.startswith("<") else f"in {frame.name}, "  # it may be another exercise's cell
-            return f"{said} ({where}line {frame.lineno} of the cell{line})"
-    return said
+            return f"{where}line {frame.lineno} of the cell{line}"
+    return ""
 
 
 def _is_library(filename: str) -> bool:
@@ -173,14 +179,14 @@ def _is_library(filename: str) -> bool:
     return filename.startswith(roots) or filename == "<frozen importlib._bootstrap>"
 
 
-def load(key: str) -> None:
+def load(key: str | int) -> None:
     """Fill the exercises of an earlier lesson from its saved notebook.
 
     The notebook is looked for beside the current one, then in ``notebooks/``. Its code runs out of sight, and what it
     prints is dropped. Save the earlier notebook first: unsaved work is not in the file.
 
     Args:
-        key: The lesson, for example ``"02_translation"`` or ``"02"``.
+        key: The lesson, for example ``2``, ``"02"``, ``"02_translation"`` or ``"02_translation.ipynb"``.
 
     Raises:
         UnknownLessonError: No such lesson.

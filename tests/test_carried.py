@@ -47,6 +47,11 @@ def graded(key, settings=FAST, **answers):
     return {each.name: each for each in result.exercises}, result
 
 
+def worth(*names):
+    """What exercises of lesson 03 are worth together."""
+    return sum(lesson_of("normalization").stubs[name].points for name in names)
+
+
 def statuses(exercises):
     return {name: each.status for name, each in exercises.items() if each.status != "right"}
 
@@ -64,7 +69,7 @@ def test_one_mistake_is_charged_once_and_named():
     exercises, result = graded("normalization", **CHAIN)
     others = ["dinvstd_dx", "xhat_jacobian", "normalize_jacobian", "normalize_backward"]
     assert statuses(exercises) == {"dvar_dx": "wrong", **dict.fromkeys(others, "carried")}
-    assert result.score == result.max - 2
+    assert result.score == result.max - worth("dvar_dx")
     for name in others:
         assert exercises[name].message == "Right by itself; mend dvar_dx first"
         assert exercises[name].causes == ("dvar_dx",)
@@ -76,7 +81,7 @@ def test_one_mistake_is_charged_once_and_named():
 
 def test_strict_charges_for_consequences_and_names_the_cause():
     exercises, result = graded("normalization", Settings(nbval=False, call_seconds=60, strict=True), **CHAIN)
-    assert result.score == result.max - 11
+    assert result.score == result.max - worth(*CHAIN, "dinvstd_dx", "xhat_jacobian")
     assert exercises["xhat_jacobian"].status == "wrong"
     assert exercises["xhat_jacobian"].causes == ("dvar_dx",)
     assert exercises["xhat_jacobian"].mistakes == ()
@@ -113,7 +118,7 @@ def test_a_mistake_of_its_own_is_charged_and_named_beside_the_others():
     assert "with dvar_dx put right" in exercises["dinvstd_dx"].message
     assert exercises["dinvstd_dx"].causes == ()
     assert exercises["xhat_jacobian"].causes == ("dinvstd_dx",)
-    assert result.score == result.max - 4
+    assert result.score == result.max - worth("dvar_dx", "dinvstd_dx")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +128,7 @@ def test_a_mistake_of_its_own_is_charged_and_named_beside_the_others():
 def test_what_is_not_there_is_put_right_too(answer, status):
     exercises, result = graded("normalization", dvar_dx=answer)
     assert statuses(exercises) == {"dvar_dx": status, "dinvstd_dx": "carried", "xhat_jacobian": "carried"}
-    assert result.score == result.max - 2
+    assert result.score == result.max - worth("dvar_dx")
 
 
 def test_an_empty_exercise_earns_nothing_whatever_it_builds_on():

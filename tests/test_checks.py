@@ -356,6 +356,20 @@ def test_of_a_single_number_no_shape_is_spoken():
     assert (first.name, first.ok) == ("runs, and returns a number", True)
 
 
+@pytest.mark.parametrize("size", [1e-12, 1.0, 1e12])
+def test_the_courses_own_first_slip_measures_on_the_scale_of_the_lines(size):
+    slope = size * np.array([1.0, -2.0, 0.0])
+    lines = [
+        lambda: slope,
+        lambda: slope * (1 + 1e-14),
+        lambda: slope + size * np.array([0, 0, 1e-15]),
+        lambda: slope * 1.001,
+    ]
+    with running(lesson_of("normalization"), "") as learner:
+        assert learner.first_slip(lines, ()) == 4
+        assert learner.first_slip(lines[:3], ()) == 0
+
+
 def test_what_a_choice_should_be_is_never_said():
     stub = lesson_of("normalization").stubs["first_slip"]
     checks, unnamed = checks_of(stub), 0

@@ -118,12 +118,28 @@ def test_lessons_are_the_modules_of_the_folder():
         lesson_of("99_nothing")
 
 
-@pytest.mark.parametrize("key", ["02", "2", "02_", "02_trans", "trans", " 02_Translation "])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "02",
+        "2",
+        2,
+        "02_",
+        "02_trans",
+        "trans",
+        " 02_Translation ",
+        "02_translation",
+        "02_translation.ipynb",
+        "notebooks/02_translation.ipynb",
+    ],
+)
 def test_a_lesson_is_known_by_the_beginning_of_its_name(key):
     assert lesson_of(key) is translation.lesson
 
 
-@pytest.mark.parametrize("key", ["0", "", "00", "02_translations", "ranslation"])
+@pytest.mark.parametrize(
+    "key", ["0", "", "00", "02_translations", "ranslation", 0, 22, None, 2.0, translation, ".ipynb"]
+)
 def test_what_begins_no_lesson_or_several_is_refused(key):
     with pytest.raises(KeyError) as caught:
         lesson_of(key)

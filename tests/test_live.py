@@ -137,7 +137,7 @@ def test_a_nudge_and_a_gradient_meet_in_dx_at_every_cut() -> None:
     states = [{"example": i, "cut": cut} for i in range(4) for cut in range(10)]
     for state, found in zip(states, asked("walk", *states), strict=True):
         assert found["total"] == pytest.approx(truth[state["example"]], abs=1e-8)
-    assert [len(found["crossing"]) for found in asked("walk", *states[:10])] == [1, 2, 1, 2, 2, 2, 2, 1, 1, 1]
+    assert [len(found["met"]) for found in asked("walk", *states[:10])] == [1, 2, 1, 2, 2, 2, 2, 1, 1, 1]
 
 
 @pytest.mark.parametrize(("convention", "ddof"), [("cs231n", 0), ("pytorch", 1)])

@@ -65,3 +65,28 @@ def test_relative_error(got, expected, error):
 
 def test_relative_error_against_a_given_scale():
     assert relative_error([1.1], [1.0], scale=[10.0, -100.0]) == pytest.approx(1e-3)
+
+
+@pytest.mark.parametrize("f", [np.var, np.std, np.linalg.norm, lambda v: np.abs(v).sum()])
+def test_what_a_complex_step_loses_central_differences_see(f):
+    x = np.array([0.5, -1.0, 2.0])
+    assert np.abs(jacobian_central(f, x)).max() > 0.1
+    assert np.abs(jacobian_complex(f, x)).max() < 1e-9
+
+
+def test_the_variance_that_the_docstring_names_passes():
+    x = np.array([0.5, -1.0, 2.0])
+    mine = jacobian_complex(lambda v: ((v - v.mean()) ** 2).mean(), x)
+    np.testing.assert_allclose(mine, jacobian_central(np.var, x), atol=1e-9)
+
+
+@pytest.mark.parametrize(("size", "near", "far"), [(1.0, 0, 1e-10), (1e-3, 1e-6, 1), (1e6, 1e-6, 1)])
+def test_the_usual_step_is_for_numbers_of_the_size_of_one(size, near, far):
+    """1e-5 is too large where f changes within 1e-3, and too small beside 1e6; 1e-5 times that size is right."""
+    x, truth = np.array([1.1 * size]), np.cos(1.1) / size
+
+    def error(h):
+        return relative_error(jacobian_central(lambda v: np.sin(v / size), x, h)[0, 0], truth)
+
+    assert near < error(1e-5) < far
+    assert error(1e-5 * size) < 1e-10

@@ -10,6 +10,11 @@ from bnlib.passes import Passes, count_passes, seconds
 A, B, V = np.ones((6, 4)), np.full((6, 4), 2.0), np.arange(4.0)
 
 
+def add_in_place(a, b):
+    new = np.empty_like(a)
+    new[...] += b
+
+
 @pytest.mark.parametrize(
     ("function", "args", "passes"),
     [
@@ -24,6 +29,18 @@ A, B, V = np.ones((6, 4)), np.full((6, 4), 2.0), np.arange(4.0)
         (lambda a: np.add(a, a, out=np.empty_like(a)), (A,), (2, 1)),
         (lambda a: np.sum(a, axis=0, where=a > 0), (A,), (2, 1)),
         (lambda a: np.divmod(a, 2), (A,), (1, 2)),
+        (lambda a, v: np.ones_like(a) * v, (A, V), (1, 2)),
+        (lambda a: np.full_like(a, 3.0), (A,), (0, 1)),
+        (np.empty_like, (A,), (0, 0)),
+        (lambda a, b: np.where(a > 0, b, 0), (A, B), (3, 2)),
+        (lambda v, a: np.tile(v, (len(a), 1)), (V, A), (0, 1)),
+        (lambda v, a: np.repeat(v[None], len(a), axis=0), (V, A), (0, 1)),
+        (lambda a, b: np.copyto(a.copy(), b), (A, B), (1, 1)),
+        (lambda a, b: np.copyto(np.empty_like(a), b, where=a > 0), (A, B), (3, 2)),
+        (lambda a, v: np.empty_like(a).__setitem__(slice(None), v), (A, V), (0, 1)),
+        (lambda a, b: np.empty_like(a).__setitem__(..., b), (A, B), (1, 1)),
+        (lambda a: np.empty_like(a).__setitem__(0, 1.0), (A,), (0, 0)),
+        (add_in_place, (A, B), (2, 1)),
         (lambda a, other: a + other.b, (A, SimpleNamespace(b=B)), (2, 1)),
     ],
 )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import subprocess
 import sys
+from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -40,6 +42,22 @@ def test_a_drawing_follows_the_theme_of_its_page() -> None:
     assert "stroke: currentColor" in drawn
     assert f"color-mix(in srgb, {BLUE.lower()} 75%, currentColor)" in drawn
     assert not re.search("#ffffff|#000000|fill: ?white|<style", drawn)
+
+
+def test_where_drawings_are_taken_out_the_image_is_left() -> None:
+    class Left(HTMLParser):
+        """What is left of a page without its SVG elements, which is all that is taken out."""
+
+        found: list[tuple[str, dict[str, str | None]]] = []
+
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            if tag not in {"svg", "desc", "defs", "g", "path", "use", "rect", "clippath", "pattern", "image"}:
+                self.found.append((tag, dict(attrs)))
+
+    Left().feed(_bar().html())
+    ((tag, attributes),) = Left.found
+    assert (tag, attributes["alt"]) == ("img", 'a bar of "1.0" & no more')
+    assert base64.b64decode((attributes["src"] or "").removeprefix("data:image/png;base64,")) == _bar().png
 
 
 def test_parts_of_two_drawings_have_different_names() -> None:

@@ -118,7 +118,7 @@ def test_undoing_gives_the_input_back(answers, batch):
 
 def test_the_visible_check_sees_both_conventions():
     """Three cases are few: had they all the same convention, half of a wrong answer would pass."""
-    for stub in layer.lesson.stubs.values():
+    for stub in layer.lesson.functions.values():
         checks, rng = checks_of(stub), np.random.default_rng(list(stub.id.encode()))
         cases = [checks.draw(rng) for _ in range(3)]
         if "convention" in cases[0]:
@@ -180,3 +180,13 @@ def test_the_functions_agree_with_torch(answers, batch):
         close(out, theirs.detach().numpy())
         for got, right in zip(back, tensors, strict=True):
             close(got, right.grad.numpy())
+
+
+def test_a_layer_in_float32_stays_in_float32(answers):
+    rng = np.random.default_rng(32)
+    x, dout = rng.normal(size=(2, 8, 3)).astype(np.float32)
+    layer = answers.BatchNorm(np.ones(3, np.float32), np.zeros(3, np.float32))
+    for training in (False, True, False):
+        assert layer.forward(x, training).dtype == np.float32
+        assert layer.backward(dout).dtype == np.float32
+        assert {array.dtype for array in layer.parameters()} == {np.dtype(np.float32)}

@@ -13,6 +13,7 @@ import nbformat
 import pytest
 import yaml
 
+import bnlib
 from bnlib.cli import main
 from bnlib.notebooks import parse
 from bnlib.release import (
@@ -123,6 +124,7 @@ def test_the_bundle_holds_no_solution_and_no_hidden_test(tmp_path):
     assert not [name for name in names if re.search(r"solutions|tests/|grading|release\.py", name)]
     assert any(name.endswith("notebooks/02_translation.ipynb") for name in names)
     assert any(name.endswith("/Makefile") for name in names)
+    assert any(name.endswith("bnlib/plots/static/kit.js") for name in names), "figures that move"
     assert any(name.endswith("/.github/workflows/classroom.yml") for name in names)
     squeezed = {
         name: re.sub(r"\s+", " ", json.dumps(text) if name.endswith(".ipynb") else text) for name, text in texts.items()
@@ -149,8 +151,8 @@ def test_the_bundle_offers_only_commands_that_work_in_it(tmp_path):
     listed = re.findall(r"^make (\w+)", _make(root, "help").stdout, re.MULTILINE)
     assert listed == ["lab", "clean"]
     assert "No rule to make target" in _make(root, "test").stderr
-    everything = re.findall(r"^make (\w+)", _make(ROOT, "help").stdout, re.MULTILINE)
-    assert everything == ["lab", "test", "grade", "bench", "lint", "notebooks", "clean"]
+    everything = re.findall(r"^make ([\w-]+)", _make(ROOT, "help").stdout, re.MULTILINE)
+    assert everything == ["lab", "test", "test-torch", "grade", "bench", "lint", "notebooks", "clean"]
 
 
 def _make(root, target):
@@ -189,13 +191,30 @@ def test_release_packs_one_lesson(tmp_path, monkeypatch, capsys):
 def test_outputs_that_differ_from_machine_to_machine_are_not_stored():
     """A measured time: two builds give the same file, and none claims a number for your machine."""
     output = nbformat.v4.new_output("stream", name="stdout", text="2.1 times as fast\n")
-    measured = nbformat.v4.new_code_cell("# NBVAL_IGNORE_OUTPUT\nprint(ratio)", outputs=[output])
+    measured = nbformat.v4.new_code_cell("print(ratio)", outputs=[output], metadata={"tags": ["nbval-ignore-output"]})
     assert stored(measured, Path("x.ipynb")) == []
     assert stored(nbformat.v4.new_code_cell("print(ratio)", outputs=[output]), Path("x.ipynb")) == [output]
     for path in sources(SOLUTIONS):
         for cell in parse(path)["cells"]:
-            if "NBVAL_IGNORE_OUTPUT" in cell["source"] and cell["cell_type"] == "code":
+            if "nbval-ignore-output" in cell["metadata"].get("tags", ()):
                 assert cell["outputs"] == [], f"{path.name}: {cell['id']}"
+
+
+def test_what_nbval_is_told_learners_do_not_read():
+    path = SOLUTIONS / "02_translation.ipynb"
+    notebook = nbformat.from_dict(parse(path))
+    notebook.cells.append(
+        nbformat.v4.new_code_cell("# NBVAL_IGNORE_OUTPUT\n# NBVAL_CHECK_OUTPUT\nprint(1)\n# NBVAL, by the way")
+    )
+    normalise(notebook, path)
+    assert notebook.cells[-1].source == "print(1)\n# NBVAL, by the way"
+    assert notebook.cells[-1].metadata["tags"] == ["nbval-check-output", "nbval-ignore-output"]
+    normalise(notebook, path)
+    assert notebook.cells[-1].metadata["tags"] == ["nbval-check-output", "nbval-ignore-output"]
+    for path in (*sources(SOLUTIONS), *sources(NOTEBOOKS)):
+        cells = parse(path)["cells"]
+        assert not any("NBVAL" in cell["source"] for cell in cells), path
+        assert any("nbval-check-output" in cell["metadata"].get("tags", ()) for cell in cells), path
 
 
 def test_release_does_not_overwrite_work(copies, tmp_path):
@@ -297,3 +316,12 @@ def test_printed_text_is_kept_in_one_piece():
 def test_nothing_to_release(tmp_path):
     with pytest.raises(ReleaseError, match="holds no lessons"):
         release(tmp_path, tmp_path / "out")
+
+
+def test_every_lesson_imports_what_a_learner_calls():
+    """``load`` that is not imported is a command of IPython's own, which reads files into cells."""
+    for path in sources(NOTEBOOKS):
+        cells = parse(path)["cells"]
+        names = {}
+        exec(next(cell["source"] for cell in cells if cell["cell_type"] == "code"), names)
+        assert set(bnlib.__all__) - {"ladder"} <= set(names), path  # ladder: given cells of lesson 03

@@ -1,15 +1,16 @@
-"""``derive`` and ``reveal``: what a learner calls to write a derivation, to try one out, and to see the course's own.
+"""``derive``, ``reveal`` and ``ladder``: what a learner calls to write a derivation, to see the course's own, and to run lines as functions.
 
 The language and the judge are imported when they are called: the process in which a learner's functions are graded has neither.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bnlib.exercises import ArgumentError
 from bnlib.judging.showing.report import show
+from bnlib.patience import Stopped, patience
 from bnlib.running import describe_error, replaying
 from bnlib.stubs import Derivation, OneLine, Setting
 
@@ -48,10 +49,11 @@ def derive(
         raise ArgumentError(
             'derive needs an exercise and a text, derive(normalization.input_gradient, """..."""); or lines="""...""" of your own'
         )
+    exercise.begin()
     text = lines if text is None else text
     if not isinstance(text, str):
         raise ArgumentError(f'derive needs your text between triple quotes: derive({exercise.id}, """...""")')
-    exercise.answer = text
+    exercise.take(text)
     if not replaying():
         _show(exercise, text)
     return None
@@ -77,13 +79,62 @@ def reveal(exercise: Derivation) -> None:
     show(Page(f"{exercise.id}: the course's own derivation", judged(exercise, chain.text), (), closing))
 
 
+def ladder(exercise: Derivation, text: str) -> list[Callable[..., Any]]:
+    r"""The lines of a derivation as functions, one for each line.
+
+    Args:
+        exercise: The exercise whose names the lines use, for example ``normalization.input_gradient``.
+        text: Lines, as ``derive`` takes them; nothing is compared.
+
+    Returns:
+        Functions of what is given there, in its order: of ``x, dout, gamma, beta, eps`` for lesson 03's one feature. Each returns
+        the value of its line, an array over the letters that the exercise leaves free. None while a saved notebook is replayed.
+
+    Raises:
+        ArgumentError: No derivation.
+        DerivationError: A line cannot be read; the message says what to type.
+    """
+    if not isinstance(exercise, Derivation) or not isinstance(text, str):
+        raise ArgumentError('ladder needs a derivation and lines: ladder(normalization.input_gradient, """...""")')
+    if replaying():
+        return []  # where answers are taken out of a notebook nobody calls them
+    from bnlib.chains.course import ground_of
+    from bnlib.chains.lines import pieces
+    from bnlib.language.names import FormulaError
+    from bnlib.language.reading import read
+    from bnlib.language.values import Values
+
+    ground = ground_of(exercise)
+
+    def function(typed: str) -> Callable[..., Any]:
+        tree = read(typed, ground.names)
+        ground.values(tree)  # refuses what has no value, before anybody calls it
+
+        def line(*given: Any) -> Any:
+            values = Values(ground.names, dict(zip(ground.names.given, given, strict=True)))
+            return values.of(ground.names.without_d(tree), ground.letters, ground.sizes)
+
+        line.__doc__ = typed
+        return line
+
+    try:
+        lines = [function(piece.text) for piece in pieces(text)]
+    except FormulaError as error:
+        raise DerivationError(str(error)) from None
+    if not lines:
+        raise DerivationError("there is no line in it: write a formula in each")
+    return lines
+
+
 def _show(stub: Derivation, text: str) -> None:
     from bnlib.chains.course import judged
     from bnlib.chains.page import Page
 
     found = judged(stub, text)
     steps = tuple((waypoint.words, done) for waypoint, done in zip(stub.waypoints, found.reached, strict=False))
-    if found.finished:
+    if found.finished and not all(found.reached):
+        closing = "Every line holds, and the last has the form asked for. What is to do still wants a line of its own, between those you have."
+    elif found.finished:
         closing = f"Every line holds, and nothing is left to do. {_code(stub, found)}".rstrip()
     elif found.message:
         closing = f"hint({stub.id}) helps."
@@ -110,7 +161,12 @@ def _code(stub: Derivation, found: Judgement) -> str:
     for values, right in zip(found.ground.draws, found.ground.values(tree), strict=True):
         arguments = [values.lengths.get(name) or values.named(name).tolist() for name in other.parameters]
         try:
-            got = np.asarray(other(*(np.array(a) if isinstance(a, list) else a for a in arguments)), dtype=np.float64)
+            with patience(other.id):
+                got = np.asarray(
+                    other(*(np.array(a) if isinstance(a, list) else a for a in arguments)), dtype=np.float64
+                )
+        except Stopped as stopped:
+            return str(stopped)
         except Exception as error:
             return f"Your {stub.code} does not run on the numbers of this derivation yet: {describe_error(error)}."
         if got.shape != right.value.shape:

@@ -64,6 +64,8 @@ class Chain:
     def hints(self, found: Judgement) -> tuple[str, ...]:
         """The ladder for where the learner stands: where to look, what to do, the line."""
         place = self.next(found)
+        if place == len(self.moves) and found.finished:
+            return ("Every line holds, and the last one has the form asked for: nothing is left to do.",)
         if place == len(self.moves):
             return ("No move is missing: simplify your last line until it has the form asked for.",)
         move = self.moves[place]

@@ -12,6 +12,7 @@ word           the line has it when there is
 ``sum``        a sum or a mean
 ``nested``     a sum inside another
 ``sums>2``     more than two sums or means; any number will do
+``dy[]``       an entry of dy; any name will do
 ============== ====================================================================
 """
 
@@ -48,6 +49,8 @@ def has(node: Node, word: str) -> bool:
         return any(each.op == "reduce" and any(has(arg, "sum") for arg in each.args) for each in below(node))
     if match := re.fullmatch(r"sums>(\d)", word):
         return len({each for each in below(node) if each.op == "reduce"}) > int(match[1])
+    if match := re.fullmatch(r"(\w+)\[\]", word):
+        return any(each.op == "ref" and each.data[0] == match[1] for each in below(node))
     raise ValueError(f"no form is called {word}")
 
 

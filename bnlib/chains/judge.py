@@ -6,7 +6,7 @@ other and from draw to draw, so that N is no 5 and no D.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -54,21 +54,10 @@ class Ground:
         self.start = read(start, self.names)
         self.letters = _letters(self.start)
         self.sizes = {k: v for k, v in self.names.letter_sizes(self.start).items() if k in self.letters}
-        self.draws = [Values(self.names, self._arrays(setting, rng)) for _ in range(DRAWS)]
+        self.draws = [Values(self.names, drawn(setting, self.names, rng)) for _ in range(DRAWS)]
         self.work = 0
         self._known: dict[Node, list[Value]] = {}
         self.scale = [max(float(np.max(value.size)), 1e-300) for value in self.values(self.start)]
-
-    def _arrays(self, setting: Setting, rng: np.random.Generator) -> dict[str, Array]:
-        lengths = rng.permutation(np.arange(SMALLEST, max(LARGEST, SMALLEST + len(self.names.sizes)) + 1))
-        of_size = dict(zip(self.names.sizes, (int(length) for length in lengths), strict=False))
-        arrays: dict[str, Array] = {}
-        for name, sizes in self.names.given.items():
-            shape = [of_size[size] for size in sizes]
-            sign = 1.0 if name in setting.positive else rng.choice([-1.0, 1.0])
-            spread = 0.0 if name in setting.positive else rng.normal(size=shape)
-            arrays[name] = sign * rng.uniform(0.3, 1.5, size=shape) + spread
-        return arrays
 
     def called(self, tree: Node) -> Ground:
         """The same with the free letters that a first line uses, where it is the start in other letters."""
@@ -145,6 +134,28 @@ class Ground:
             first = f", first at {at}" if at else ""
             return f"this line differs from the one above{first}: {got:.{digits}g} and not {wanted:.{digits}g}"
         return "this line differs from the one above"
+
+
+def drawn(
+    setting: Setting, names: Names, rng: np.random.Generator, lengths: Mapping[str, int] | None = None
+) -> dict[str, Array]:
+    """Arrays for what is given: sizes that differ from each other, numbers that are neither small nor alike.
+
+    Args:
+        setting: What is given, and what of it is positive.
+        names: Its names.
+        rng: Where the numbers come from.
+        lengths: Sizes that are not drawn.
+    """
+    some = rng.permutation(np.arange(SMALLEST, max(LARGEST, SMALLEST + len(names.sizes)) + 1))
+    of_size = {size: int(length) for size, length in zip(names.sizes, some, strict=False)} | dict(lengths or {})
+    arrays: dict[str, Array] = {}
+    for name, sizes in names.given.items():
+        shape = [of_size[size] for size in sizes]
+        sign = 1.0 if name in setting.positive else rng.choice([-1.0, 1.0])
+        spread = 0.0 if name in setting.positive else rng.normal(size=shape)
+        arrays[name] = sign * rng.uniform(0.3, 1.5, size=shape) + spread
+    return arrays
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from bnlib.judging.examining import examine, ordinary_cases
 from bnlib.judging.showing.report import Report, show
 from bnlib.judging.showing.table import report_behind
 from bnlib.judging.source import Source
+from bnlib.patience import patience
 from bnlib.stubs import Derivation, NotFilledError, Quiz, Stub
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def check(stub: Stub) -> None:
     Raises:
         ArgumentError: ``stub`` is no exercise.
         NotFilledError: The exercise is still empty.
+        TooLong: The answer did not end in time.
         CheckFailed: The answer is not right yet.
     """
     report = report_on(stub)
@@ -112,16 +114,21 @@ def report_on(stub: Stub, cases: int = 3) -> Report:
     """
     need_exercise(stub, "check")
     if stub.answer is None:
-        raise NotFilledError(
-            f"{stub.name}. Write it in the cell that begins with {stub.opening}, run that cell, then this one again."
-        )
+        raise NotFilledError(f"{stub.name}. {_to_do(stub)}, run that cell, then this one again.")
     if isinstance(stub, Derivation):
         return _derived(stub)
-    report = _examined(stub, cases)
-    if report.ok or report.undone:
-        return report
-    wrong = next((earlier for earlier in _needed(stub) if earlier.answer and not _examined(earlier, cases).ok), None)
+    with patience(stub.id):
+        report = _examined(stub, cases)
+        if report.ok or report.undone:
+            return report
+        wrong = next((early for early in _needed(stub) if early.answer and not _examined(early, cases).ok), None)
     return report_behind(report, stub, wrong) if wrong else report
+
+
+def _to_do(stub: Stub) -> str:
+    if stub.begun:
+        return f"The cell that begins with {stub.opening} ended in an error, and what was there before does not count: mend it"
+    return f"Write it in the cell that begins with {stub.opening}"
 
 
 def _examined(stub: Stub, cases: int) -> Report:

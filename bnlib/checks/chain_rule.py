@@ -36,10 +36,10 @@ def given_function(rng, K, M, formulas=CURVES):
     )
 
 
-def rippled(f, x, h):
-    """The same function with a ripple that nudges of h, 2h or h/2 never see: a nudge of another size sees little else."""
+def rippled(f, x, eta):
+    """The same function with a ripple that nudges of eta, 2 eta or eta/2 never see: a nudge of another size sees little else."""
     lines = f.text.replace("return ", "y = ")
-    return Source(f"{lines}    return y + 0.3 * np.sin(4 * np.pi * (x - np.array({x.tolist()})) / {h}).sum()\n")
+    return Source(f"{lines}    return y + 0.3 * np.sin(4 * np.pi * (x - np.array({x.tolist()})) / {eta}).sum()\n")
 
 
 def _measured_with(nudge, case):
@@ -68,9 +68,9 @@ def _function(rng):
     K = _size(rng, M)
     x = rng.uniform(0.4, 1.4, size=M) * rng.choice([-1.0, 1.0], size=M)
     if curved:
-        return Case(f=given_function(rng, K, M), x=x, h=float(rng.choice([5e-5, 1e-4, 2e-4])))
-    f, h = given_function(rng, K, M, PARABOLAS), float(rng.choice([0.1, 0.25, 0.5]))
-    return Case(f=rippled(f, x, h), x=x, h=h)
+        return Case(f=given_function(rng, K, M), x=x, eta=float(rng.choice([5e-5, 1e-4, 2e-4])))
+    f, eta = given_function(rng, K, M, PARABOLAS), float(rng.choice([0.1, 0.25, 0.5]))
+    return Case(f=rippled(f, x, eta), x=x, eta=eta)
 
 
 def _two_sizes(rng):
@@ -125,14 +125,14 @@ def _nudged(case, up, down, together=lambda i, M: [i]):
     columns = []
     for i in range(M):
         step = np.zeros(M)
-        step[together(i, M)] = case.h
+        step[together(i, M)] = case.eta
         columns.append(case.f(case.x + up * step) - case.f(case.x - down * step))
     return np.stack(columns, axis=1)
 
 
 def _values_at(case, sign):
     """The values of f with each entry of x nudged in turn: (K, M)."""
-    return np.stack([case.f(case.x + sign * case.h * unit) for unit in np.eye(len(case.x))], axis=1)
+    return np.stack([case.f(case.x + sign * case.eta * unit) for unit in np.eye(len(case.x))], axis=1)
 
 
 total_derivative = Checks(
@@ -174,50 +174,50 @@ total_derivative = Checks(
 numerical_jacobian = Checks(
     chain_rule.numerical_jacobian,
     draw=_function,
-    truth=lambda case: jacobian_central(case.f, case.x, case.h),
+    truth=lambda case: jacobian_central(case.f, case.x, case.eta),
     against="the true Jacobian, as closely as eq. 1.6 can",
     known=Known(
-        "f_above: K M, f_below: K M, f_here: K, h",
-        "J = (f_above - f_below) / (2 * h)  # eq. 1.6",
+        "f_above: K M, f_below: K M, f_here: K, eta",
+        "J = (f_above - f_below) / (2 * eta)  # eq. 1.6",
         rules="""
-            one-sided: (A - f_below) / (2 * h) => (A - f_here) / h | this is the one-sided difference, f(x + nudge) against f(x): eq. 1.6 nudges down as well, and eq. 1.7 shows the error that remains otherwise
+            one-sided: (A - f_below) / (2 * eta) => (A - f_here) / eta | this is the one-sided difference, f(x + nudge) against f(x): eq. 1.6 nudges down as well, and eq. 1.7 shows the error that remains otherwise
             one-sided: f_below => f_here | f(x) stands where f(x - nudge) belongs: eq. 1.6 nudges down as well, and eq. 1.7 shows the error that remains otherwise
-            one-sided-below: (f_above - A) / (2 * h) => (f_here - A) / h | this is the one-sided difference, f(x) against f(x - nudge): eq. 1.6 nudges up as well, and eq. 1.7 shows the error that remains otherwise
+            one-sided-below: (f_above - A) / (2 * eta) => (f_here - A) / eta | this is the one-sided difference, f(x) against f(x - nudge): eq. 1.6 nudges up as well, and eq. 1.7 shows the error that remains otherwise
             one-sided-below: f_above => f_here | f(x) stands where f(x + nudge) belongs: eq. 1.6 nudges up as well, and eq. 1.7 shows the error that remains otherwise
-            factor-2-missing: 2 * h => h | everything is twice too large: from x - h to x + h, how far is that?
-            lost-parentheses: A / (2 * h) => A / 2 * h | / 2 * h divides by 2 and then multiplies by h, and the division is by all of 2h: parentheses
-            not-divided: A / (2 * h) => A | these are the differences of f alone: a slope is a difference divided by the distance it was made over
-            h-not-used: 2 * h => 2e-4 | the differences are divided by 2e-4 whatever h is: divide by the distance they were made over
-            h-not-used: 2 * h => 2e-5 | the differences are divided by 2e-5 whatever h is: divide by the distance they were made over
+            factor-2-missing: 2 * eta => eta | everything is twice too large: from x - eta to x + eta, how far is that?
+            lost-parentheses: A / (2 * eta) => A / 2 * eta | / 2 * eta divides by 2 and then multiplies by eta, and the division is by all of 2 eta: parentheses
+            not-divided: A / (2 * eta) => A | these are the differences of f alone: a slope is a difference divided by the distance it was made over
+            eta-not-used: 2 * eta => 2e-4 | the differences are divided by 2e-4 whatever eta is: divide by the distance they were made over
+            eta-not-used: 2 * eta => 2e-5 | the differences are divided by 2e-5 whatever eta is: divide by the distance they were made over
         """,
         terms={"J": ("difference quotient",)},
         view=lambda case: {
             "f_above": _values_at(case, 1),
             "f_below": _values_at(case, -1),
             "f_here": case.f(case.x),
-            "h": case.h,
+            "eta": case.eta,
         },
     ),
     tolerance=CENTRAL_TOLERANCE,
     hints=(
         "Eq. 1.6 for one fixed i gives a whole column of J at once: all outputs k answer the same nudge. So one loop, over i.",
-        "In the loop: a copy of x with h added to entry i, a copy with h taken away, f of both. Their difference over 2h is "
+        "In the loop: a copy of x with eta added to entry i, a copy with eta taken away, f of both. Their difference over 2 eta is "
         "column i. The number of rows is the length of what f returns.",
-        "Column 0 alone: step = np.zeros(len(x)); step[0] = h; column = (f(x + step) - f(x - step)) / (2 * h).",
+        "Column 0 alone: step = np.zeros(len(x)); step[0] = eta; column = (f(x + step) - f(x - step)) / (2 * eta).",
     ),
     idea="One pass over the inputs; each pass nudges one entry of a fresh copy up and down and yields one column; "
     "stack the columns side by side.",
     slips=(
         Slip(
-            "h-not-used",
-            "J is the slope that a tiny nudge gives, whatever h is. Nudge by the h that was given: eq. 1.6.",
+            "eta-not-used",
+            "J is the slope that a tiny nudge gives, whatever eta is. Nudge by the eta that was given: eq. 1.6.",
             "J",
             lambda case: jacobian_complex(case.f, case.x),
         ),
         *(
             Slip(
-                "h-not-used",
-                f"J was measured with a nudge of {nudge:g}, whatever h is. Nudge by the h that was given: eq. 1.6.",
+                "eta-not-used",
+                f"J was measured with a nudge of {nudge:g}, whatever eta is. Nudge by the eta that was given: eq. 1.6.",
                 "J",
                 partial(_measured_with, nudge),
             )
@@ -227,38 +227,38 @@ numerical_jacobian = Checks(
             "transposed",
             "J is transposed: outputs belong into rows and inputs into columns, J[k, i]. One nudge of input i gives column i.",
             "J",
-            lambda case: jacobian_central(case.f, case.x, case.h).T,
+            lambda case: jacobian_central(case.f, case.x, case.eta).T,
         ),
         Slip(
             "nudges-pile-up",
             "The nudges pile up: when entry i is nudged, the entries before it still are. Begin each time with a fresh copy of x.",
             "J",
-            lambda case: _nudged(case, 1, 1, lambda i, M: list(range(i + 1))) / (2 * case.h),
+            lambda case: _nudged(case, 1, 1, lambda i, M: list(range(i + 1))) / (2 * case.eta),
         ),
         Slip(
             "all-nudged-together",
             "All entries of x are nudged together, so every column is the same. Eq. 1.6 nudges entry i alone.",
             "J",
-            lambda case: _nudged(case, 1, 1, lambda i, M: list(range(M))) / (2 * case.h),
+            lambda case: _nudged(case, 1, 1, lambda i, M: list(range(M))) / (2 * case.eta),
         ),
         Slip(
             "all-nudged-together",
             "There is one nudge, of all entries of x together. Eq. 1.6 nudges entry i alone, and that gives column i.",
             "J",
-            lambda case: _nudged(case, 1, 1, lambda i, M: list(range(M)))[:, 0] / (2 * case.h),
+            lambda case: _nudged(case, 1, 1, lambda i, M: list(range(M)))[:, 0] / (2 * case.eta),
         ),
         Slip(
             "only-the-diagonal",
             "Only the diagonal is filled: for each nudge one output was looked at. Eq. 1.6 holds for every k.",
             "J",
-            lambda case: np.eye(len(case.f(case.x)), len(case.x)) * jacobian_central(case.f, case.x, case.h),
+            lambda case: np.eye(len(case.f(case.x)), len(case.x)) * jacobian_central(case.f, case.x, case.eta),
         ),
         Slip(
             "nothing-nudged",
             "J is zero everywhere: both calls of f got the same numbers. Do two names stand for one array? "
             "a = x makes no copy, x.copy() does.",
             "J",
-            lambda case: 0 * jacobian_central(case.f, case.x, case.h),
+            lambda case: 0 * jacobian_central(case.f, case.x, case.eta),
         ),
     ),
 )
@@ -332,6 +332,39 @@ scale_shift_backward = Checks(
     idea="Three products of dout with a slope of eq. 1.10, in the shape (N, D); for the two parameters the batch axis is summed away.",
 )
 
+recall_slope = Answer(
+    chain_rule.recall_slope,
+    right="d",
+    why={
+        "a": "That is the derivative of v**2 turned over. The exponent is -2: it comes down in front, and one is taken away from it.",
+        "b": "An exponent of -1 gives that: the derivative of 1 / v. Here the exponent is -2.",
+        "c": "The exponent is -2, and it comes down with its sign: as v grows, y falls.",
+        "d": "y = v**(-2): the exponent comes down, and one is taken away from it. You will do the same with a square root in lesson 03.",
+    },
+)
+
+recall_axis = Answer(
+    chain_rule.recall_axis,
+    right="a",
+    why={
+        "a": "axis= names the direction that disappears. Axis 0 runs down the rows, over the examples; the features stay.",
+        "b": "axis=1 would give these. The axis that is named is the one that disappears.",
+        "c": "x.mean() without an axis gives this one number.",
+        "d": "Only with keepdims does a mean keep its axis, and then with the length 1.",
+    },
+)
+
+recall_partial = Answer(
+    chain_rule.recall_partial,
+    right="b",
+    why={
+        "a": "y2 is held still: nothing is differentiated with respect to it, so there is no second term.",
+        "b": "y2 is held still, a factor like any number: the slope of y1**2, times y2.",
+        "c": "The factor y2 stays: the larger it is, the more L moves with y1.",
+        "d": "That is how L moves with y2, while y1 is held still.",
+    },
+)
+
 two_paths = Answer(
     chain_rule.two_paths,
     right="c",
@@ -346,26 +379,26 @@ two_paths = Answer(
 
 one_output = Answer(
     chain_rule.one_output,
-    right="c",
+    right="b",
     why={
         "a": "That would be enough if y[2] depended on x[2] alone. In a batch function it depends on all inputs.",
-        "b": "Column 2 says what input 2 does to all outputs. The loss asks the other question: what do all inputs do to output 2?",
-        "c": "dL_dy is zero but for k = 2, so of the sum over k one term is left: dL_dy[2] times J[2, i], for every i. "
+        "b": "dL_dy is zero but for k = 2, so of the sum over k one term is left: dL_dy[2] times J[2, i], for every i. "
         "A loss that looks at one example sends a gradient to all of them.",
+        "c": "Column 2 says what input 2 does to all outputs. The loss asks the other question: what do all inputs do to output 2?",
         "d": "In the sum over k, each row k is weighted with dL_dy[k]. All of those are zero but one.",
     },
 )
 
 smaller_step = Answer(
     chain_rule.smaller_step,
-    right="b",
+    right="d",
     why={
         "a": "That is the error of the formula alone. The computer also rounds f to about 16 digits, and the division by a "
-        "tiny 2h makes those roundings large.",
-        "b": "Each value of f is rounded at about its 16th digit. Dividing by 2h blows that up to about 1e-16 / 1e-13, "
+        "tiny 2 eta makes those roundings large.",
+        "b": "float64 holds about 16 digits. The ten are the best that a difference of two values can do, and a worse eta loses them.",
+        "c": "That comes a little later: near eta = 1e-17, x + eta and x are the same number. At 1e-13 a few digits are left.",
+        "d": "Each value of f is rounded at about its 16th digit. Dividing by 2 eta blows that up to about 1e-16 / 1e-13, "
         "an error of one in a thousand. Smaller is better only down to about 1e-5.",
-        "c": "float64 holds about 16 digits. The ten are the best that a difference of two values can do, and a worse h loses them.",
-        "d": "That comes a little later: near h = 1e-17, x + h and x are the same number. At 1e-13 a few digits are left.",
     },
 )
 

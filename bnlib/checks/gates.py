@@ -204,7 +204,7 @@ gates_forward = Checks(
         terms={"out": ("scaled part", "shift")},
     ),
     hints=(
-        "One line for each of the nine equations, in their order, with the names of the equations.",
+        "One line for each row of the table, in its order, with its names.",
         "mu and var are means over the batch, so they have shape (D,); eps is added before the root is taken. "
         'The cache is a dict: {"xc": xc, "std": std, ...}.',
         "The first two lines read mu = x.mean(axis=0) and xc = x - mu; the lines of sq and var look at xc, not at x.",
@@ -234,7 +234,7 @@ mean_backward = Checks(
         terms={"dsq": ("share of each example",)},
     ),
     hints=(
-        "Eq. 4.11 has an index k on the left and none on the right. What does that say about the rows of dsq?",
+        "The mean moves by the same amount, whichever entry of sq is nudged. What does that say about the rows of dsq?",
         "All N rows are the same. Each is dvar with one factor.",
         "np.ones((N, 1)) * something of shape (D,) makes an (N, D) array of N equal rows.",
     ),
@@ -281,7 +281,7 @@ root_backward = Checks(
         terms={"dvar": ("local slope",)},
     ),
     hints=(
-        "Eq. 4.13. The slope of a root can be written with the root itself, and that is what you are given.",
+        "The slope of a root can be written with the root itself, and that is what you are given.",
         "var and eps are not needed: the gate's output holds all there is to know.",
         "At std = 5 and dstd = 10 the answer is 1.",
     ),
@@ -304,7 +304,7 @@ invert_backward = Checks(
         terms={"dstd": ("local slope",)},
     ),
     hints=(
-        "Eq. 4.14. Does inv_std go up or down when std goes up?",
+        "Does inv_std go up or down when std goes up?",
         "The slope of 1/s is minus 1/s squared. You are not given s, you are given 1/s.",
         "At inv_std = 2 and dinv_std = 10 the answer is -40.",
     ),
@@ -331,7 +331,7 @@ multiply_backward = Checks(
     ),
     hints=(
         "In a product, the gradient of each factor is what arrives times the other factor. Then compare shapes.",
-        "dinv_std has shape (D,), the product has shape (N, D). Eq. 4.16 says which index is summed.",
+        "dinv_std has shape (D,), the product has shape (N, D). Which index has to go, and how do the effects of N ways combine?",
         "For one feature alone the second would read (dx_hat[:, l] * xc[:, l]).sum().",
     ),
     idea="Each factor receives what arrives times the other factor; the one that was copied into N rows collects from N rows.",
@@ -367,7 +367,7 @@ join_branches = Checks(
     against="the numerical derivative of what it feeds",
     known=_JOINED,
     hints=(
-        "The first two you have written already, as exercises of their own. Eq. 4.17 says what becomes of them.",
+        "The first two you have written already, as exercises of their own. Two ways to the loss: what becomes of their effects?",
         "You may call square_backward and multiply_backward. The latter returns two values; here you need the first.",
         "If the two branches at some entry are 0.5 and -2, then dxc is -1.5 there.",
     ),
@@ -522,7 +522,8 @@ folded_backward = Checks(
         },
     ),
     hints=(
-        "Eq. 4.24 has one factor in front and three terms in the bracket. dx_hat is the only thing in it you are not given.",
+        "On paper first, in the four steps of section 6. At the end there is one factor in front and three terms in the bracket; dx_hat is the "
+        "only thing in it that you are not given.",
         "Both means run over the batch, and each is a (D,) array that broadcasts. The third term has x_hat twice: once inside "
         "the mean, once outside.",
         "For one feature the last term in the bracket would read x_hat[:, l] * (dx_hat[:, l] * x_hat[:, l]).mean().",
@@ -537,6 +538,39 @@ folded_backward = Checks(
             "Some feature of dx does not sum to zero over the batch.",
         ),
     ),
+)
+
+recall_centred = Answer(
+    gates.recall_centred,
+    right="d",
+    why={
+        "a": "That is the direct path alone. The mean that was subtracted contains every example.",
+        "b": "1/N belongs to the path through the mean. The direct path is there as well.",
+        "c": "What the forward pass did to h, the backward pass does to the gradient: h itself is not needed.",
+        "d": "Directly, and minus what comes through the mean: eq. 2.9.",
+    },
+)
+
+recall_delta = Answer(
+    gates.recall_delta,
+    right="a",
+    why={
+        "a": "The delta is zero for all k but i. It picks that one term, and the sum is gone.",
+        "b": "That would be the sum without the delta.",
+        "c": "k is summed away: nothing that is left can depend on it.",
+        "d": "The delta is 1 for one k only, not for all N.",
+    },
+)
+
+recall_shifted = Answer(
+    gates.recall_shifted,
+    right="b",
+    why={
+        "a": "It depends on the layer as well: on what a change of x does to the outputs.",
+        "b": "The outputs do not change, so the loss does not. A step of all examples together changes the loss by the sum of dx: that is zero.",
+        "c": "Each example has a gradient of its own. Only their sum is fixed.",
+        "d": "That would hold if the shift went through to the outputs. The mean takes it away.",
+    },
 )
 
 broadcast_back = Answer(
@@ -578,12 +612,12 @@ square_branch_in_dmu = Answer(
 
 why_faster = Answer(
     gates.why_faster,
-    right="c",
+    right="d",
     why={
         "a": "It has more of them, but a processor does several multiplications in the time in which one number comes from memory.",
         "b": "Roots and divisions stand in (D,) arrays only: a few hundred of them against a million entries of the batch.",
-        "c": "One operation an entry is far too little work for a pass over memory. Fewer passes, not fewer operations, is what "
-        "makes it fast; compiled layers go further, and fuse all into five passes.",
-        "d": "A few dozen calls cost microseconds. The passes over a large batch cost milliseconds each.",
+        "c": "A few dozen calls cost microseconds. Bringing a large batch from memory costs milliseconds each time.",
+        "d": "One operation an entry is far too little work for a way to memory and back. Fewer passes over the arrays, not fewer "
+        "operations, is what makes it fast.",
     },
 )

@@ -979,6 +979,40 @@ BatchNorm = Checks(
 
 # -- quizzes
 
+recall_copied = Answer(
+    layer.recall_copied,
+    right="c",
+    why={
+        "a": "The rows hold the same number, but each row's gradient tells of another example. None may be left out.",
+        "b": "A mean would be right for a mean gate. Here nothing was divided by N going forward.",
+        "c": "The one number was used N times, so it reaches the loss along N ways, and their effects add up: eq. 4.16.",
+        "d": "A gradient has the shape of its value. The value is one number a feature.",
+    },
+)
+
+recall_roads = Answer(
+    layer.recall_roads,
+    right="d",
+    why={
+        "a": "What comes through the mean is the same for all examples of a feature: mean(dout). Here x_hat stands in front.",
+        "b": "The straight road brings dout itself, scaled.",
+        "c": "gamma scales all three terms alike; it is no road from the input to the loss.",
+        "d": "The square gate's slope brings the factor xc, which becomes x_hat: an example far from the mean moves the "
+        "variance most.",
+    },
+)
+
+recall_needed = Answer(
+    layer.recall_needed,
+    right="a",
+    why={
+        "a": "The rest went away when the gates were folded. So this is all that a layer has to keep from forward to backward.",
+        "b": "That is the walk, gate by gate. Folded, most of the values have gone.",
+        "c": "One can begin there, but only to make inv_std (with eps) and x_hat of them once more.",
+        "d": "beta is only added, so no gradient depends on it; and out holds x_hat only where gamma is not zero.",
+    },
+)
+
 which_momentum = Answer(
     layer.which_momentum,
     right="b",
@@ -993,11 +1027,11 @@ which_momentum = Answer(
 
 batch_of_one = Answer(
     layer.batch_of_one,
-    right="b",
+    right="a",
     why={
-        "a": "The variance is zero, but eps stands beside it under the root: 0 / sqrt(eps) is 0, not nan.",
-        "b": "The mean of one example is the example itself. Nothing is left after the subtraction, so gamma multiplies zero, "
+        "a": "The mean of one example is the example itself. Nothing is left after the subtraction, so gamma multiplies zero, "
         "and beta is all that comes out.",
+        "b": "The variance is zero, but eps stands beside it under the root: 0 / sqrt(eps) is 0, not nan.",
         "c": "It is normalized all the same: with its own mean, which is itself.",
         "d": "gamma multiplies the example minus its mean, and the mean of one example is that example.",
     },
@@ -1019,12 +1053,12 @@ forgotten_mode = Answer(
 
 bias_gradient = Answer(
     layer.bias_gradient,
-    right="b",
+    right="d",
     why={
         "a": "It was zero because the batch's mean moved along with b. In evaluation mode the mean is a stored number.",
-        "b": "b moves h, and nothing takes the move away again: the running mean stays where it is. So the loss depends on b.",
+        "b": "Nearly: b's contribution passes the scaling, beta's does not. They differ by gamma / sqrt(running_var + eps).",
         "c": "Evaluation mode has a gradient, eq. 5.11. It is only simpler.",
-        "d": "Nearly: b's contribution passes the scaling, beta's does not. They differ by gamma / sqrt(running_var + eps).",
+        "d": "b moves h, and nothing takes the move away again: the running mean stays where it is. So the loss depends on b.",
     },
 )
 

@@ -187,7 +187,7 @@ dvar     = 2 * (x - mu) / N                                 # eq. 3.11
 dinv_std = -1/2 * inv_std**3 * dvar                         # eq. 3.12
 """
 _SUM_LEFT_OUT = """
-sum-left-out: x - mu => (x - mu) * (1 - 1/N) | the result is too small by the factor (1 - 1/N): the terms with j different from i in eq. 3.8 do not add up to zero by themselves
+sum-left-out: x - mu => (x - mu) * (1 - 1/N) | the result is too small by the factor (1 - 1/N): the terms with m different from i in eq. 3.8 do not add up to zero by themselves
 """
 _FORWARD = (
     _MOMENTS
@@ -259,8 +259,8 @@ dvar_dx = Checks(
         terms={"dvar": ("slope",)},
     ),
     hints=(
-        "Start from eq. 3.9. Which of its two terms does eq. 3.10 remove?",
-        "What is left has one index, i: a number times the deviation of x[i] from the mean, for all i at once.",
+        "Take the last line of your variance_slope. Which of its letters count examples, and which are numbers?",
+        "It has one index, i: a number times the deviation of x[i] from the mean, for all i at once. No loop, no sum.",
         "For example 0 alone, with N = 2: 2 * (x[0] - mu) / 2.",
     ),
     idea="A factor of eq. 3.11 times the whole array of deviations; no loop, no sum.",
@@ -392,7 +392,8 @@ normalize_backward = Checks(
         "Eq. 3.18 has one factor in front and three terms in the bracket. Each of the two sums in it is a mean of something.",
         "Compute x_hat and inv_std first, as in eq. 3.3. One mean is of dout, the other of dout * x_hat; the second is "
         "multiplied by x_hat again, entry by entry.",
-        "If dout were all ones, the bracket would read 1 - 1 - x_hat * 0: test your line on that, it must give zero.",
+        "Try your line on dout = x_hat, with a small eps: the bracket is x_hat - 0 - x_hat * mean(x_hat * x_hat), nearly zero. "
+        "(A dout of ones tests less: the third term is zero then, whatever stands before its sum.)",
     ),
     idea="Take from dout its mean and its projection on x_hat; what is left, times gamma and inv_std, is dx.",
     properties=(Property("dx sums to zero", _sums_to_zero("dx"), "dx does not sum to zero over the batch."),),
@@ -506,7 +507,7 @@ first_slip = Checks(
     hints=(
         "You need no algebra. Call two neighbouring lines with the same arguments: do they give the same numbers?",
         "Go through the lines in order, keep the value of the line before, and return the number of the first line whose "
-        "value is another one. np.allclose forgives rounding; == does not.",
+        "value is another one. Rounding grows with the numbers: allow a difference of a billionth of the largest of them; == allows none.",
         "If the values of three lines were [1, 2], [1, 2], [1, 3], the answer would be 3.",
     ),
     idea="Evaluate all lines, compare neighbours entry by entry with room for rounding, and stop at the first pair that differs.",
@@ -681,7 +682,7 @@ rms_scale_backward = Checks(
         },
     ),
     hints=(
-        "Two ways lead from c_i to the loss: through its own z_i, and through the root mean square into all z_k. Eq. 3.28 has "
+        "Two ways lead from xc_i to the loss: through its own z_i, and through the root mean square into all z_k. Eq. 3.28 has "
         "one term for each, and none for a mean: none is subtracted here.",
         "1 / sqrt(mean of the squares of xc, plus eps) first, with axis=0; then z. In eq. 3.29 the only sum is over dout * z.",
         "With N = 1 and eps = 0, z is +1 or -1 whatever xc is; eq. 3.29 gives 0 then, as it must.",
@@ -703,7 +704,7 @@ batchnorm_backward_composed = Checks(
         rules=ABOUT_PARAMETERS
         + """
             scaling-skipped: dxc => _g | the gradient passed the scaling as if it were not there
-            x-hat-for-xc: inv_std * (A - x_hat * mean(A * x_hat)) => (A - x_hat * mean(A * x_hat) / (mean(x_hat**2) + eps)) / sqrt(mean(x_hat**2) + eps) | the scaling's backward was called with x_hat: it differentiates at what was divided, the c of eq. 3.27
+            x-hat-for-xc: inv_std * (A - x_hat * mean(A * x_hat)) => (A - x_hat * mean(A * x_hat) / (mean(x_hat**2) + eps)) / sqrt(mean(x_hat**2) + eps) | the scaling's backward was called with x_hat: it differentiates at what was divided, the xc of eq. 3.27
         """,
         words=about_dx("eq. 3.30", "eq. 3.22") | about_parameters("eq. 3.19", "eq. 3.25", "eq. 3.24"),
         terms={"dx": paths("eq. 3.23", "eq. 3.28"), **SUMS},
@@ -719,15 +720,50 @@ batchnorm_backward_composed = Checks(
     properties=_LAYER_PROPERTIES,
 )
 
+recall_slope = Answer(
+    normalization.recall_slope,
+    right="a",
+    why={
+        "a": "The value itself moves only if it is the same entry, and the mean moves by 1/N. Both only within one feature, so "
+        "delta[l, j] multiplies both.",
+        "b": "Here the roles of example and feature are exchanged. Over which of the two is the mean taken?",
+        "c": "The mean of feature l does not move when an entry of another feature does: the 1/N needs its delta[l, j] as well.",
+        "d": "That is the slope of h itself. The mean that is subtracted moves too.",
+    },
+)
+
+recall_delta = Answer(
+    normalization.recall_delta,
+    right="b",
+    why={
+        "a": "The delta is zero in all terms but one. Which one?",
+        "b": "Of all the terms only the one with k = i is left, with delta equal to 1: the delta eats the sum.",
+        "c": "N terms are added up, and all but one of them are zero.",
+        "d": "The delta eats the sum over k. In what stands beside it, k becomes i, and it stays.",
+    },
+)
+
+recall_same = Answer(
+    normalization.recall_same,
+    right="d",
+    why={
+        "a": "The backward pass of the centring subtracts the mean. What is the mean of equal numbers?",
+        "b": "The backward pass of the centring subtracts the mean. What is the mean of equal numbers?",
+        "c": "All examples are treated alike, so equal numbers stay equal.",
+        "d": "It subtracts the mean over the batch, and equal numbers are their own mean. A common shift of h changes no output, so "
+        "no gradient can ask for one.",
+    },
+)
+
 fixed_mean = Answer(
     normalization.fixed_mean,
     right="b",
     why={
-        "a": "The term of the mean in eq. 3.9 is a multiple of the sum of all deviations. What is that sum?",
-        "b": "What was forgotten is a multiple of the sum of all deviations, and that is zero. The "
-        "variance is least when measured from the mean, so at the mean it does not feel a small shift of mu.",
+        "a": "There is such a term. Derive it below, write it down by itself, and look how large it is.",
+        "b": "Surprising, and true: the variance is least when it is measured from the mean, so at the mean it does not feel a "
+        "small shift of mu. Below you find the sum that says so.",
         "c": "The deviation of x[i] itself is still there, squared, and has a slope.",
-        "d": "That is what comes out when the sum over j different from i is taken to be zero. Only the sum over all j is.",
+        "d": "This factor comes of a sum in which one example is missing: section 7 shows how.",
     },
 )
 
@@ -747,27 +783,27 @@ which_line = Answer(
 
 sum_loss = Answer(
     normalization.sum_loss,
-    right="c",
+    right="a",
     why={
-        "a": "That is dout, the gradient of the loss with respect to out. It still has to go back through the normalization.",
-        "b": "That is the first term of eq. 3.23 alone. What do the other two make of a dout of ones?",
-        "c": "The sum of x_hat over the batch is zero whatever x is, so this loss is N times the sum of beta, and x cannot change it. "
+        "a": "The sum of x_hat over the batch is zero whatever x is, so this loss is N times the sum of beta, and x cannot change it. "
         "A wrong backward pass that only lacks the last term gives zero as well: this test would let it through. "
         "Take a random dout.",
+        "b": "That is the direct path alone. What do the other two paths make of a dout of ones?",
+        "c": "That is dout, the gradient of the loss with respect to out. It still has to go back through the normalization.",
         "d": "Look at the loss first: what is the sum of x_hat over the batch, for any x?",
     },
 )
 
 swapped_order = Answer(
     normalization.swapped_order,
-    right="c",
+    right="d",
     why={
         "a": "It tells apart results that differ by a billionth of their size. The two orders agree to rounding.",
         "b": "It matters in general: backward runs in reverse order, because each step needs the gradient of its own output. "
         "Try it with an xc that is not centred.",
-        "c": "The centring takes away the constant direction, the scaling takes away the direction of x_hat. x_hat has mean zero, so "
-        "these two directions are at right angles, and removing one does not touch the other.",
-        "d": "It holds for every eps: eps only changes the length of x_hat, not its direction.",
+        "c": "It holds for every eps: eps only changes the length of x_hat, not its direction.",
+        "d": "The centring takes from the constant direction, the scaling from the direction of x_hat. x_hat has mean zero, so "
+        "these two directions are at right angles, and taking from one does not touch the other.",
     },
 )
 
@@ -780,8 +816,8 @@ input_gradient = Chain(
             "sum(dout[k] * d(y[k], x[i]) for k in N)",
         ),
         Move(
-            "What of y[k] depends on x[i]? Not gamma, and not beta.",
-            "Put in what y[k] and x_hat[k] are, and take gamma out in front.",
+            "What of y[k] depends on x[i]? Not gamma, and not beta: x_hat[k] alone.",
+            "Take gamma out in front, and put in your last line of x_hat_slopes for the slope of x_hat[k]; or what x_hat[k] is, and go the long way.",
             "gamma * sum(dout[k] * d((x[k] - mu) * r, x[i]) for k in N)",
         ),
         Move(
@@ -910,14 +946,14 @@ layer_gradient = Chain(
             "sum(dout[k, l] * d(y[k, l], x[i, j]) for k in N for l in D)",
         ),
         Move(
-            "You derived the slope of y[k, l] before (eq. 3.21).",
-            "Put it in, with its delta[l, j].",
-            "sum(dout[k, l] * delta[l, j] * gamma[l] * ((delta[k, i] - 1/N) * r[l] + (x[k, l] - mu[l]) * d(r[l], x[i, l])) for k in N for l in D)",
+            "For one feature you have the slope of y, from section 5. What is it where l is another feature than j?",
+            "It is zero there: put delta[l, j] in front of gamma and your last line of x_hat_slopes, and the second index everywhere.",
+            "sum(dout[k, l] * delta[l, j] * gamma[l] * r[l] * (delta[k, i] - 1/N - x_hat[i, l] * x_hat[k, l] / N) for k in N for l in D)",
         ),
         Move(
-            "delta[l, j] eats a sum. And one derivative is left.",
-            "Drop the sum over l and write j for every l; the derivative of r[j] is -r[j]**3 * (x[i, j] - mu[j]) / N.",
-            "gamma[j] * sum(dout[k, j] * ((delta[k, i] - 1/N) * r[j] - (x[k, j] - mu[j]) * r[j]**3 * (x[i, j] - mu[j]) / N) for k in N)",
+            "Two sums, and a delta for each. Let delta[l, j] eat the first.",
+            "Drop the sum over l and write j for every l; what does not depend on k comes out in front.",
+            "gamma[j] * r[j] * sum(dout[k, j] * (delta[k, i] - 1/N - x_hat[i, j] * x_hat[k, j] / N) for k in N)",
         ),
         Move(
             "One sum of three terms is three sums, and every one of them keeps its dout[k, j].",

@@ -175,6 +175,39 @@ center_backward = Checks(
     ),
 )
 
+recall_paths = Answer(
+    translation.recall_paths,
+    right="d",
+    why={
+        "a": "That is one path, the one through the output of the same number. There is one through every output.",
+        "b": "All paths are open at once: what comes by one does not wait for another. They add up.",
+        "c": "That sends the motion of one output through the slope of another. Multiply along each path first, then add.",
+        "d": "Along a path slopes multiply, and where paths meet they add: eq. 1.3.",
+    },
+)
+
+recall_alone = Answer(
+    translation.recall_alone,
+    right="c",
+    why={
+        "a": "Then every input would move every output. Here an input moves the output of its own example only.",
+        "b": "The loss is not part of it: rows are outputs of the function, columns its inputs.",
+        "c": "Output k contains input k and no other, so J[k, i] is zero wherever k and i differ.",
+        "d": "The other way round: what an example does to its own output is what is left.",
+    },
+)
+
+recall_nudge = Answer(
+    translation.recall_nudge,
+    right="b",
+    why={
+        "a": "A row belongs to one output and to all inputs. You moved one input and looked at all outputs.",
+        "b": "The input stays the same, i = 2, and k runs: that is a column. N nudges give the whole matrix.",
+        "c": "That is what output 2 does. You looked at the others too.",
+        "d": "Only with a nudge of every input in turn, one column each.",
+    },
+)
+
 applied_twice = Answer(
     translation.applied_twice,
     right="a",

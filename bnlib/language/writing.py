@@ -5,12 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 
 from bnlib.language.names import Names
+from bnlib.language.notation import TYPESET
 from bnlib.language.tree import Node
 
-_GREEK = {
-    "mu": r"\mu", "sigma": r"\sigma", "gamma": r"\gamma", "beta": r"\beta", "eps": r"\varepsilon", "alpha": r"\alpha",
-    "delta": r"\delta",
-}  # fmt: skip
 _SUM, _PRODUCT, _POWER, _ATOM = range(4)
 
 
@@ -22,6 +19,11 @@ def plain(node: Node) -> str:
 def latex(node: Node, names: Names | None = None) -> str:
     r"""The formula for MathJax, without dollar signs."""
     return _Latex(names).of(node, _SUM)
+
+
+def name_latex(name: str, names: Names | None = None) -> str:
+    """How a name is typeset, without indices."""
+    return _Latex(names)._name(name)
 
 
 def _level(node: Node) -> int:
@@ -131,8 +133,8 @@ class _Latex(_Plain):
     def _name(self, name: str) -> str:
         if self.names and name in self.names.latex:
             return self.names.latex[name]
-        if name in _GREEK:
-            return _GREEK[name]
+        if name in TYPESET:
+            return TYPESET[name]
         if name.endswith("_hat"):
             return rf"\hat{{{self._name(name[:-4])}}}"
         if len(name) > 1 and name[0] == "d" and (self.names is None or name[1:] in self.names or name == "dout"):
@@ -174,7 +176,9 @@ class _Latex(_Plain):
 
     def _pow(self, node: Node) -> str:
         base, exponent = self.of(node.args[0], _ATOM), node.data
-        if node.args[0].op == "ref" and "_" in base and "{" in base and not base.startswith(r"\hat"):
+        if node.args[0].op == "ref" and "^" in base:
+            base = self.brackets(base, node)
+        elif node.args[0].op == "ref" and "_" in base and "{" in base and not base.startswith(r"\hat"):
             base = f"{{{base}}}"
         shown = f"{exponent.numerator}/{exponent.denominator}" if exponent.denominator > 1 else str(exponent)
         return f"{base}^{{{shown}}}"

@@ -8,6 +8,7 @@ reader, and for the grader, where nobody looks. Matplotlib is imported by the fi
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import os
@@ -65,14 +66,18 @@ class Picture:
 
         buffer = io.BytesIO()
         # The canvas draws once; Figure.savefig draws twice.
-        FigureCanvasAgg(self.figure).print_png(buffer, metadata={"Software": None})
+        FigureCanvasAgg(self.figure).print_png(buffer, metadata={"Software": None}, pil_kwargs={"optimize": True})
         return buffer.getvalue()
 
     def html(self) -> str:
-        """The drawing as an element that carries its alternative text and follows the colours of the page."""
+        """The drawing as an element that carries its alternative text and follows the colours of the page.
+
+        What is taken out of a page that is not trusted are drawings, but not what stands inside: there the PNG appears.
+        """
         import matplotlib
         from matplotlib.backends.backend_svg import FigureCanvasSVG
 
+        image = base64.b64encode(self.png).decode()
         buffer = io.StringIO()
         with matplotlib.rc_context({"svg.hashsalt": "bnlib", "svg.fonttype": "path"}):
             self.figure.patch.set_visible(False)
@@ -95,7 +100,8 @@ class Picture:
         return (
             f'<svg role="img" aria-label="{escape(self.alt)}" viewBox="0 0 {width:g} {height:g}" '
             f'style="width:{width / 72 * DPI:.0f}px;max-width:100%;height:auto;fill:currentColor;'
-            f'stroke-linejoin:round;stroke-linecap:butt">{inside}'
+            f'stroke-linejoin:round;stroke-linecap:butt"><desc><img alt="{escape(self.alt)}" style="max-width:100%" '
+            f'src="data:image/png;base64,{image}"></desc>{inside}'
         )
 
     def __str__(self) -> str:

@@ -291,24 +291,24 @@ def error_of_step(numerical_jacobian: Callable[..., Any]) -> Picture:
     x, steps = np.array([1.0]), 10.0 ** np.arange(-13, -0.4, 0.5)
     truth = np.exp(x[0])
     sides = {
-        "one-sided": [abs((f(x + h)[0] - f(x)[0]) / h - truth) for h in steps],
+        "one-sided": [abs((f(x + eta)[0] - f(x)[0]) / eta - truth) for eta in steps],
         "two-sided, yours": [
-            abs(float(np.ravel(numerical_jacobian(f, np.array(x), float(h)))[0]) - truth) for h in steps
+            abs(float(np.ravel(numerical_jacobian(f, np.array(x), float(eta)))[0]) - truth) for eta in steps
         ],
     }
     figure, (ax,) = new_figure(width=6.6, height=3.4)
     for (name, errors), colour, marker in zip(sides.items(), (ORANGE, BLUE), ("s", "o"), strict=True):
         ax.loglog(steps, np.maximum(errors, 1e-13), color=colour, marker=marker, markersize=5, label=name)
     ax.invert_xaxis()
-    ax.set_xlabel("nudge h (smaller to the right)")
+    ax.set_xlabel("nudge eta (smaller to the right)")
     ax.set_ylabel("error of the derivative")
-    ax.text(3e-2, 3e-9, "the formula's error\nshrinks with h", fontsize=8.5, ha="center")
+    ax.text(3e-2, 3e-9, "the formula's error\nshrinks with eta", fontsize=8.5, ha="center")
     ax.text(3e-11, 3e-9, "rounding\ntakes over", fontsize=8.5, ha="center")
     ax.legend(frameon=False, loc="upper center", fontsize=9)
     return Picture(
         figure,
-        "Two curves of error against the nudge h. Both fall as h shrinks, the two-sided one twice as steeply, down to about "
-        "1e-10 near h = 1e-5; then both rise again, because rounding takes over.",
+        "Two curves of error against the nudge eta. Both fall as eta shrinks, the two-sided one twice as steeply, down to about "
+        "1e-10 near eta = 1e-5; then both rise again, because rounding takes over.",
     )
 
 

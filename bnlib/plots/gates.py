@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -137,15 +137,26 @@ def walk(x: Any, gamma: Any, beta: Any, eps: float, dout: Any) -> Live:
         dout: (4, 1) array.
     """
     x, gamma, beta, dout = (np.asarray(a, dtype=float).ravel() for a in (x, gamma, beta, dout))
+    start = {"x": x, "gamma": gamma, "beta": beta}
+    values = _onward(start, 0, eps)
     # A complex step carries the change of every value along, to the last digit.
     changes = [
-        {name: np.imag(value) / 1e-30 for name, value in _forward(x + 1e-30j * row, gamma, beta, eps).items()}
+        {name: np.imag(value) / _STEP for name, value in _onward({**start, "x": x + 1j * _STEP * row}, 0, eps).items()}
         for row in np.eye(len(x))
     ]
-    gradients, so_far = _backward(_forward(x, gamma, beta, eps), gamma, dout)
+
+    def arrived(name: str, cut: int) -> Any:
+        """The gradient of a value at a cut: what is nudged there goes through the later gates only."""
+        nudged = [values[name] + 1j * _STEP * row for row in np.eye(len(values[name]))]
+        return np.array([np.imag(dout @ _onward({**values, name: one}, cut, eps)["out"]) / _STEP for one in nudged])
+
+    crossing = [{name: arrived(name, cut) for name in names} for cut, names in enumerate(_CUTS)]
+    gradients = {"gamma": arrived("gamma", 0), "beta": arrived("beta", 0)}
+    for met in reversed(crossing):  # at the first cut it crosses, all of a value's gradient is there
+        gradients.update(met)
     first = {"example": 2, "cut": 4}
     figure, ax = _empty_graph()
-    met = {name: so_far.get(name, {}).get(first["cut"], gradients[name]) for name in _CUTS[first["cut"]]}
+    met = crossing[first["cut"]]
     for name in _VALUES:
         passed = any(name in names for names in _CUTS[: first["cut"] + 1])
         change = changes[first["example"]][name] if passed else None
@@ -173,7 +184,7 @@ def walk(x: Any, gamma: Any, beta: Any, eps: float, dout: Any) -> Live:
     )
     return Live(
         "walk", still, boxes=_VALUES, gates=_GATES, wires=_WIRES, order=list(_GATES), cuts=_CUTS,
-        changes=changes, gradients=gradients, so_far=so_far, first=first,
+        changes=changes, gradients=gradients, crossing=crossing, first=first,
     )  # fmt: skip
 
 
@@ -192,46 +203,28 @@ _CUTS = (
 """What is still needed after none, one, two, ... of the gates."""
 
 
-def _forward(x: Any, gamma: Any, beta: Any, eps: float) -> dict[str, Any]:
-    """All values of the graph, eq. 4.1 to 4.9, for one feature; each a vector."""
-    mu = np.atleast_1d(x.mean())
-    xc = x - mu
-    sq = xc * xc
-    var = np.atleast_1d(sq.mean())
-    std = np.sqrt(var + eps)
-    inv_std = 1 / std
-    x_hat = xc * inv_std
-    scaled = x_hat * gamma
-    found = {
-        "x": x,
-        "mu": mu,
-        "xc": xc,
-        "sq": sq,
-        "var": var,
-        "std": std,
-        "inv_std": inv_std,
-        "x_hat": x_hat,
-        "scaled": scaled,
-    }
-    return {**found, "out": scaled + beta, "gamma": gamma, "beta": beta}
+_STEPS: tuple[tuple[str, Callable[[dict[str, Any], float], Any]], ...] = (
+    ("mu", lambda v, eps: np.atleast_1d(v["x"].mean())),
+    ("xc", lambda v, eps: v["x"] - v["mu"]),
+    ("sq", lambda v, eps: v["xc"] * v["xc"]),
+    ("var", lambda v, eps: np.atleast_1d(v["sq"].mean())),
+    ("std", lambda v, eps: np.sqrt(v["var"] + eps)),
+    ("inv_std", lambda v, eps: 1 / v["std"]),
+    ("x_hat", lambda v, eps: v["xc"] * v["inv_std"]),
+    ("scaled", lambda v, eps: v["x_hat"] * v["gamma"]),
+    ("out", lambda v, eps: v["scaled"] + v["beta"]),
+)
+"""The gates, eq. 4.1 to 4.9, in their order, for one feature: what comes out, and how."""
+
+_STEP = 1e-30
 
 
-def _backward(values: Mapping[str, Any], gamma: Any, dout: Any) -> tuple[dict[str, Any], dict[str, dict[int, Any]]]:
-    """The gradient of each value, and what has arrived of it at cuts where one of two branches is still to come."""
-    N, xc, std = len(dout), values["xc"], values["std"]
-    dx_hat = dout * gamma
-    dinv_std = np.atleast_1d(dx_hat @ xc)
-    dstd = -dinv_std / std**2
-    dvar = dstd / (2 * std)
-    dsq = np.full(N, dvar / N)
-    product = dx_hat * values["inv_std"]
-    dxc = product + 2 * xc * dsq
-    dmu = np.atleast_1d(-dxc.sum())
-    gradients = {
-        "x": dxc + dmu / N, "mu": dmu, "xc": dxc, "sq": dsq, "var": dvar, "std": dstd, "inv_std": dinv_std, "x_hat": dx_hat,
-        "scaled": dout, "out": dout, "gamma": np.atleast_1d(dout @ values["x_hat"]), "beta": np.atleast_1d(dout.sum()),
-    }  # fmt: skip
-    return gradients, {"x": {1: dxc}, "xc": dict.fromkeys((3, 4, 5, 6), product)}
+def _onward(values: Mapping[str, Any], cut: int, eps: float) -> dict[str, Any]:
+    """Values, and what the gates after a cut make of them."""
+    found = dict(values)
+    for name, step in _STEPS[cut:]:
+        found[name] = step(found, eps)
+    return found
 
 
 def branches(product: Any, square: Any, total: Any, numerical: Any) -> Picture:

@@ -58,6 +58,8 @@ class Stub:
             listed that would be the answer by itself.
         cache_of: Name of the exercise whose cache comes in as the argument ``cache``, or "".
         answer: The learner's function or class, or None; set by :func:`bnlib.fill` only.
+        begun: An answer was begun and never came: its cell ended in an error.
+        named: What stands under the exercise's name in the learner's notebook because it was an answer.
     """
 
     name: str
@@ -71,6 +73,8 @@ class Stub:
     builds_on: tuple[str, ...] = ()
     cache_of: str = ""
     answer: Callable[..., Any] | None = field(default=None, repr=False)
+    begun: bool = field(default=False, repr=False)
+    named: Any = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.__doc__ = inspect.getdoc(self.contract)
@@ -103,6 +107,14 @@ class Stub:
     def opening(self) -> str:
         """How the answer cell begins."""
         return f"@fill({self.id})"
+
+    def begin(self) -> None:
+        """An answer is on its way: the one before no longer counts, even if this one never comes."""
+        self.answer, self.begun = None, True
+
+    def take(self, answer: Any) -> None:
+        """The answer is there."""
+        self.answer, self.begun = answer, False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the learner's function.
@@ -320,13 +332,15 @@ def lessons() -> tuple[Lesson, ...]:
     return tuple(sorted(found, key=lambda lesson: lesson.key))
 
 
-def lesson_of(key: str) -> Lesson:
-    """The lesson called ``key``: ``"02_translation"``, ``"translation"``, or the beginning of either, such as ``"02"``.
+def lesson_of(key: str | int) -> Lesson:
+    """The lesson called ``key``: ``2``, ``"02"``, ``"02_translation"``, ``"translation"``, or the file ``"02_translation.ipynb"``.
+
+    The beginning of a name is enough.
 
     Raises:
         UnknownLessonError: No such lesson, or several (a KeyError); the message lists those that exist.
     """
-    known, wanted = lessons(), key.strip().lower()
+    known, wanted = lessons(), str(key).strip().lower().removesuffix(".ipynb").rpartition("/")[2]
     if re.fullmatch(r"\d", wanted):
         wanted = wanted.zfill(2)
     found = [lesson for lesson in known if wanted in (lesson.key, lesson.name)]

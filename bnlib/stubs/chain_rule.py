@@ -48,13 +48,13 @@ def total_derivative(dL_dy, dy_dx):
 
 
 @lesson.exercise(returns=("J",), points=3, minutes=20, difficulty=2, equation="1.6")
-def numerical_jacobian(f, x, h):
+def numerical_jacobian(f, x, eta):
     """Measure the Jacobian of f at x: nudge one input at a time, up and down (eq. 1.6).
 
     Args:
         f: function that takes an (M,) array and returns a (K,) array. You can only call it.
         x: (M,) float array, where to measure. It must be unchanged afterwards.
-        h: float, the size of the nudge.
+        eta: float, the size of the nudge.
 
     Returns:
         J: (K, M) float array, J[k, i] = d f(x)[k] / d x[i].
@@ -91,6 +91,33 @@ def scale_shift_backward(dout, x_hat, gamma):
     """
 
 
+recall_slope = lesson.quiz(
+    "recall_slope",
+    "y = 1 / v**2. How does y change with v, that is, what is dy/dv?",
+    a="1 / (2 v)",
+    b="-1 / v**2",
+    c="2 / v**3",
+    d="-2 / v**3",
+)
+
+recall_axis = lesson.quiz(
+    "recall_axis",
+    "x is an array of the shape (300, 3): 300 examples (rows) of 3 features. What is x.mean(axis=0)?",
+    a="three numbers: for each feature its mean over the examples",
+    b="300 numbers: for each example its mean over the features",
+    c="one number: the mean of all 900",
+    d="an array of the shape (300, 3), in which every entry is a mean",
+)
+
+recall_partial = lesson.quiz(
+    "recall_partial",
+    "L = y1**2 * y2. What is the partial derivative of L with respect to y1?",
+    a="2 * y1 * y2 + y1**2",
+    b="2 * y1 * y2",
+    c="2 * y1",
+    d="y1**2",
+)
+
 two_paths = lesson.quiz(
     "two_paths",
     "One step of x moves y1 by 3 and y2 by 1. One step of y1 moves L by 0.25, one step of y2 moves L by 0.5. "
@@ -106,19 +133,19 @@ one_output = lesson.quiz(
     "J is the (N, N) Jacobian of a batch function, J[k, i] = dy[k] / dx[i]. A loss looks at y[2] and at nothing else. "
     "Which part of J decides the gradient it sends to the inputs?",
     a="the entry J[2, 2]: the loss looks at example 2 only",
-    b="column 2",
-    c="row 2",
+    b="row 2",
+    c="column 2",
     d="all of J",
 )
 
 smaller_step = lesson.quiz(
     "smaller_step",
-    "Your two-sided difference with h = 1e-5 is right to ten digits. You would like more digits and take h = 1e-13. "
+    "Your two-sided difference with eta = 1e-5 is right to ten digits. You would like more digits and take eta = 1e-13. "
     "What happens?",
-    a="the error shrinks with the square of h: it is now about 1e-26",
-    b="the error grows: the two values of f agree in nearly all their digits, and the difference keeps only the last few",
-    c="nothing changes: ten digits are what float64 can hold",
-    d="the result is exactly zero, whatever f is",
+    a="the error shrinks with the square of eta: it is now about 1e-26",
+    b="nothing changes: ten digits are what float64 can hold",
+    c="the result is exactly zero, whatever f is",
+    d="the error grows: the two values of f agree in nearly all their digits, and the difference keeps only the last few",
 )
 
 where_the_sum = lesson.quiz(

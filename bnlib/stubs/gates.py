@@ -171,14 +171,42 @@ def folded_backward(dout, x_hat, inv_std, gamma):
     """
 
 
+recall_centred = lesson.quiz(
+    "recall_centred",
+    "Centring takes the mean of the batch away from h. What does its backward pass make of dout?",
+    a="dout as it is: subtracting has the slope 1",
+    b="dout divided by N",
+    c="dout minus the mean of h",
+    d="dout minus the mean of dout over the batch",
+)
+
+recall_delta = lesson.quiz(
+    "recall_delta",
+    "dout[k] * delta[k, i] is summed over all k. What is left?",
+    a="dout[i]",
+    b="the sum of all dout[k]",
+    c="dout[k]",
+    d="N times dout[i]",
+)
+
+recall_shifted = lesson.quiz(
+    "recall_shifted",
+    "Add the same number to all examples of a feature: the normalization takes it away again. What follows for dx, the gradient that it "
+    "sends back?",
+    a="nothing: a gradient depends on the loss alone",
+    b="over the batch, it adds up to zero",
+    c="it is the same for all examples",
+    d="it adds up to what dout adds up to",
+)
+
 broadcast_back = lesson.quiz(
     "broadcast_back",
-    "inv_std has one number a feature, and multiplies all N rows of xc. Why does its gradient add up N products, "
-    "and not average them?",
-    a="It should be an average: otherwise the gradient grows with the batch size",
-    b="Because inv_std was computed from a mean, and the sum undoes its 1/N",
-    c="Because one number that is used N times reaches the loss along N ways, and the effects of all ways add up",
-    d="It is only a matter of shapes: numpy needs a (D,) array there, and a maximum would do as well",
+    "inv_std has one number a feature, and multiplies all N rows of xc. Each row brings back a product, dx_hat * xc. "
+    "What does the one number receive of the N products?",
+    a="their mean: otherwise its gradient would grow with the batch size",
+    b="their mean, because inv_std was computed from a mean",
+    c="their sum",
+    d="any of these: its shape is (D,), and each makes (D,) of (N, D)",
 )
 
 overwritten = lesson.quiz(
@@ -203,10 +231,10 @@ square_branch_in_dmu = lesson.quiz(
 
 why_faster = lesson.quiz(
     "why_faster",
-    "The folded form makes fewer passes over (N, D) arrays than the gates (about half as many, if it forms each sum once), "
-    "and takes less time in proportion. On a large batch, what does the processor spend most of the time on?",
+    "gates_backward and folded_backward give the same numbers. On a large batch, one takes longer than the other. What does "
+    "the processor spend most of that time on?",
     a="Multiplications: the gates have more of them",
     b="Square roots and divisions, which are slow",
-    c="Waiting for memory: each pass moves a whole array in or out and does one cheap operation an entry",
-    d="Calling Python functions, one for each gate",
+    c="Calling Python functions, one for each gate",
+    d="Waiting for memory: each operation moves whole arrays in and out, and does something cheap to each entry",
 )

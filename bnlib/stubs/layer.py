@@ -11,7 +11,6 @@ EVALUATION = Setting(
         L = sum(dout[k, l] * y[k, l] for k in N for l in D)
     """,
     positive=("running_var", "eps"),
-    latex={"running_mean": r"\bar\mu", "running_var": r"\bar\sigma^2", "dout": r"\mathrm{dout}"},
 )
 
 AFFINE_FIRST = Setting(
@@ -25,7 +24,6 @@ AFFINE_FIRST = Setting(
         y[i, j] = gamma[j] * x_hat[i, j] + beta[j]
         L = sum(dy[k, l] * y[k, l] for k in N for l in H)
     """,
-    latex={"var": r"\sigma^2"},
 )
 
 
@@ -144,7 +142,6 @@ def batchnorm_eval_forward(x, gamma, beta, running_mean, running_var, eps):
     minutes=10,
     difficulty=2,
     equation="5.11",
-    in_notebook=False,
 )
 def evaluation_gradient():
     """How the loss changes with one input when the layer serves (eq. 5.11)."""
@@ -249,17 +246,16 @@ def block_forward(x, W, b, gamma, beta, eps):
             "b[j] reaches the loss through every example of h", 1, has="d(L,h) d(h) d(x_hat) d(y)", lacks="d(L,b)"
         ),
         Waypoint(
-            "the gradient of the layer is put in, and its terms are added up one by one", 1, has="sum", lacks="d delta"
+            "the gradient of the layer is put in, and its terms are added up one by one", 1, has="dy[]", lacks="d delta"
         ),
     ),
     points=3,
     minutes=15,
     difficulty=2,
     equation="5.18",
-    in_notebook=False,
 )
 def bias_before_gradient():
-    """What a bias in front of the layer learns: from dL/db[j] to nothing (eq. 5.18)."""
+    """What a bias in front of the layer learns (eq. 5.18)."""
 
 
 @lesson.exercise(
@@ -376,6 +372,34 @@ class BatchNorm:
         """
 
 
+recall_copied = lesson.quiz(
+    "recall_copied",
+    "Going forward, one number a feature is broadcast into all N rows. Going back, a gradient arrives in each row. What does the one number receive?",
+    a="the gradient of the first row: all rows hold the same number",
+    b="the mean of the N gradients",
+    c="their sum",
+    d="all N of them: its gradient has the shape (N, D)",
+)
+
+recall_roads = lesson.quiz(
+    "recall_roads",
+    "The gradient of the whole layer has three terms. One of them is x_hat * mean(dout * x_hat), up to its sign and a factor. Along which "
+    "road does it come?",
+    a="through the mean",
+    b="straight from the output to the input",
+    c="through gamma",
+    d="through the variance",
+)
+
+recall_needed = lesson.quiz(
+    "recall_needed",
+    "Folded into one line, the backward pass needs only some of the values that the forward pass has made. Which?",
+    a="x_hat, inv_std and gamma",
+    b="all of them: each gate needs its own input",
+    c="x, mu and var, but not eps",
+    d="out and beta",
+)
+
 which_momentum = lesson.quiz(
     "which_momentum",
     'A paper says "batch normalization with momentum 0.99" and uses CS231n\'s convention. '
@@ -389,8 +413,8 @@ which_momentum = lesson.quiz(
 batch_of_one = lesson.quiz(
     "batch_of_one",
     "Training mode, a batch of one single example, gamma = 2, beta = 0.5. What comes out?",
-    a="nan, because the variance is zero",
-    b="0.5, whatever the example is",
+    a="0.5, whatever the example is",
+    b="nan, because the variance is zero",
     c="the example itself: one example needs no normalization",
     d="twice the example, plus 0.5",
 )
@@ -410,7 +434,7 @@ bias_gradient = lesson.quiz(
     "You fine-tune a network, and keep its batch normalization in evaluation mode. "
     "What is the gradient of the bias b of the affine layer in front of it?",
     a="zero, as always before a batch normalization",
-    b="in general not zero: the running mean does not follow b",
+    b="the same as beta's",
     c="zero, because evaluation mode has no gradient",
-    d="the same as beta's",
+    d="in general not zero: the running mean does not follow b",
 )

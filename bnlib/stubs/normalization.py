@@ -14,7 +14,6 @@ ONE_FEATURE = Setting(
         y[i] = gamma * x_hat[i] + beta               # eq. 3.4
         L = sum(dout[k] * y[k] for k in N)
     """,
-    latex={"var": r"\sigma^2", "dout": r"\mathrm{dout}"},
 )
 
 ALL_FEATURES = Setting(
@@ -27,7 +26,6 @@ ALL_FEATURES = Setting(
         y[i, j] = gamma[j] * x_hat[i, j] + beta[j]   # eq. 3.19
         L = sum(dout[k, l] * y[k, l] for k in N for l in D)
     """,
-    latex={"var": r"\sigma^2", "dout": r"\mathrm{dout}"},
 )
 
 
@@ -79,13 +77,12 @@ def batch_statistics(x):
     difficulty=2,
     equation="3.11",
     code="dvar_dx",
-    in_notebook=False,
 )
 def variance_slope():
     """How the variance of one feature changes with one of its inputs, with the sum that vanishes (eq. 3.11)."""
 
 
-@lesson.exercise(returns=("dvar",), points=2, minutes=10, difficulty=2, equation="3.11")
+@lesson.exercise(returns=("dvar",), points=1, minutes=5, difficulty=2, equation="3.11")
 def dvar_dx(x):
     """How the variance of one feature changes with each of its N examples (eq. 3.11).
 
@@ -114,13 +111,12 @@ def dvar_dx(x):
     difficulty=2,
     equation="3.12",
     code="dinvstd_dx",
-    in_notebook=False,
 )
 def inv_std_slope():
     """How r = 1 / sqrt(var + eps) changes with one input (eq. 3.12)."""
 
 
-@lesson.exercise(returns=("dinv_std",), points=2, minutes=10, difficulty=2, equation="3.12", builds_on=("dvar_dx",))
+@lesson.exercise(returns=("dinv_std",), points=1, minutes=5, difficulty=2, equation="3.12", builds_on=("dvar_dx",))
 def dinvstd_dx(x, eps):
     """How inv_std = 1 / sqrt(var + eps) of one feature changes with each of its N examples (eq. 3.12).
 
@@ -131,22 +127,6 @@ def dinvstd_dx(x, eps):
     Returns:
         dinv_std: (N,) array, dinv_std[i] = d inv_std / d x[i].
     """
-
-
-@lesson.derivation(
-    setting=ONE_FEATURE,
-    start="d(x_hat[k], x[i])",
-    form="d unequal sum",
-    waypoints=(Waypoint("the product rule is done", 1, has="d", lacks="d(x_hat) d(y) d(product)"),),
-    points=3,
-    minutes=15,
-    difficulty=3,
-    equation="3.15",
-    code="xhat_jacobian",
-    in_notebook=False,
-)
-def x_hat_slopes():
-    """How one normalized value changes with one input, in the form with three terms (eq. 3.15, without gamma)."""
 
 
 @lesson.exercise(
@@ -164,8 +144,23 @@ def xhat_jacobian(x, eps):
     """
 
 
+@lesson.derivation(
+    setting=ONE_FEATURE,
+    start="d(x_hat[k], x[i])",
+    form="d unequal sum",
+    waypoints=(Waypoint("the product rule is done", 1, has="d", lacks="d(x_hat) d(y) d(product)"),),
+    points=3,
+    minutes=15,
+    difficulty=3,
+    equation="3.15",
+    code="xhat_jacobian",
+)
+def x_hat_slopes():
+    """How one normalized value changes with one input, in the form with three terms (eq. 3.15, without gamma)."""
+
+
 @lesson.exercise(
-    returns=("J",), points=2, minutes=10, difficulty=2, equation="3.15", builds_on=("dvar_dx", "dinvstd_dx")
+    returns=("J",), points=1, minutes=5, difficulty=2, equation="3.15", builds_on=("dvar_dx", "dinvstd_dx")
 )
 def normalize_jacobian(x, gamma, eps):
     """Jacobian of y = gamma * x_hat + beta for one feature, in its short form (eq. 3.15).
@@ -186,7 +181,7 @@ def normalize_jacobian(x, gamma, eps):
     form="d delta unequal nested sums>2",
     waypoints=FROM_THE_LOSS,
     points=4,
-    minutes=30,
+    minutes=20,
     difficulty=3,
     equation="3.18",
     code="normalize_backward",
@@ -197,8 +192,8 @@ def input_gradient():
 
 @lesson.exercise(
     returns=("dx",),
-    points=3,
-    minutes=15,
+    points=2,
+    minutes=10,
     difficulty=3,
     equation="3.18",
     builds_on=("dvar_dx", "dinvstd_dx", "normalize_jacobian"),
@@ -227,7 +222,8 @@ def first_slip(lines, args):
 
     Returns:
         number: int, the number of that line, counted from 1 (so 2 at least, as line 1 has none before it); 0 when
-            all lines agree. Two lines agree when they differ by rounding only.
+            all lines agree. Two lines agree when they differ by rounding only: by less than a billionth of the largest
+            number in any of the lines.
     """
 
 
@@ -270,35 +266,12 @@ def layer_slopes():
     form="d delta unequal nested sums>2",
     waypoints=FROM_THE_LOSS,
     points=4,
-    minutes=25,
+    minutes=20,
     difficulty=3,
     equation="3.23",
-    in_notebook=False,
 )
 def layer_gradient():
     """How the loss changes with one input of the whole layer: both sums, and the deltas that eat one (eq. 3.23)."""
-
-
-@lesson.derivation(
-    setting=ALL_FEATURES,
-    start="d(L, gamma[j])",
-    form="d delta unequal nested sums>1",
-    waypoints=(
-        Waypoint(
-            "the chain rule over all examples and features is written",
-            1,
-            has="d(y) d(product) d(x_hat) delta",
-            lacks="d(L,gamma)",
-        ),
-    ),
-    points=2,
-    minutes=10,
-    difficulty=2,
-    equation="3.25",
-    in_notebook=False,
-)
-def gamma_gradient():
-    """How the loss changes with the scale of one feature (eq. 3.25)."""
 
 
 @lesson.derivation(
@@ -317,16 +290,36 @@ def gamma_gradient():
     minutes=5,
     difficulty=1,
     equation="3.24",
-    in_notebook=False,
 )
 def beta_gradient():
     """How the loss changes with the shift of one feature (eq. 3.24)."""
 
 
+@lesson.derivation(
+    setting=ALL_FEATURES,
+    start="d(L, gamma[j])",
+    form="d delta unequal nested sums>1",
+    waypoints=(
+        Waypoint(
+            "the chain rule over all examples and features is written",
+            1,
+            has="d(y) d(product) d(x_hat) delta",
+            lacks="d(L,gamma)",
+        ),
+    ),
+    points=2,
+    minutes=5,
+    difficulty=2,
+    equation="3.25",
+)
+def gamma_gradient():
+    """How the loss changes with the scale of one feature (eq. 3.25)."""
+
+
 @lesson.exercise(
     returns=("dx", "dgamma", "dbeta"),
-    points=4,
-    minutes=20,
+    points=3,
+    minutes=15,
     difficulty=3,
     equation="3.23",
     builds_on=("batch_statistics",),
@@ -383,6 +376,33 @@ def batchnorm_backward_composed(dout, cache):
     """
 
 
+recall_slope = lesson.quiz(
+    "recall_slope",
+    "Centring takes from every feature its mean over the batch. How does h_hat[k, l] change with h[i, j]?",
+    a="(delta[k, i] - 1/N) * delta[l, j]",
+    b="(delta[l, j] - 1/N) * delta[k, i]",
+    c="delta[k, i] * delta[l, j] - 1/N",
+    d="delta[k, i] * delta[l, j]",
+)
+
+recall_delta = lesson.quiz(
+    "recall_delta",
+    "What is the sum of dout[k] * delta[k, i] over all k?",
+    a="the sum of all dout[k]",
+    b="dout[i]",
+    c="N * dout[i]",
+    d="delta[i, i], for the sum eats dout",
+)
+
+recall_same = lesson.quiz(
+    "recall_same",
+    "The gradient that arrives at a centring is the same number for every example of a feature. What does the backward pass make of it?",
+    a="the same number",
+    b="that number divided by N",
+    c="that number in one example, and zero in the others",
+    d="zero",
+)
+
 fixed_mean = lesson.quiz(
     "fixed_mean",
     "Somebody takes the derivative of the variance and forgets that mu depends on x[i]: "
@@ -406,9 +426,9 @@ which_line = lesson.quiz(
 sum_loss = lesson.quiz(
     "sum_loss",
     "You want to test your backward pass, and take the loss L = out.sum(). What is dx?",
-    a="an array of ones",
+    a="zero everywhere",
     b="gamma * inv_std in every entry",
-    c="zero everywhere",
+    c="an array of ones",
     d="it depends on x",
 )
 
@@ -418,6 +438,6 @@ swapped_order = lesson.quiz(
     "scaling. The check still passes. Why?",
     a="the check is too loose to see the difference",
     b="the order of two backward steps never matters",
-    c="xc has mean zero, so the two steps take away different things and do not get in each other's way",
-    d="eps is small",
+    c="eps is small",
+    d="xc has mean zero, so the two steps take away different things and do not get in each other's way",
 )

@@ -11,7 +11,6 @@ TRANSLATION = Setting(
         h_hat[i, j] = h[i, j] - mu[j]                # eq. 2.1
         L = sum(dout[k, l] * h_hat[k, l] for k in N for l in D)
     """,
-    latex={"dout": r"\mathrm{dout}"},
 )
 
 
@@ -110,6 +109,33 @@ def center_backward(dout):
         dh: (N, D) array, dh[i, j] = dL / d h[i, j].
     """
 
+
+recall_paths = lesson.quiz(
+    "recall_paths",
+    "x[i] moves all of the outputs y[0], y[1], ..., and the loss L looks at the outputs only. What is dL / dx[i]?",
+    a="dL/dy[i] times dy[i]/dx[i]",
+    b="the largest of the products dL/dy[k] times dy[k]/dx[i]",
+    c="the sum of dL/dy[k] over all k, times the sum of dy[k]/dx[i] over all k",
+    d="the sum over all k of dL/dy[k] times dy[k]/dx[i]",
+)
+
+recall_alone = lesson.quiz(
+    "recall_alone",
+    "A function treats each example alone, such as y = tanh(x). What does its Jacobian over a batch look like?",
+    a="the same number everywhere",
+    b="a row for the loss, zeros below",
+    c="zero everywhere but on the diagonal",
+    d="zero on the diagonal, and only there",
+)
+
+recall_nudge = lesson.quiz(
+    "recall_nudge",
+    "You nudge x[2] alone, and look at all the outputs. Which part of the Jacobian J[k, i] = dy[k] / dx[i] do you see?",
+    a="row 2",
+    b="column 2",
+    c="the entry J[2, 2]",
+    d="all of it",
+)
 
 applied_twice = lesson.quiz(
     "applied_twice",

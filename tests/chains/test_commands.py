@@ -1,12 +1,15 @@
 """What a learner calls: derive, check, hint, reveal, load, progress; and what is shown."""
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from nbformat import v4
 
-from bnlib import check, derive, fill, hint, load, reveal
+from bnlib import check, derive, fill, hint, ladder, load, reveal
 from bnlib.chains.command import DerivationError
 from bnlib.chains.course import judged
 from bnlib.chains.page import Page
@@ -16,6 +19,7 @@ from bnlib.progress import standing
 from bnlib.running import find
 from bnlib.stubs import NotFilledError, lessons, normalization, stub_source
 
+ROOT = Path(__file__).parent.parent.parent
 STUB = normalization.input_gradient
 DERIVATIONS = [stub for lesson in lessons() for stub in lesson.derivations.values()]
 ids = [stub.id for stub in DERIVATIONS]
@@ -65,6 +69,7 @@ def test_hints_are_for_where_one_stands_and_the_line_comes_third(stub):
         assert move.line not in look + do
         slipped = judged(stub, "\n= ".join([*chain.lines[: place + 1], "foo"]))
         assert chain.hints(slipped) == (look, do, line)
+    assert "nothing is left to do" in chain.hints(judged(stub, chain.text))[0]
 
 
 @pytest.mark.parametrize("stub", DERIVATIONS, ids=ids)
@@ -143,12 +148,52 @@ def test_check_of_a_derivation_nobody_wrote():
         (lambda: derive(STUB, 3), "needs your text between triple quotes"),
         (lambda: derive(normalization.batch_statistics, "a"), "derive needs an exercise"),
         (lambda: reveal(normalization.batch_statistics), "reveal needs a derivation"),
+        (lambda: ladder(normalization.batch_statistics, "a"), "ladder needs a derivation"),
+        (lambda: ladder(STUB, None), "ladder needs a derivation and lines"),
         (lambda: fill(STUB)(lambda: 0), None),
     ],
 )
 def test_what_derive_is_not_for(call, said):
     with pytest.raises(ArgumentError if said else SignatureError, match=said or "is a derivation, and no function"):
         call()
+
+
+@pytest.mark.parametrize("stub", DERIVATIONS, ids=ids)
+def test_lines_as_functions_are_worth_what_they_are_worth_in_a_derivation(stub):
+    lines = ladder(stub, chain_of(stub).text)
+    found = judged(stub, chain_of(stub).text)
+    for line, function in zip(found.lines, lines, strict=True):
+        for values, right in zip(found.ground.draws, found.ground.values(line.tree), strict=True):
+            np.testing.assert_allclose(function(*values.arrays.values()), right.value, atol=1e-12 * np.max(right.size))
+
+
+def test_where_answers_are_taken_out_of_a_notebook_no_line_is_read():
+    program = """
+import sys
+from pathlib import Path
+from bnlib.notebooks import read
+from bnlib.running import new_namespace, run_cells
+run_cells(read(Path("solutions/03_normalization.ipynb")).cells, new_namespace())
+print("bnlib.language" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("", "no line"), ("mu +", "mu"), ("nothing[i]", "nothing"), ("x[k]", "what k is")]
+)
+def test_a_ladder_that_cannot_be_read_is_refused_when_it_is_made(text, said):
+    with pytest.raises(DerivationError, match=said):
+        ladder(STUB, text)
+
+
+def test_a_derivation_that_skips_a_step_is_told_so_and_not_that_nothing_is_left(capsys):
+    lines = chain_of(STUB).lines
+    derive(STUB, f"{lines[0]}\n= {lines[-1]}")
+    said = capsys.readouterr().out
+    assert "nothing is left to do" not in said
+    assert "What is to do still wants a line of its own" in said
 
 
 def test_the_last_line_and_the_function_agree_or_not(capsys):

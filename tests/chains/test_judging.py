@@ -251,6 +251,8 @@ def test_zero_equals_zero():
     assert found.finished
     assert report(layer.bias_before_gradient, found).earned == 1
     assert judged(layer.bias_before_gradient, "d(L, b[j])\n= gamma[j] * sum(dy[i, j] for i in N)").wrong == 1
+    elsewhere = judged(layer.bias_before_gradient, "d(L, b[j])\n= sum(x_hat[i, j] for i in N)\n= 0")
+    assert elsewhere.reached == (False, False), "another thing that is zero is no gradient of the layer"
 
 
 def test_numbers_that_cancel_do_not_hide_a_mistake():

@@ -103,7 +103,7 @@ WRONG = {
         "gamma[j] * r[j] * (dout[i, j] - mean(dout[k, j] for k in N))": "term-missing",
         "gamma[j] * r[j] * (dout[i, j] - x_hat[i, j] * mean(dout[k, j] * x_hat[k, j] for k in N))": "term-missing",
         "gamma[j] * r[j] * (dout[i, j] - sum(dout[k, j] for k in N) - x_hat[i, j] * sum(dout[k, j] * x_hat[k, j] for k in N))": "sum-for-mean",
-        "gamma[j] * r[j] * dout[i,j]": "unnamed",
+        "gamma[j] * r[j] * dout[i,j]": "term-missing",
         "gamma[j] * r[j] * dout[i, j]*(1 - 1/N - x_hat[i,j]**2/N)": "sum-lost",
         "gamma[j] / N * r[j] * (dout[i, j] - mean(dout[k, j] for k in N) - x_hat[i, j] * mean(dout[k, j] * x_hat[k, j] for k in N))": "one-over-n",
         "gamma[j] * r[j] * (dout[i, j] - mean(dout[k, j] for k in N) - (x[i, j]-mu[j]) * mean(dout[k, j] * (x[k, j]-mu[j]) for k in N))": "factor-lost",

@@ -83,13 +83,13 @@ def test_total_derivative_layouts(judge):
 
 @hidden(chain_rule.numerical_jacobian)
 def test_numerical_jacobian_square(judge):
-    """Batch functions, with as many outputs as inputs; and parabolas, whose nudge is large enough to tell h from 0."""
+    """Batch functions, with as many outputs as inputs; and parabolas, whose nudge is large enough to tell eta from 0."""
     share = Source("def f(x):\n    return np.exp(x) / np.exp(x).sum() * np.arange(1.0, len(x) + 1)")
     standard = Source("def f(x):\n    c = x - x.mean()\n    return c / np.sqrt((c * c).mean() + 0.1)")
-    cases = [Case(f=f, x=judge.rng.normal(size=M) + 0.5, h=1e-4) for f in (share, standard) for M in (4, 6)]
+    cases = [Case(f=f, x=judge.rng.normal(size=M) + 0.5, eta=1e-4) for f in (share, standard) for M in (4, 6)]
     for M in (3, 5):
         f = given_function(judge.rng, M, M, PARABOLAS)
-        cases.append(Case(f=f, x=judge.rng.uniform(0.3, 1.5, size=M), h=0.25))
+        cases.append(Case(f=f, x=judge.rng.uniform(0.3, 1.5, size=M), eta=0.25))
     judge.examine(cases)
 
 
@@ -102,7 +102,7 @@ def test_numerical_jacobian_ordinary(judge):
 def test_numerical_jacobian_shapes(judge):
     shapes = [(1, 5), (5, 1), (1, 1), (3, 12), (12, 3)]
     judge.examine(
-        [Case(f=given_function(judge.rng, K, M), x=judge.rng.uniform(0.2, 1, size=M), h=1e-4) for K, M in shapes]
+        [Case(f=given_function(judge.rng, K, M), x=judge.rng.uniform(0.2, 1, size=M), eta=1e-4) for K, M in shapes]
     )
 
 
@@ -110,9 +110,9 @@ def test_numerical_jacobian_shapes(judge):
 def test_numerical_jacobian_large_nudges(judge):
     """Of a parabola a nudge to either side is exact, however large: one to one side only is far off."""
     cases = []
-    for h in (0.01, 0.3, 1.0, 2.0):
+    for eta in (0.01, 0.3, 1.0, 2.0):
         f = given_function(judge.rng, 5, 4, PARABOLAS)
-        cases.append(Case(f=f, x=judge.rng.uniform(0.3, 1.5, size=4), h=h))
+        cases.append(Case(f=f, x=judge.rng.uniform(0.3, 1.5, size=4), eta=eta))
     judge.examine(cases)
 
 
@@ -120,30 +120,31 @@ def test_numerical_jacobian_large_nudges(judge):
 def test_numerical_jacobian_uses_its_nudge(judge):
     """A ripple that this nudge does not see, and others do."""
     cases = []
-    for h in (0.05, 0.3, 1.0):
+    for eta in (0.05, 0.3, 1.0):
         x = judge.rng.uniform(0.3, 1.5, size=3)
-        cases.append(Case(f=rippled(given_function(judge.rng, 4, 3, PARABOLAS), x, h), x=x, h=h))
+        cases.append(Case(f=rippled(given_function(judge.rng, 4, 3, PARABOLAS), x, eta), x=x, eta=eta))
     judge.examine(cases)
 
 
 @hidden(chain_rule.numerical_jacobian)
 def test_numerical_jacobian_far_from_zero(judge):
     f = Source("def f(x):\n    return np.array([x[0] * x[1], x[1] ** 2, np.sqrt(x[2]) * x[0], x.sum() + x[2] ** 2])")
-    judge.examine([Case(f=f, x=1e3 + judge.rng.uniform(0, 50, size=3), h=h) for h in (0.01, 0.1, 1.0)])
+    judge.examine([Case(f=f, x=1e3 + judge.rng.uniform(0, 50, size=3), eta=eta) for eta in (0.01, 0.1, 1.0)])
 
 
 @hidden(chain_rule.numerical_jacobian)
 def test_numerical_jacobian_each_alone(judge):
     """Entries that are zero must come out as zero."""
     f = Source("def f(x):\n    return np.tanh(x) + x ** 2")
-    judge.examine([Case(f=f, x=judge.rng.uniform(0.3, 1, size=M), h=1e-4) for M in (3, 8)])
+    judge.examine([Case(f=f, x=judge.rng.uniform(0.3, 1, size=M), eta=1e-4) for M in (3, 8)])
 
 
 @hidden(chain_rule.numerical_jacobian)
 def test_numerical_jacobian_float32(judge):
     """Float32 is precise enough only where the nudge is large."""
     cases = [
-        Case(f=given_function(judge.rng, 4, 3, PARABOLAS), x=judge.rng.uniform(0.3, 1, size=3), h=0.5) for _ in range(3)
+        Case(f=given_function(judge.rng, 4, 3, PARABOLAS), x=judge.rng.uniform(0.3, 1, size=3), eta=0.5)
+        for _ in range(3)
     ]
     judge.examine([float32(case) for case in cases])
 

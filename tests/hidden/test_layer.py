@@ -235,6 +235,11 @@ def test_eval_forward_offset_float32_and_layouts(judge):
 # eq. 5.11
 
 
+@hidden(layer.evaluation_gradient)
+def test_evaluation_gradient(judge):
+    judge.derivation()
+
+
 @hidden(layer.batchnorm_eval_backward)
 def test_eval_backward_ordinary(judge):
     judge.examine(judge.draw(12))
@@ -364,6 +369,14 @@ def test_block_forward_offset_float32_and_layouts(judge):
     judge.examine([block(judge, 8, 4, 3, offset=1e3), block(judge, 8, 4, 3, scale=1e4)])
     judge.examine([float32(block(judge, 8, 4, 3)) for _ in range(3)])
     judge.examine([other for case in judge.draw(2) for other in laid_out(case)])
+
+
+# eq. 5.18
+
+
+@hidden(layer.bias_before_gradient)
+def test_bias_before_gradient(judge):
+    judge.derivation()
 
 
 @hidden(layer.block_backward)

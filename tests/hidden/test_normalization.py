@@ -115,6 +115,11 @@ def test_batch_statistics_two_examples_and_equal_ones(judge):
 # eq. 3.11
 
 
+@hidden(normalization.variance_slope)
+def test_variance_slope(judge):
+    judge.derivation()
+
+
 @hidden(normalization.dvar_dx)
 def test_dvar_dx_ordinary(judge):
     judge.examine(judge.draw(6))
@@ -136,6 +141,11 @@ def test_dvar_dx_float32(judge):
 
 
 # eq. 3.12
+
+
+@hidden(normalization.inv_std_slope)
+def test_inv_std_slope(judge):
+    judge.derivation()
 
 
 @hidden(normalization.dinvstd_dx)
@@ -187,6 +197,11 @@ def test_xhat_jacobian_far(judge):
 
 
 # eq. 3.15
+
+
+@hidden(normalization.x_hat_slopes)
+def test_x_hat_slopes(judge):
+    judge.derivation()
 
 
 @hidden(normalization.normalize_jacobian)
@@ -469,6 +484,21 @@ def other_layouts(judge):
 
 def in_float32(judge):
     judge.examine([float32(layer(judge, (8, 3))) for _ in range(3)])
+
+
+@hidden(normalization.layer_gradient)
+def test_layer_gradient(judge):
+    judge.derivation()
+
+
+@hidden(normalization.beta_gradient)
+def test_beta_gradient(judge):
+    judge.derivation()
+
+
+@hidden(normalization.gamma_gradient)
+def test_gamma_gradient(judge):
+    judge.derivation()
 
 
 @hidden(normalization.batchnorm_backward)

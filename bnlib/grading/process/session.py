@@ -112,7 +112,7 @@ class Session:
             setattr(bnlib.numerics, name, _not_an_answer)
         bnlib.load = bnlib.running.load = self.load
 
-    def load(self, key: str) -> None:
+    def load(self, key: str | int) -> None:
         """Fill the exercises of an earlier lesson from the learner's own notebook, as ``bnlib.load`` does.
 
         Raises:

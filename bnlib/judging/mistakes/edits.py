@@ -133,8 +133,8 @@ class Edits:
                     if all(apart(edit.changes[0][1], one.changes[0][1]) for one in chosen):
                         chosen.append(edit)
                 if len(chosen) > 1:
-                    words = self.words.get(f"{edits[0].name}@{line} everywhere")
-                    said = partial(str, words) if words else edits[0].said
+                    own = self.words.get(f"{edits[0].name}@{line} everywhere")
+                    said = partial(str, own) if own else edits[0].said
                     yield Edit(edits[0].name, said, tuple(c for e in chosen for c in e.changes), edits[0].often)
 
     def _factors_lost(self) -> Iterator[Edit]:

@@ -24,7 +24,7 @@ export function draw(host, data) {
 
   function square(x, y, value, limit, faint, digits = 2) {
     const fill = value < 0 ? colours.negative : colours.positive;
-    const g = add(drawing, "g", { opacity: faint ? 0.4 : 1 });
+    const g = add(drawing, "g", { opacity: faint ? 0.55 : 1 });
     if (Math.abs(value) > 1e-12) add(g, "rect", { x, y, width: cell, height: cell, fill, opacity: Math.min(0.85, (0.85 * Math.abs(value)) / limit) });
     add(g, "rect", { x, y, width: cell, height: cell, fill: "none", stroke: colours.grey, "stroke-width": 0.4 });
     if (Math.abs(value) > 1e-12) write(g, x + cell / 2, y + cell / 2 + 4, number(value, digits), { "font-size": 12 });

@@ -81,7 +81,6 @@ export function slider(host, { label, min, max, step, value, show = (v) => numbe
   };
   input.addEventListener("input", () => { tell(); changed(Number(input.value)); });
   tell();
-  return (given) => { input.value = given; tell(); };
 }
 
 /** A named choice of one of several words. */
@@ -92,7 +91,6 @@ export function choice(host, { label, options, value }, changed) {
   for (const [key, words] of options) add(select, "option", { value: key }, words);
   select.value = value;
   select.addEventListener("change", () => changed(select.value));
-  return (given) => { select.value = given; };
 }
 
 /**

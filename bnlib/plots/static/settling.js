@@ -45,7 +45,9 @@ export function draw(host, data) {
         if (value <= tops[panel] && value >= 0) add(svg, "circle", { cx: X(t + 1), cy: Y(value), r: 2.6, fill: colours.orange });
         else add(svg, "path", { d: `M${X(t + 1) - 3} ${value < 0 ? 264 : 36}h6l-3 ${value < 0 ? 6 : -6}z`, fill: colours.orange });
       });
-      add(svg, "polyline", { points: running.map((value, t) => `${X(t)},${Y(value)}`).join(" "), fill: "none", stroke: colours.blue, "stroke-width": 2.4 });
+      // A drawing inside the drawing: what leaves the panel is not drawn.
+      const inside = add(svg, "svg", { x: left, y: 30, width: 330, height: 240, viewBox: `${left} 30 330 240` });
+      add(inside, "polyline", { points: running.map((value, t) => `${X(t)},${Y(value)}`).join(" "), fill: "none", stroke: colours.blue, "stroke-width": 2.4 });
     });
     add(svg, "circle", { cx: 210, cy: 314, r: 3.5, fill: colours.orange });
     write(svg, 222, 318, "of each batch: what training mode uses", { "text-anchor": "start" });

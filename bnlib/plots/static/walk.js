@@ -2,13 +2,12 @@
 import { add, canvas, line, number, sentence, slider, sum, write } from "./kit.js";
 
 /** What crosses a cut: the change of each value on its way forward, the gradient that came back so far; the sum of their products. */
-export function model({ cuts, changes, gradients, so_far }, { example, cut }) {
-  const crossing = cuts[cut].map((name) => {
-    const partial = cut in (so_far[name] || {}) ? so_far[name][cut] : gradients[name];
-    const change = changes[example][name];
-    return { name, change, gradient: partial, product: sum(partial.map((value, row) => value * change[row])) };
+export function model({ cuts, changes, crossing }, { example, cut }) {
+  const met = cuts[cut].map((name) => {
+    const [change, gradient] = [changes[example][name], crossing[cut][name]];
+    return { name, change, gradient, product: sum(gradient.map((value, row) => value * change[row])) };
   });
-  return { crossing, total: sum(crossing.map(({ product }) => product)) };
+  return { met, total: sum(met.map(({ product }) => product)) };
 }
 
 export function draw(host, data) {
@@ -28,7 +27,7 @@ export function draw(host, data) {
   function redraw() {
     svg.replaceChildren();
     const { cut, example } = state;
-    const { crossing, total } = model(data, state);
+    const { met: crossing, total } = model(data, state);
     const passed = new Set(["x", ...order.slice(0, cut).map((gate) => wires.find(([from]) => from === gate)[1])]);
     const met = Object.fromEntries(crossing.map((one) => [one.name, one]));
     for (const [from, to, ...corners] of wires) {
