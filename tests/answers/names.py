@@ -73,6 +73,7 @@ SAME_STEP: dict[str, tuple[str, ...]] = {
 BESIDE: dict[str, tuple[str, ...]] = {
     "old-weight-missing": ("old-average-over-old_weight", "old-average-doubled"),
     "new-weight-missing": ("new-batch-over-new_weight", "new-batch-doubled"),
+    "batch-statistics-in-evaluation": ("variance-of-the-other-mode",),
     "bessel": ("*-bessel",),
     "dW-last-example-only": ("last-example-only",),
     "cache-order": ("x-for-x-hat",),
@@ -80,7 +81,7 @@ BESIDE: dict[str, tuple[str, ...]] = {
     "biased-for-unbiased": ("variances-exchanged",),
     "dh-over-N": ("*-over-D", "*-over-N"),
     "dh-sign": ("*-sign",),
-    "direct-path-missing": ("*-zero",),
+    "direct-path-missing": ("*-zero", "dout-missing"),
     "direct-path-over-N": ("*-over-N",),
     "direct-path-sign": ("dx-sign", "path-through-the-mean-sign", "sign"),
     "dx-over-N": ("*-over-N",),
@@ -94,6 +95,7 @@ BESIDE: dict[str, tuple[str, ...]] = {
     "momentum-reversed": ("*-for-both",),
     "inv-std-twice": ("*-times-inv_std", "inv-std-for-gamma"),
     "no-root": ("*-over-sigma", "*-times-inv_std", "inv-std-for-gamma"),
+    "normalization-missing": ("h-for-y",),
     "path-through-the-mean-missing": ("*-zero",),
     "path-through-the-mean-sign": ("sign",),
     "path-through-the-mean-times-N": ("direct-path-over-N",),
@@ -112,7 +114,7 @@ BESIDE: dict[str, tuple[str, ...]] = {
     "sum-over-the-batch-sign": ("dgamma-sign",),
     "times-output": ("times-input",),
     "unbiased-for-biased": ("variances-exchanged",),
-    "x-for-xc": ("x-for-second-x-hat",),
+    "x-for-xc": ("x-for-x-hat",),
     "xc-for-x-hat": ("path-through-the-variance-over-inv_std", "path-through-the-variance-over-inv_std^2"),
     "xc-for-z": ("path-through-the-root-mean-square-over-inv_rms",),
 }
