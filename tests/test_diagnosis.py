@@ -265,13 +265,19 @@ LINES = "mu = mean(x)  # eq. 1 \n var = mean((x - mu)**2)  # eq. 2 \n z = (x - m
 
 def words(walk, *ways):
     known = Known("x: N D, eps", LINES, *ways, walk=walk)
-    return [edit.words for way in known.of("z") for edit in way.edits]
+    return [mistake.message for way in known.of("z") for mistake in way.singles]
 
 
 def test_the_same_mistake_in_several_lines_names_all_of_them():
     told = words(walk=False)
-    assert "In mu (eq. 1), a mean runs over the whole array: name the axis." in told
-    assert "In mu (eq. 1) and var (eq. 2), a mean runs over the whole array: name the axis." in told
+    assert (
+        "In mu (eq. 1), a mean runs over the whole array, and should run over the examples alone: name the axis."
+        in told
+    )
+    assert (
+        "In mu (eq. 1) and var (eq. 2), a mean runs over the whole array, and should run over the examples alone: name the axis."
+        in told
+    )
 
 
 def test_on_a_walk_only_the_line_itself_is_in_question():

@@ -63,7 +63,7 @@ def test_a_wrong_gate_counts_before_an_unfinished_one():
 
 def test_a_wrong_shape_is_its_own_rows_matter():
     found = report(lambda right: {"dmu": -right["dxc"]})
-    assert found.names == ("wrong-shape", "batch-not-summed", "not-summed")
+    assert found.names == ("wrong-shape", "not-summed")
     assert rows(found)["dmu"] == (False, "wrong shape")
     assert rows(found)["dx"][0] is True
 

@@ -242,6 +242,12 @@ numerical_jacobian = Checks(
             lambda case: _nudged(case, 1, 1, lambda i, M: list(range(M))) / (2 * case.eta),
         ),
         Slip(
+            "all-nudged-together",
+            "There is one nudge, of all entries of x together. Eq. 1.6 nudges entry i alone, and that gives column i.",
+            "J",
+            lambda case: _nudged(case, 1, 1, lambda i, M: list(range(M)))[:, 0] / (2 * case.eta),
+        ),
+        Slip(
             "only-the-diagonal",
             "Only the diagonal is filled: for each nudge one output was looked at. Eq. 1.6 holds for every k.",
             "J",
@@ -273,7 +279,7 @@ scale_shift_forward = Checks(
             "gamma-and-beta-exchanged": "gamma and beta have changed places. In eq. 1.9 gamma is the scale and beta the shift.",
             "shift-before-scale": "The shift was added first and then scaled too. In eq. 1.9 beta stands outside the product.",
         },
-        terms={"y": ("scale term", "shift")},
+        terms={"y": ("scale term | the first term of eq. 1.9", "shift | the second term of eq. 1.9")},
     ),
     hints=(
         "Eq. 1.9 multiplies and adds. Which index do gamma and beta have, and along which axis of x_hat does it run?",
@@ -302,7 +308,7 @@ scale_shift_backward = Checks(
             dx-hat-averaged: dout * gamma => gamma * (dout - mean(dout)) | one example's gradient reaches another one's x_hat: x_hat[i, j] moves the output of its own example only
             dx-hat-summed: dout * gamma => gamma * sum(dout) | one example's gradient reaches another one's x_hat: x_hat[i, j] moves the output of its own example only
             mean-for-sum: sum(A) => mean(A) | a mean over the batch is taken: every example is a path of its own, and paths are added
-            dgamma-without-x-hat: sum(dout * x_hat) => sum(dout) | x_hat is missing: how fast does y move with gamma?
+            x-hat-missing: sum(dout * x_hat) => sum(dout) | x_hat is missing: how fast does y move with gamma?
             dbeta-with-x-hat: sum(dout) => sum(dout * x_hat) | there is a factor x_hat: that is the slope of y with another of the three
             dbeta-counts-examples: sum(dout) => sum(dout / dout) | dout is missing, and the examples are counted: every path is a product of dout and a slope
         """,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from bnlib.checks import Answer, Case, Checks, Property, Slip, negligible
+from bnlib.checks.shared import SUMS, paths
 from bnlib.judging.mistakes.known import Known
 from bnlib.numerics import vjp_complex
 from bnlib.stubs import gates
@@ -507,24 +508,17 @@ folded_backward = Checks(
         rules="""
             xc-for-x-hat: x_hat => x_hat / inv_std | xc stands where x_hat belongs
             gamma-missing: dx_hat => dout | gamma is missing: dout stands where dx_hat belongs
-            x-hat-missing-outside: x_hat * mean(dx_hat * x_hat) => mean(dx_hat * x_hat) | the third term has x_hat inside the mean, and not in front of it
-            x-hat-missing-inside: x_hat * mean(dx_hat * x_hat) => x_hat * mean(dx_hat) | the third term has x_hat in front of the mean, and not inside it
+            x-hat-missing-outside: A - mean(A) - x_hat * mean(A * x_hat) => A - mean(A) - mean(A * x_hat) | the third term has x_hat inside the mean, and not in front of it
+            x-hat-missing-inside: A - mean(A) - x_hat * mean(A * x_hat) => A - mean(A) - x_hat * mean(A) | the third term has x_hat in front of the mean, and not inside it
         """,
         words={
             "gamma-in-dgamma@dgamma": "gamma was multiplied into dgamma: each factor of a product receives the other factor.",
             "gamma-in-dbeta@dbeta": "gamma was multiplied into dbeta, but the shift gate comes after the scale gate.",
             "only-the-diagonal@dx": "Where a mean belongs, only the example's own term is there. Both means of eq. 4.24 run over the whole batch.",
-            "mean-over-features@dx": "A mean was taken over the features of each example. In eq. 4.24 it runs over the batch.",
-            "mean-over-everything@dx": "A mean was taken over the whole array: name the axis.",
         },
         terms={
-            "dx": (
-                "direct path | eq. 4.24, its first term",
-                "path through the mean | eq. 4.24, its second term",
-                "path through the variance | eq. 4.24, its third term",
-            ),
-            "dgamma": ("sum over the batch",),
-            "dbeta": ("sum over the batch",),
+            "dx": paths("eq. 4.24"),
+            **SUMS,
         },
     ),
     hints=(

@@ -13,6 +13,19 @@ import numpy as np
 
 from bnlib.chains.course import Chain, Move
 from bnlib.checks import Answer, Case, Checks, Property, Slip, Term, negligible, remembered, same
+from bnlib.checks.shared import (
+    ABOUT_PARAMETERS,
+    CACHE_ORDER,
+    GATES,
+    INSIDE,
+    SCALED,
+    SUMS,
+    THREE_TERMS,
+    about_dx,
+    about_parameters,
+    parameters,
+    paths,
+)
 from bnlib.judging.mistakes.known import Known, Together
 from bnlib.numerics import vjp_complex
 from bnlib.stubs import layer
@@ -195,7 +208,7 @@ def _draw_layer(rng):
 
 # fmt: off
 _ABOUT_WEIGHTS = """
-momentum-reversed: old_weight => _new_weight | the old average and the new batch have each other's weight
+momentum-reversed: old_weight => _new_weight | the old average and the new batch have each other's weight: which of them does momentum multiply in this convention, that of eq. 5.2 or of eq. 5.3?
 cs231n-for-both: old_weight => momentum | both conventions are treated alike, as if momentum were always the weight of the old average: see eqs. 5.2 and 5.3
 pytorch-for-both: old_weight => 1 - momentum | both conventions are treated alike, as if momentum were always the weight of the new batch: see eqs. 5.2 and 5.3
 never-updated: _new_weight * mu => _new_weight * running_mean | the average is as it was before
@@ -225,64 +238,53 @@ sigma-kept: _kept => sqrt(var + eps) | a standard deviation is kept, with eps in
 sigma-kept: A / (B - ddof) => sqrt(A / (B - ddof) + eps) | a standard deviation is kept, with eps in it: average variances, root and eps come later
 eps-kept: A / (B - ddof) => A / (B - ddof) + eps | eps goes into the variance that is kept: it is added when the variance is used
 """
-_FORWARD = """
-mu       = mean(x)                                          # eq. 5.1
-var      = variance(x)                                      # eq. 5.1
-_m       = mu
-_v       = var
-_xc      = x - _m                                           # eq. 5.1
-_std     = sqrt(_v + eps)                                   # eq. 5.1
-inv_std  = 1 / _std                                         # eq. 5.1
-x_hat    = _xc * inv_std                                    # eq. 5.1
-out      = gamma * x_hat + beta                             # eq. 5.1
+
+
+def _normalizing(x, mean, var, where):
+    return f"""
+_m       = {mean}
+_v       = {var}
+_xc      = {x} - _m                                           # {where}
+_std     = sqrt(_v + eps)                                   # {where}
+inv_std  = 1 / _std                                         # {where}
+x_hat    = _xc * inv_std                                    # {where}
 """
+
+
+def _moments(x):
+    return f"mu = mean({x})  # eq. 5.1 \n var = variance({x})  # eq. 5.1 \n"
+
+
+def _staged(x):
+    """The normalization as it is written where the distances are squared once more."""
+    return f"""
+mu       = mean({x})                                          # eq. 5.1
+var      = mean(({x} - mu)**2)                                # eq. 5.1
+x_hat    = ({x} - mu) / sqrt(var + eps)                       # eq. 5.1
+"""
+
+
+_OUT = "out = gamma * x_hat + beta  # eq. 5.1\n"
+_FORWARD = _moments("x") + _normalizing("x", "mu", "var", "eq. 5.1") + _OUT
+_AT_ONCE = _moments("x") + "out = gamma * (x - mu) / sqrt(var + eps) + beta  # eq. 5.1"
 _UPDATED = "_mean = _old_weight * running_mean + _new_weight * mu  # eq. 5.2 or 5.3\n" + _KEPT + """
 _var     = _old_weight * running_var + _new_weight * _kept      # eq. 5.2 or 5.3
 """
-_PARAMETERS = """
-dgamma   = sum(dout * x_hat)                                # eq. 5.7
-dbeta    = sum(dout)                                        # eq. 5.7
-"""
-_DX = "dx = gamma * inv_std * (dout - mean(dout) - x_hat * mean(dout * x_hat))  # eq. 5.8\n"
-_SCALED = """
-_h       = gamma * dout
-dx       = inv_std * (_h - mean(_h) - x_hat * mean(_h * x_hat))  # eq. 5.8
-"""
-_INSIDE = """
-_r       = gamma * inv_std * dout
-dx       = _r - mean(_r) - x_hat * mean(_r * x_hat)         # eq. 5.8
-"""
-_GATES = """
-_g       = gamma * dout
-_dvar    = -1/2 * sum(_g * _xc) * inv_std**3
-_dxc     = _g * inv_std + 2 * _xc * _dvar / N
-dx       = _dxc - mean(_dxc)                                # eq. 5.8
-"""
-_SERVED = """
-_m       = running_mean
-_v       = running_var
-_xc      = x - _m                                           # eq. 5.9
-_std     = sqrt(_v + eps)                                   # eq. 5.9
-inv_std  = 1 / _std                                         # eq. 5.9
-x_hat    = _xc * inv_std                                    # eq. 5.9
-out      = gamma * x_hat + beta                             # eq. 5.9
-"""
-_SERVED_AT_ONCE = """
-x_hat    = (x - running_mean) / sqrt(running_var + eps)     # eq. 5.9
-out      = gamma * x_hat + beta                             # eq. 5.9
-"""
+_PARAMETERS = parameters("eq. 5.7", "eq. 5.7")
+_DX = THREE_TERMS + "  # eq. 5.8\n"
+_SERVED_OUT = "out = gamma * x_hat + beta  # eq. 5.9\n"
+_SERVED = _normalizing("x", "running_mean", "running_var", "eq. 5.9") + _SERVED_OUT
+_SERVED_IN_STEPS = "x_hat = (x - running_mean) / sqrt(running_var + eps)  # eq. 5.9\n" + _SERVED_OUT
+_SERVED_AT_ONCE = "out = gamma * (x - running_mean) / sqrt(running_var + eps) + beta  # eq. 5.9"
 _SERVED_BACK = """
 _batch   = (x - mean(x)) / sqrt(variance(x) + eps)
 dx       = gamma * inv_std * dout                           # eq. 5.11
-dgamma   = sum(dout * x_hat)                                # eq. 5.9
-dbeta    = sum(dout)                                        # eq. 5.9
-"""
+""" + parameters("eq. 5.9", "eq. 5.9")
 _LAYER = "x: N D, gamma: D, beta: D, running_mean: D, running_var: D, eps"
 
 _ABOUT_TRAINING = """
 mean-of-the-other-mode: mu => running_mean | the running mean is subtracted: training mode normalizes with the batch's own statistics
 variance-of-the-other-mode: var => running_var | the running variance divides: training mode normalizes with the batch's own statistics
-not-centred: A - _m => A | the mean is not subtracted
 running-statistics-in-training: mu => running_mean | the running statistics normalize: in training mode the batch is normalized with its own
 running-statistics-in-training: var => running_var | the running statistics normalize: in training mode the batch is normalized with its own
 updated-running-statistics-in-training: mu => _mean | the running averages, already updated, normalize: in training mode the batch is normalized with its own statistics
@@ -294,15 +296,11 @@ mean-of-the-other-mode: running_mean => mean(x) | the batch's own mean is subtra
 variance-of-the-other-mode: running_var => variance(x) | the batch's own variance divides: in evaluation mode it must not matter
 var-for-mu: running_mean => running_var | a variance stands where a mean belongs
 mu-for-var: running_var => running_mean | a mean stands where a variance belongs
-not-centred: A - _m => A | the mean is not subtracted
 batch-statistics-in-evaluation: running_mean => mean(x) | the batch's own mean and variance normalize: in evaluation mode they must not matter
 batch-statistics-in-evaluation: running_var => variance(x) | the batch's own mean and variance normalize: in evaluation mode they must not matter
 training-gradient-in-evaluation: gamma * inv_std * dout => gamma * inv_std * (dout - mean(dout) - x_hat * mean(dout * x_hat)) | there are the three terms of training mode: neither mean nor variance of eq. 5.9 depends on x, so which paths are left?
 training-gradient-with-batch-statistics: gamma * inv_std * dout => gamma / sqrt(variance(x) + eps) * (dout - mean(dout) - _batch * mean(dout * _batch)) | there is the gradient of training mode, with the batch's statistics: in evaluation mode, which numbers of eq. 5.9 depend on x?
 mean-path-in-evaluation: gamma * inv_std * dout => gamma * inv_std * (dout - mean(dout)) | a mean over the batch is subtracted: the mean of eq. 5.9 does not depend on x
-"""
-_ABOUT_PARAMETERS = """
-dbeta-with-x-hat: sum(dout) => sum(dout * x_hat) | there is x_hat in it: that is the other parameter's gradient
 """
 _RELU = """
 _value   = da                                               # eq. 5.16
@@ -321,46 +319,13 @@ forward-of-gradient: da => y | max is applied where a slope was asked
 # fmt: on
 
 
-def _staged(x):
-    """The normalization as it is written where the distances are squared once more."""
-    return f"""
-mu       = mean({x})                                          # eq. 5.1
-var      = mean(({x} - mu)**2)                                # eq. 5.1
-x_hat    = ({x} - mu) / sqrt(var + eps)                       # eq. 5.1
-"""
-
-
-_PATHS = ("direct path", "path through the mean", "path through the variance")
 _FORWARD_TERMS = ("scaled part", "shift")
 _AVERAGE_TERMS = ("old average", "new batch")
 _LAYER_TERMS = {
     "out": _FORWARD_TERMS,
     "dx": ("direct path",),
-    "dgamma": ("sum over the batch",),
-    "dbeta": ("sum over the batch",),
+    **SUMS,
 }
-
-
-def _about_dx(dx):
-    """Questions that say more about the gradient of training mode than the rules do."""
-    return {
-        f"only-the-diagonal@{dx}": "Only the diagonal of the Jacobian was used: the sums of eq. 5.8 over all k are missing.",
-        f"x-for-x-hat@{dx}": "x stands where x_hat belongs, in the last term of eq. 5.8.",
-        f"mean-over-features@{dx}": "A mean was taken over the features of each example. In eq. 5.8 it runs over the batch.",
-        f"mean-over-everything@{dx}": "A mean was taken over the whole array. In eq. 5.8 it runs over the batch, for each feature.",
-    }
-
-
-def _about_parameters(dgamma, dbeta, where):
-    asked = f"What does gamma multiply in {where}?"
-    return {
-        f"gamma-in-{dgamma}@{dgamma}": "gamma itself is a factor of dgamma. How does y change with gamma?",
-        f"x-for-x-hat@{dgamma}": f"dgamma was computed with x. {asked}",
-        f"out-for-x-hat@{dgamma}": f"dgamma was computed with the layer's output. {asked}",
-        f"gamma-in-{dbeta}@{dbeta}": "gamma is a factor of dbeta. beta is added behind gamma.",
-        f"mean-for-sum@{dgamma}": "A mean stands where a sum over the batch belongs: see eq. 5.7.",
-        f"mean-for-sum@{dbeta}": "A mean stands where a sum over the batch belongs: see eq. 5.7.",
-    }
 
 
 # -- views: what a case gives to the lines
@@ -464,7 +429,8 @@ batchnorm_train_forward = Checks(
     known=Known(
         f"{_LAYER}, momentum, old_weight, _usual_weight, ddof",
         _FORWARD + _WEIGHTS + _UPDATED,
-        _staged("x") + "out = gamma * x_hat + beta  # eq. 5.1",
+        _staged("x") + _OUT,
+        _AT_ONCE,
         rules=_ABOUT_WEIGHTS + _ABOUT_TRAINING + _ABOUT_KEPT + _ABOUT_STORED,
         terms={"out": _FORWARD_TERMS, "running_mean": _AVERAGE_TERMS, "running_var": _AVERAGE_TERMS},
         view=_given,
@@ -490,12 +456,10 @@ batchnorm_train_backward = Checks(
     known=Known(
         f"{_LAYER}, old_weight, ddof, dout: N D",
         _FORWARD + _WEIGHTS + _UPDATED + _PARAMETERS + _DX,
-        _FORWARD + _SCALED,
-        _FORWARD + _INSIDE,
-        _FORWARD + _GATES,
-        rules=_ABOUT_TRAINING + _ABOUT_PARAMETERS,
-        words=_about_dx("dx") | _about_parameters("dgamma", "dbeta", "eq. 5.1"),
-        terms={"dx": _PATHS, "dgamma": ("sum over the batch",), "dbeta": ("sum over the batch",)},
+        *(f"{_FORWARD}{way}  # eq. 5.8" for way in (SCALED, INSIDE, GATES)),
+        rules=_ABOUT_TRAINING + ABOUT_PARAMETERS,
+        words=about_dx("eq. 5.8", "eq. 5.8") | about_parameters("eq. 5.1", "eq. 5.7", "eq. 5.7"),
+        terms={"dx": paths("eq. 5.8"), **SUMS},
         view=_given,
     ),
     properties=(
@@ -524,6 +488,7 @@ batchnorm_eval_forward = Checks(
     known=Known(
         _LAYER,
         _SERVED,
+        _SERVED_IN_STEPS,
         _SERVED_AT_ONCE,
         rules=_ABOUT_EVALUATION,
         terms={"out": _FORWARD_TERMS},
@@ -549,9 +514,9 @@ batchnorm_eval_backward = Checks(
     known=Known(
         f"{_LAYER}, dout: N D",
         _SERVED + _SERVED_BACK,
-        rules=_ABOUT_EVALUATION + _ABOUT_PARAMETERS,
-        words=_about_parameters("dgamma", "dbeta", "eq. 5.9"),
-        terms={"dx": ("direct path",), "dgamma": ("sum over the batch",), "dbeta": ("sum over the batch",)},
+        rules=_ABOUT_EVALUATION + ABOUT_PARAMETERS,
+        words=about_parameters("eq. 5.9", "eq. 5.7", "eq. 5.7"),
+        terms={"dx": ("direct path",), **SUMS},
     ),
 )
 
@@ -644,14 +609,8 @@ relu_backward = Checks(
 
 
 # fmt: off
-_OF_H = """
-mu       = mean(h)                                          # eq. 5.1
-var      = variance(h)                                      # eq. 5.1
-_xc      = h - mu                                           # eq. 5.1
-_std     = sqrt(var + eps)                                  # eq. 5.1
-inv_std  = 1 / _std                                         # eq. 5.1
-x_hat    = _xc * inv_std                                    # eq. 5.1
-"""
+_H = "h = sum(x * W, D) + b  # eq. 5.14 \n"
+_OF_H = _moments("h") + _normalizing("h", "mu", "var", "eq. 5.1")
 _TO_A = """
 y        = gamma * x_hat + beta                             # eq. 5.17
 a        = y * positive(y)                                  # eq. 5.17
@@ -667,9 +626,8 @@ dW       = sum(x * _direct) - sum(x * _by_mean) - sum(x * _by_var)  # eq. 5.15
 db       = sum(_direct - _by_mean - _by_var)                # eq. 5.18
 """
 _ABOUT_START = """
-not-centred: A - mu => A | the mean is not subtracted
-running-statistics-in-training: A - mu => A | running averages of zeros and ones normalize, and not the batch's own statistics: this is evaluation mode
-running-statistics-in-training: var + eps => 1 + eps | running averages of zeros and ones normalize, and not the batch's own statistics: this is evaluation mode
+running-statistics-in-training: A - _m => A | running averages of zeros and ones normalize, and not the batch's own statistics: this is evaluation mode
+running-statistics-in-training: _v + eps => 1 + eps | running averages of zeros and ones normalize, and not the batch's own statistics: this is evaluation mode
 """
 # fmt: on
 
@@ -687,16 +645,16 @@ block_forward = Checks(
     idea="h, y, a: one line each; the cache is what the three backward functions will ask for.",
     known=Known(
         "x: N D, W: D H, b: H, gamma: H, beta: H, eps",
-        "h = sum(x * W, D) + b  # eq. 5.14" + _OF_H + _TO_A,
-        "h = sum(x * W, D) + b  # eq. 5.14" + _staged("h") + _TO_A,
+        _H + _OF_H + _TO_A,
+        _H + _staged("h") + _TO_A,
         rules=_ABOUT_START
         + """
             relu-missing: A * positive(A) => A | the ReLU is missing: some of a is negative
             gamma-missing: gamma * x_hat => x_hat | gamma does not take part
-            beta-missing: A + beta => A | beta does not take part
+            shift-missing: A + beta => A | beta does not take part
             lost-parentheses: _xc * inv_std => h - mu * inv_std | brackets are missing: h is not divided
             gamma-missing: gamma * x_hat + beta => x_hat | neither gamma nor beta takes part
-            mu-for-var: var + eps => abs(mu) + eps | mu stands where var belongs
+            mu-for-var: _v + eps => abs(mu) + eps | mu stands where var belongs
             normalization-missing: y * positive(y) => h * positive(h) | the normalization is missing: this is the affine layer and the ReLU
             relu-before-normalization: A * positive(A) => A | the ReLU stands before the normalization: it is the last
             relu-before-normalization: sum(A, D) + b => (sum(A, D) + b) * positive(sum(A, D) + b) | the ReLU stands before the normalization: it is the last
@@ -743,6 +701,7 @@ block_backward = Checks(
         _OF_H + _BLOCK_BACK,
         rules=_ABOUT_RELU
         + _ABOUT_START
+        + CACHE_ORDER
         + """
             gamma-missing: gamma * inv_std * dy => inv_std * dy | gamma does not take part
             mask-from-h: positive(y) => positive(h) | h decides what passes the ReLU: its input was y, behind the normalization
@@ -755,7 +714,7 @@ block_backward = Checks(
             dbeta-with-x-hat: sum(dy) => sum(dy * x_hat) | there is x_hat in it: that is the other parameter's gradient
         """,
         view=_passed,
-        terms={"dx": _PATHS, "dW": _PATHS, "dgamma": ("sum over the batch",), "dbeta": ("sum over the batch",)},
+        terms={"dx": paths("eq. 5.8"), "dW": paths("eq. 5.8"), **SUMS},
     ),
 )
 
@@ -800,7 +759,7 @@ fold_into_affine = Checks(
             mean-not-scaled: running_mean * _scale => running_mean | the running mean is not scaled: it is subtracted before the scaling of eq. 5.9
             beta-scaled: A + beta => A + beta * _scale | beta is scaled as well: it is added after the scaling of eq. 5.9
         """,
-        terms={"W2": ("scaled weights",), "b2": ("part of b", "part of the running mean", "shift beta")},
+        terms={"W2": ("scaled weights",), "b2": ("part of b", "part of the running mean", "shift")},
     ),
 )
 
@@ -972,16 +931,17 @@ BatchNorm = Checks(
         Known(
             "x: N D, gamma: D, beta: D, eps, dout: N D, momentum, old_weight, _usual_weight, ddof, _x1: N D, _dout1: N D, _first: M D, _zero, _one",
             _WEIGHTS + _FIRST_BATCH + _FORWARD + _UPDATED + _PARAMETERS + _DX,
-            _FORWARD + _SCALED,
-            _staged("x") + "out = gamma * x_hat + beta  # eq. 5.1",
+            _FORWARD + SCALED + "  # eq. 5.8",
+            _staged("x") + _OUT,
             rules=_ABOUT_TWO_BATCHES
             + _ABOUT_TRAINING
             + _ABOUT_WEIGHTS
             + _ABOUT_KEPT
             + _ABOUT_STORED
-            + _ABOUT_PARAMETERS,
-            words=_about_dx("dx") | _about_parameters("dgamma", "dbeta", "eq. 5.1"),
-            terms=_LAYER_TERMS | {"dx": _PATHS, "running_mean": _AVERAGE_TERMS, "running_var": _AVERAGE_TERMS},
+            + ABOUT_PARAMETERS,
+            words=about_dx("eq. 5.8", "eq. 5.8") | about_parameters("eq. 5.1", "eq. 5.7", "eq. 5.7"),
+            terms=_LAYER_TERMS
+            | {"dx": paths("eq. 5.8"), "running_mean": _AVERAGE_TERMS, "running_var": _AVERAGE_TERMS},
             view=_second_batch,
             outputs={"running_mean": "_mean", "running_var": "_var"},
         ),
@@ -989,14 +949,14 @@ BatchNorm = Checks(
             f"{_LAYER}, dout: N D, momentum, old_weight, _usual_weight, ddof, _x2: N D, _dout2: N D, _mean1: D, _var1: D, "
             "_mean_then: D, _var_then: D, _never",
             _WEIGHTS + _KEPT + _SERVED + _SERVED_BACK + _THIRD_BATCH,
-            _SERVED_AT_ONCE,
+            _SERVED_IN_STEPS,
             rules=_ABOUT_THIRD_BATCH
             + _ABOUT_EVALUATION
             + _ABOUT_WEIGHTS
             + _ABOUT_KEPT
             + _ABOUT_STORED
-            + _ABOUT_PARAMETERS,
-            words=_about_parameters("dgamma", "dbeta", "eq. 5.9")
+            + ABOUT_PARAMETERS,
+            words=about_parameters("eq. 5.9", "eq. 5.7", "eq. 5.7")
             | {
                 "updated-in-evaluation": "Evaluation mode changed the running averages. Serving must not teach: update in training mode only."
             },

@@ -20,6 +20,18 @@ from bnlib.checks import (
     Source,
     negligible,
 )
+from bnlib.checks.shared import (
+    ABOUT_PARAMETERS,
+    CACHE_ORDER,
+    GATES,
+    SCALED,
+    SUMS,
+    THREE_TERMS,
+    about_dx,
+    about_parameters,
+    parameters,
+    paths,
+)
 from bnlib.judging.mistakes.known import Known
 from bnlib.numerics import jacobian_complex, vjp_complex
 from bnlib.stubs import normalization
@@ -165,8 +177,9 @@ var      = variance(x)                                      # eq. 3.2
 _ONE = (
     _MOMENTS
     + """
+_xc      = x - mu                                           # eq. 3.3
 inv_std  = 1 / sqrt(var + eps)                              # eq. 3.3
-x_hat    = (x - mu) * inv_std                               # eq. 3.3
+x_hat    = _xc * inv_std                                    # eq. 3.3
 """
 )
 _SLOPES = """
@@ -193,62 +206,15 @@ var      = mean(_xc**2)                                     # eq. 3.2
 x_hat    = (x - mu) / sqrt(var + eps)                       # eq. 3.19
 out      = gamma * x_hat + beta                             # eq. 3.19
 """
-_PARAMETERS = """
-dgamma   = sum(dout * x_hat)                                # eq. 3.25
-dbeta    = sum(dout)                                        # eq. 3.24
-"""
-_DX = "dx = gamma * inv_std * (dout - mean(dout) - x_hat * mean(dout * x_hat))"
-_SCALED = """
-_h = gamma * dout
-dx = inv_std * (_h - mean(_h) - x_hat * mean(_h * x_hat))"""
+_AT_ONCE = _MOMENTS + "out = gamma * (x - mu) / sqrt(var + eps) + beta  # eq. 3.19"
+_PARAMETERS = parameters("eq. 3.25", "eq. 3.24")
 _COMPOSED = """
 _g       = gamma * dout                                     # eq. 3.29
 dxc      = inv_std * (_g - x_hat * mean(_g * x_hat))        # eq. 3.29
 dx       = dxc - mean(dxc)                                  # eq. 3.30
 """
-_GATES = """
-_g       = gamma * dout
-_dr      = sum(_g * _xc)
-_dvar    = -1/2 * _dr * inv_std**3
-_dxc     = _g * inv_std + 2 * _xc * _dvar / N
-dx       = _dxc - mean(_dxc)"""
 _ONE_FEATURE = "x: N, gamma, eps, dout: N"
 _LAYER = "x: N D, gamma: D, beta: D, eps, dout: N D"
-
-
-def _about_dx(result, chain):
-    """Questions about dx that say more than the rules do; the equations are those of the result and of the sum over k."""
-    pointing = f"Look at {result} again: which quantity stands in front of the last sum, and which inside it?"
-    raw = f"The raw x stands where x_hat belongs. {pointing}"
-    return {
-        "only-the-diagonal@dx": "Only the diagonal of the Jacobian was used, as if example i reached the loss through y_i "
-        f"alone. {chain} has a sum over all k.",
-        "x-for-x-hat@dx": raw,
-    }
-
-
-def _about_axes(result):
-    return {
-        "mean-over-features@dx": f"A mean was taken over the features of each example. In {result} it runs over the batch.",
-        "mean-over-everything@dx": f"A mean was taken over the whole array. In {result} there is one for each feature: name the axis.",
-    }
-
-
-_ABOUT_PARAMETERS = {
-    "mean-for-sum@dgamma": "dgamma was averaged over the batch. The N ways of eq. 3.25 add up.",
-    "mean-for-sum@dbeta": "dbeta was averaged over the batch. The N ways of eq. 3.24 add up.",
-    "x-for-x-hat@dgamma": "dgamma was made with the raw x. What does gamma multiply in eq. 3.19? That is what stands in eq. 3.25.",
-    "out-for-x-hat@dgamma": "dgamma was made with out. What does gamma multiply in eq. 3.19? That is what stands in eq. 3.25.",
-    "gamma-in-dgamma@dgamma": "dgamma carries a factor gamma. The slope of gamma * x_hat with respect to gamma has none: eq. 3.25.",
-    "gamma-in-dbeta@dbeta": "dbeta carries a factor gamma, which does not touch beta in eq. 3.19.",
-}
-_PARAMETER_RULES = """
-dbeta-with-x-hat: sum(dout) => sum(dout * x_hat) | there is x_hat in it: that is the other parameter's gradient
-"""
-
-
-def _paths(third):
-    return {"dx": ("direct path", "path through the mean", f"path through the variance | {third}")}
 
 
 # -- part 1: one feature
@@ -261,7 +227,8 @@ batch_statistics = Checks(
     known=Known(
         "x: N D",
         _MOMENTS,
-        "mu = mean(x)  # eq. 3.1 \n var = mean((x - mu)**2)  # eq. 3.2",
+        "var = mean((x - mean(x))**2)  # eq. 3.2",
+        rules="not-squared: mean(A**2) => mean(A) | the distances from the mean add up to zero: square each of them before they are added up",
         words={
             "mean-over-everything@mu": "mu is one number for the whole array. Eq. 3.1 has one for each feature: name the axis.",
             "not-centred@var": "The squares of x were averaged. Eq. 3.2 subtracts mu before it squares.",
@@ -287,6 +254,7 @@ dvar_dx = Checks(
         rules=_SUM_LEFT_OUT
         + """
             not-differentiated: 2 * A => A**2 | these are the terms of eq. 3.2 itself: each square still has to be differentiated
+            std-for-variance: 2 * A / N => A / N / sqrt(var) | this is the derivative of the standard deviation: eq. 3.2 has no root
         """,
         terms={"dvar": ("slope",)},
     ),
@@ -325,6 +293,7 @@ dinvstd_dx = Checks(
         rules=_SUM_LEFT_OUT
         + """
             exponent: A**3 => 1 / A | the exponent of var + eps is wrong: differentiating a power lowers it by one
+            exponent-sign: A**3 => 1 / A**3 | the exponent of var + eps has the wrong sign: it is lowered by one, from -1/2
             derivative-of-the-root: 1/2 * inv_std**3 => -1/2 * inv_std | this is the derivative of sqrt(var + eps), and eq. 3.12 is about one over it
         """,
         words={
@@ -354,6 +323,7 @@ xhat_jacobian = Checks(
         _ONE
         + _SLOPES
         + "J[k, i] = inv_std * delta[k, i] + x[k] * dinv_std[i] - inv_std / N - mu * dinv_std[i]  # eq. 3.6",
+        rules="indices-exchanged: x[k] * dinv_std[i] => x[i] * dinv_std[k] | x and the derivative of inv_std have each other's index: x has the k of the rows",
         words={
             "wrong-index@J": "An index is wrong: in eq. 3.6, x has the index k of the rows, and the derivative of inv_std the index i of the columns.",
         },
@@ -385,6 +355,7 @@ normalize_jacobian = Checks(
     known=Known(
         "x: N, gamma, eps",
         _ONE + "J[k, i] = gamma * inv_std * (delta[k, i] - 1/N - x_hat[k] * x_hat[i] / N)  # eq. 3.15",
+        rules="plain-product-for-outer: x_hat[k] * x_hat[i] => sum(x_hat[k] * x_hat[k] for k in N) | the product of x_hat with itself is one number: an outer product has a number for each pair k, i",
         terms={"J": _TERMS},
     ),
     hints=(
@@ -410,10 +381,12 @@ normalize_backward = Checks(
     against="the numerical derivative of eq. 3.4",
     known=Known(
         _ONE_FEATURE,
-        _ONE + _DX + "  # eq. 3.18",
-        _ONE + _SCALED + "  # eq. 3.18",
-        words=_about_dx("eq. 3.18", "Eq. 3.16"),
-        terms=_paths("the third term of eq. 3.18, which comes from eq. 3.11"),
+        _ONE + THREE_TERMS + "  # eq. 3.18",
+        _ONE + SCALED + "  # eq. 3.18",
+        _ONE + GATES + "  # eq. 3.18",
+        rules=CACHE_ORDER,
+        words=about_dx("eq. 3.18", "eq. 3.16"),
+        terms={"dx": paths("eq. 3.18", "the third term of eq. 3.18, which comes from eq. 3.11")},
     ),
     hints=(
         "Eq. 3.18 has one factor in front and three terms in the bracket. Each of the two sums in it is a mean of something.",
@@ -610,6 +583,7 @@ batchnorm_forward = Checks(
         _LAYER,
         _FORWARD,
         _STAGED,
+        _AT_ONCE,
         terms={"out": ("scaled part | the product in eq. 3.19", "shift | the last term of eq. 3.19")},
         words={
             "shift-before-scale@out": "beta was added first and scaled too. In eq. 3.19 it stands outside the product."
@@ -633,11 +607,18 @@ _LAYER_PROPERTIES = (
     ),
 )
 
-_PATHS = (
-    "direct path",
-    "path through the mean",
-    "path through the variance | the third term of eq. 3.23, which comes from eq. 3.20",
+_FEATURES_MIXED = Slip(
+    "features-mixed",
+    "x_hat @ x_hat.T multiplies examples with examples and adds up over the features: the sum over k is one for each feature alone.",
+    "dx",
+    lambda case: _mixed(case, **vars(_standardized(case))),
 )
+
+
+def _mixed(case, inv_std, x_hat):
+    h = case.gamma * case.dout
+    return inv_std * (h - h.mean(axis=0) - x_hat @ x_hat.T @ h / len(h))
+
 
 batchnorm_backward = Checks(
     normalization.batchnorm_backward,
@@ -646,13 +627,14 @@ batchnorm_backward = Checks(
     against="the numerical derivative of eq. 3.19",
     known=Known(
         _LAYER,
-        _FORWARD + _PARAMETERS + _DX + "  # eq. 3.23",
-        _FORWARD + _PARAMETERS + _SCALED + "  # eq. 3.23",
-        _FORWARD + _PARAMETERS + _GATES + "  # eq. 3.23",
-        rules=_PARAMETER_RULES,
-        words=_about_dx("eq. 3.23", "Eq. 3.22") | _about_axes("eq. 3.23") | _ABOUT_PARAMETERS,
-        terms=_paths("the third term of eq. 3.23, which comes from eq. 3.20"),
+        _FORWARD + _PARAMETERS + THREE_TERMS + "  # eq. 3.23",
+        _FORWARD + _PARAMETERS + SCALED + "  # eq. 3.23",
+        _FORWARD + _PARAMETERS + GATES + "  # eq. 3.23",
+        rules=ABOUT_PARAMETERS,
+        words=about_dx("eq. 3.23", "eq. 3.22") | about_parameters("eq. 3.19", "eq. 3.25", "eq. 3.24"),
+        terms={"dx": paths("eq. 3.23", "the third term of eq. 3.23, which comes from eq. 3.20"), **SUMS},
     ),
+    slips=(_FEATURES_MIXED,),
     hints=(
         "Three results, three equations: 3.23 for dx, 3.24 for dbeta, 3.25 for dgamma. Two of them are sums over the batch, and "
         "eq. 3.26 shows that dx contains the same two sums.",
@@ -689,10 +671,15 @@ rms_scale_backward = Checks(
         words={
             "only-the-diagonal@dxc": "Only the diagonal of the Jacobian was used. The root mean square contains every example, so each "
             "input reaches all N outputs: sum over k.",
-            "mean-over-features@dxc": "The mean was taken over the features of each example. In eq. 3.29 it runs over the batch.",
-            "mean-over-everything@dxc": "The mean was taken over the whole array. In eq. 3.29 there is one for each feature.",
+            "xc-for-z@dxc": "inv_rms is missing in the last term of eq. 3.29: does xc stand where z belongs, or does a bracket end before "
+            "that term?",
         },
-        terms={"dxc": ("direct path", "path through the root mean square")},
+        terms={
+            "dxc": (
+                "direct path | the first term of eq. 3.29",
+                "path through the root mean square | the second term of eq. 3.29",
+            )
+        },
     ),
     hints=(
         "Two ways lead from xc_i to the loss: through its own z_i, and through the root mean square into all z_k. Eq. 3.28 has "
@@ -711,16 +698,18 @@ batchnorm_backward_composed = Checks(
     against="the numerical derivative of eq. 3.19",
     known=Known(
         _LAYER,
-        _FORWARD + _PARAMETERS + _DX + "  # eq. 3.30",
+        _FORWARD + _PARAMETERS + THREE_TERMS + "  # eq. 3.30",
         _FORWARD + _PARAMETERS + _COMPOSED,
-        _FORWARD + _SCALED + "  # eq. 3.30",
-        rules=_PARAMETER_RULES
+        _FORWARD + SCALED + "  # eq. 3.30",
+        rules=ABOUT_PARAMETERS
         + """
+            scaling-skipped: dxc => _g | the gradient passed the scaling as if it were not there
             x-hat-for-xc: inv_std * (A - x_hat * mean(A * x_hat)) => (A - x_hat * mean(A * x_hat) / (mean(x_hat**2) + eps)) / sqrt(mean(x_hat**2) + eps) | the scaling's backward was called with x_hat: it differentiates at what was divided, the xc of eq. 3.27
         """,
-        words=_about_dx("eq. 3.30", "Eq. 3.22") | _about_axes("eq. 3.30") | _ABOUT_PARAMETERS,
-        terms=_paths("eq. 3.28"),
+        words=about_dx("eq. 3.30", "eq. 3.22") | about_parameters("eq. 3.19", "eq. 3.25", "eq. 3.24"),
+        terms={"dx": paths("eq. 3.23", "eq. 3.28"), **SUMS},
     ),
+    slips=(_FEATURES_MIXED,),
     hints=(
         "Forward: centre, scale by one over the root mean square, then gamma and beta. Backward: the same three in reverse order.",
         "What arrives at z is gamma * dout. Send it through your rms_scale_backward, which wants xc and eps from the cache. "

@@ -158,7 +158,7 @@ center_backward = Checks(
             "mean-over-features": "The mean of dout was taken over the features of each example. In eq. 2.8 the sum runs over the batch.",
             "mean-over-everything": "One mean of dout was taken over the whole array. In eq. 2.8 the sum runs over the examples of one feature.",
         },
-        terms={"dh": ("direct path", "path through the mean")},
+        terms={"dh": ("direct path | the first term of eq. 2.9", "path through the mean | the second term of eq. 2.9")},
     ),
     hints=(
         "Start from eq. 2.8. What does the delta leave of the first sum, and what is the second sum divided by N called?",

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from bnlib.judging.asked import Checks
 from bnlib.judging.case import Case
-from bnlib.judging.diagnosing.evidence import Evidence, Finding
+from bnlib.judging.comparing import agrees
+from bnlib.judging.diagnosing.evidence import Evidence, Finding, same
 from bnlib.judging.diagnosing.shapes import nonfinite_origin, shape_finding
-from bnlib.judging.diagnosing.slips import diagnose, displaced
+from bnlib.judging.diagnosing.slips import diagnose
 from bnlib.numerics import Array, is_exact
 
 
@@ -55,6 +59,8 @@ def settle(
             dtypes[name] = str(array.dtype)
             array = array.astype(np.float64)
         except (ValueError, TypeError):
+            if there := next((other for other in stub.returns if _is(value[other], right[name])), None):
+                return in_each_others_place({name: there}), {}
             kind = _kind(value[name])
             given = "returned-complex" if kind.startswith("complex") else "wrong-type"
             return Finding((given,), f"{name} should be an array of real numbers, and is {kind}"), {}
@@ -71,11 +77,16 @@ def settle(
         arrays[name] = array
     if not misshapen:
         return None, arrays
-    if order := _in_another_order({**arrays, **misshapen}, right):
+    if order := another_order(checks, case, {**arrays, **misshapen}, right):
         return order, {}
     findings = [misshapen_output(checks, case, name, array, right) for name, array in misshapen.items()]
     arrays |= {name: array.T for name, array in misshapen.items() if array.shape == right[name].shape[::-1]}
     return together(*findings), arrays
+
+
+def _is(value: Any, right: Array) -> bool:
+    """Whether a returned value is an array with the right numbers."""
+    return isinstance(value, np.ndarray) and value.dtype.kind in "fiu" and same(value.astype(np.float64), right)
 
 
 def _kind(value: Any) -> str:
@@ -91,19 +102,43 @@ def _kind(value: Any) -> str:
     return f"a {type(value).__name__}{' of objects' if kind == 'O' and isinstance(value, np.ndarray) else ''}."
 
 
-def _in_another_order(got: Mapping[str, Array], right: Mapping[str, Array]) -> Finding | None:
-    """The finding when the outputs, by their values or at least by their shapes, are those of another order."""
-    moved = displaced(got, {name: right[name] for name in got})
-    misplaced = {name for name in got if got[name].shape != right[name].shape}
-    if misplaced <= set(moved):
-        return together(Finding(("wrong-shape",), ""), in_each_others_place(moved))
-    if sorted(value.shape for value in got.values()) == sorted(right[name].shape for name in got):
-        shapes = ", ".join(f"{name} has {got[name].shape} for {right[name].shape}" for name in got if name in misplaced)
-        return Finding(
-            ("wrong-shape", "swapped"),
-            f"The shapes are right in another order ({shapes}): see the order in the docstring.",
-        )
-    return None
+@dataclass(frozen=True)
+class Ordered(Finding):
+    """Outputs that stand in another order: from each place to what stands there."""
+
+    order: Mapping[str, str]
+
+    def sorted(self, returns: Sequence[str], value: Any) -> Any:
+        """The values in the order that was asked for."""
+        stands = dict(zip(returns, value, strict=True))
+        where = {there: here for here, there in self.order.items()}
+        return tuple(stands[where.get(name, name)] for name in returns)
+
+
+def another_order(checks: Checks, case: Case, got: Mapping[str, Array], right: Mapping[str, Array]) -> Ordered | None:
+    """The order in which all shapes are right, or two values that are displaced, and of several that in which most values are."""
+
+    @cache
+    def exact(here: str, there: str) -> bool:
+        return agrees(checks, there, case, got[here], right[there])
+
+    def fits(order: Mapping[str, str]) -> tuple[int, int]:
+        shapes = sum(got[here].shape == right[there].shape for here, there in order.items())
+        return shapes, sum(exact(*pair) for pair in order.items())
+
+    if checks.stub.methods:  # its outputs are not returned in any order
+        return None
+    best = max((dict(zip(got, there, strict=True)) for there in itertools.permutations(got)), key=fits)
+    displaced = {here: there for here, there in best.items() if here != there}
+    known = sum(exact(*pair) for pair in displaced.items())
+    if not displaced or (fits(best)[0] < len(got) and known < 2):
+        return None
+    said = in_each_others_place(displaced).message
+    if known < len(displaced):
+        misplaced = [name for name in got if got[name].shape != right[name].shape]
+        shapes = ", ".join(f"{name} has {got[name].shape} for {right[name].shape}" for name in misplaced)
+        said = f"The shapes are right in another order ({shapes}): see the order in the docstring."
+    return Ordered(("wrong-shape", "swapped"), said, displaced)
 
 
 def in_each_others_place(moved: Mapping[str, str]) -> Finding:
@@ -122,8 +157,7 @@ def misshapen_output(checks: Checks, case: Case, name: str, got: Array, right: M
     known |= {**(checks.known.quantities(case) if checks.known else {}), **right}
     ways = checks.known.of(name) if checks.known else ()
     why = diagnose(name, [Evidence(case, got, np.zeros_like(got))], (), checks.slips, thorough=False, ways=ways)
-    shape = shape_finding(name, got, right[name], known)
-    return together(shape, why) if why else shape
+    return shape_finding(name, got, right[name], known, why)
 
 
 def together(*findings: Finding) -> Finding:

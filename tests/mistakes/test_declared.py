@@ -8,7 +8,7 @@ import pytest
 
 from bnlib.checks import checks_of, visible
 from bnlib.judging.mistakes.known import Together
-from bnlib.judging.mistakes.rules import parsed, rules
+from bnlib.judging.mistakes.rules import rules
 from bnlib.judging.received import by_name
 from bnlib.language.rewriting import places
 from bnlib.stubs import lessons
@@ -63,7 +63,7 @@ def test_no_rule_of_an_exercise_is_silent():
     """Several exercises may share their rules: each must speak in one of them."""
     spoken: dict[tuple[str, str], bool] = {}
     for checks in DECLARED.values():
-        for named in parsed(checks.known._own):
+        for named in checks.known.own_rules:
             key = named.name, repr(named.rule)
             spoken[key] = spoken.get(key, False) or speaks(named, checks.known)
     assert not [key for key, spoke in spoken.items() if not spoke]
@@ -95,4 +95,5 @@ def test_the_words_of_every_edit_are_sentences_in_the_learners_names(checks):
 
 
 def edits_of(checks):
-    return [edit for output in checks.outputs for way in checks.known.of(output) for edit in way.edits]
+    singles = (one for output in checks.outputs for way in checks.known.of(output) for one in way.singles)
+    return [one.edits[0] for one in singles]

@@ -97,7 +97,7 @@ MISTAKES = (
     ("eps-fixed", "eq. 9.3", "var + eps", "var + 1e-5"),
     ("bessel", "eq. 9.2", "var = (xc**2).mean(axis=1, keepdims=True)", "var = x.var(axis=1, keepdims=True, ddof=1)"),
     ("mean-over-examples", "eq. 9.2", "var = (xc**2).mean(axis=1, keepdims=True)", "var = x.var(axis=0)"),
-    ("std-missing", "eq. 9.5", "x_hat * m2) / std", "x_hat * m2)"),
+    ("inv-std-missing", "eq. 9.5", "x_hat * m2) / std", "x_hat * m2)"),
     ("x-for-x-hat", "eq. 9.5", "(h - m1 - x_hat * m2)", "(h - m1 - x * m2)"),
     ("mean-for-sum", "eq. 9.6", "(dout * x_hat).sum(", "(dout * x_hat).mean("),
     ("gamma-in-dgamma", "eq. 9.6", "(dout * x_hat).sum(", "(h * x_hat).sum("),

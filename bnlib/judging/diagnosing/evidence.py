@@ -39,7 +39,7 @@ class Evidence:
     dtype: str = "float64"
 
     @cached_property
-    def _limit(self) -> Array:
+    def limit(self) -> Array:
         """How far what a mistake computes may be from what came back, feature by feature: not as far as the right answer is."""
         off = np.abs(self.got - self.expected)
         largest, far = self._size, self._by_feature(off)
@@ -70,13 +70,13 @@ class Evidence:
     def explained_by(self, compute: Callable[[Case], Any]) -> bool:
         """True when ``compute`` makes of the case what came back."""
         value = value_of(compute, self.case)
-        if value is None or value.shape != self.got.shape:
+        if value is None or value.shape not in ((), self.got.shape):
             return False
-        return bool(self.near(value[None])[0])
+        return bool(self.near(np.broadcast_to(value, (1, *self.got.shape)))[0])
 
     def near(self, values: Array) -> Array:
         """Which of several results, one below the other, are what came back; nan and inf are not."""
-        return np.all(np.abs(values - self.got) <= self._limit, axis=tuple(range(1, values.ndim)))
+        return np.all(np.abs(values - self.got) <= self.limit, axis=tuple(range(1, values.ndim)))
 
 
 def value_of(compute: Callable[[Case], Any], case: Case) -> Array | None:

@@ -15,7 +15,9 @@ Reason = tuple[str, str]
 """A name and a sentence."""
 
 
-def shape_finding(name: str, got: Array, right: Array, known: Mapping[str, Array]) -> Finding:
+def shape_finding(
+    name: str, got: Array, right: Array, known: Mapping[str, Array], mistake: Finding | None = None
+) -> Finding:
     """Say that a shape is wrong; and why, where one reason makes of known quantities the very numbers that came back.
 
     Args:
@@ -23,10 +25,15 @@ def shape_finding(name: str, got: Array, right: Array, known: Mapping[str, Array
         got: What came back.
         right: What should have.
         known: Quantities of the computation, by name.
+        mistake: One that has a name and computes these numbers: then that is the reason.
     """
-    slug, words = _of_the_shape(got, right) or _of_the_values(got, right, known) or ("", "")
+    if mistake:
+        names, words = mistake.names, mistake.message
+    else:
+        slug, words = _of_the_shape(got, right) or _of_the_values(got, right, known) or ("", "")
+        names = (slug,) if slug else ()
     message = f"{name} has shape {got.shape} and should have {right.shape}. {words}".rstrip()
-    return Finding(("wrong-shape", slug) if slug else ("wrong-shape",), message)
+    return Finding(("wrong-shape", *names), message)
 
 
 def _of_the_shape(got: Array, right: Array) -> Reason | None:
@@ -55,7 +62,7 @@ def _of_the_values(got: Array, right: Array, known: Mapping[str, Array]) -> Reas
     summands = [right, *arrays.values(), *_products(arrays, pairs)]
     for values in summands:
         if values.ndim == 2 and right.ndim == 1 and _is_any(got, [values]) and _is_any(right, _sums(values, 0)):
-            return "batch-not-summed", "The first direction is still there: nothing has been summed over it."
+            return "not-summed", "The first direction is still there: nothing has been summed over it."
     for axis, slug, words in (
         (None, "summed-to-a-number", "One number came out: a sum or mean without axis= runs over everything."),
         (

@@ -78,7 +78,7 @@ class Derived(Protocol):
 
     def spanning(self, evidence: Sequence[Evidence]) -> Sequence[Explanation]: ...  # noqa: D102
 
-    def besides(self, names: Set[str]) -> Iterator[Explanation]: ...  # noqa: D102
+    def besides(self, names: Set[str], evidence: Sequence[Evidence]) -> Iterator[Explanation]: ...  # noqa: D102
 
 
 def _both(one: str, two: str) -> str:
@@ -164,24 +164,30 @@ def _diagnose(
     again = [each for each in (*single, *derived) if not known.isdisjoint(each.names)]
     if both := _besides(again, coefficients, None):
         return both[0] if fitted is None or both[1] < fitted[1] else fitted[0]
-    if known and (found := _match(evidence, (mistake for way in ways for mistake in way.besides(known)))):
+    if known and (found := _match(evidence, (mistake for way in ways for mistake in way.besides(known, evidence)))):
         return found
-    double = itertools.chain((slip for slip in slips if len(slip.names) > 1), _explaining(ways, "pairs", evidence))
-    if found := _match(evidence, double):
+    if found := _match(evidence, (slip for slip in slips if len(slip.names) > 1)):
         return found
-    spanning = [each for way in ways for each in way.spanning(evidence)]
-    if fitted := _besides([*single, *spanning], coefficients, fitted):
-        return fitted[0]
+    spanning = (each for way in ways for each in way.spanning(evidence))
+    both = _besides(itertools.chain(single, spanning), coefficients, fitted)
+    if both and both[1] <= 2 and not any(_OF_A_QUANTITY.search(name) for name in both[0].names):
+        return both[0]
+    if found := _match(evidence, _explaining(ways, "pairs", evidence)):
+        return found
+    if both and both[1] <= 2:
+        return both[0]
     for each in (*single, *derived):
         if factor := _slip_times_factor(each, evidence, factors):
             names = (*each.names, *(f"{output.replace('_', '-')}-{part}" for part in factor.name.split("+")))
             return Finding(names, f"Two things at once. {each.message} Besides, {output} {factor.words}.")
+    if both:
+        return both[0]
     fractions = any(np.any(item.expected != np.round(item.expected)) for item in evidence)
     return _integers(output, evidence[0].dtype) if fractions and not evidence[0].dtype.startswith("float") else None
 
 
 def _besides(
-    slips: Sequence[Explanation], coefficients: Coefficients, fitted: tuple[Finding, int] | None
+    slips: Iterable[Explanation], coefficients: Coefficients, fitted: tuple[Finding, int] | None
 ) -> tuple[Finding, int] | None:
     """A slip and wrong coefficients of the terms as it leaves them, where that takes fewer mistakes than ``fitted``."""
     for slip in slips:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
 from typing import Any
@@ -11,17 +9,21 @@ from typing import Any
 import numpy as np
 
 from bnlib.judging.case import Case
-from bnlib.judging.diagnosing.evidence import MATCH, NO_VALUE, Evidence, value_of
+from bnlib.judging.diagnosing.evidence import MATCH, Evidence, same
 from bnlib.judging.diagnosing.terms import Term, columns, factor_table, matching
 from bnlib.judging.mistakes.edits import Edit, Edits, multipliers
 from bnlib.judging.mistakes.rules import parsed, rules
+from bnlib.judging.mistakes.stacked import Rows, Stacked, Which
 from bnlib.language.derivation import Derivation, summands
 from bnlib.language.tree import Node, letters_of
 from bnlib.language.values import Context, Values
 from bnlib.numerics import Array
 
-MOST_PAIRS = 1_200
-"""So many are compared in a few milliseconds, and made ready in a fifth of a second."""
+MOST_PAIRS = 5_000
+"""Up to so many, mistakes that are made often are tried beside all others, and not beside each other alone."""
+
+MOST_SPANNING = 24
+"""A result in which all but one term is missing lies in the span of hundreds: so many are looked at."""
 
 _NUMBERS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
@@ -35,8 +37,8 @@ class Known:
         ways: Other ways to the same outputs, each a derivation of its own.
         rules: Rules of this exercise alone, written as those of :mod:`bnlib.judging.mistakes.rules`.
         words: Words of one's own for a mistake's name, or for ``name@line``.
-        terms: Words for the terms of an output, in order; and where each is derived: ``"direct path | eq. 3.23"``. One for all
-            says that the line is one term.
+        terms: Words for the terms of an output, in order; where each is derived, and what to ask besides where it is missing:
+            ``"direct path | eq. 3.23 | Is it ...?"``. One for all says that the line is one term.
         view: From a case to the arrays that are given, where the case has other names.
         outputs: From an output to the line that it is, where that has another name.
         walk: Each line is judged on right values of those above it: mistakes are looked for in the line itself, and where it makes
@@ -56,9 +58,10 @@ class Known:
         walk: bool = False,
     ) -> None:
         self.ways = [Derivation(given, text) for text in (lines, *ways)]
-        self._own, self._words, self.said = rules, words or {}, terms or {}
+        self.own_rules, self._words, self.said = tuple(parsed(rules)), words or {}, terms or {}
         self._view, self._outputs, self.walk = view, outputs or {}, walk
         self._of: dict[str, list[Way]] = {}
+        self._terms: dict[str, tuple[Term, ...]] = {}
 
     def line(self, output: str) -> str:
         """The line that is an output."""
@@ -74,6 +77,10 @@ class Known:
             self._of[output] = [Way(self, way, line, self.said.get(output, ())) for way in ways]
         return self._of[output]
 
+    def first(self, way: Way) -> Way:
+        """The first way to the same output, whose terms have names."""
+        return next(ways[0] for ways in self._of.values() if way in ways)
+
     def truth(self, case: Case, output: str) -> Array:
         """The value of an output by the first way."""
         way = self.of(output)[0]
@@ -81,6 +88,11 @@ class Known:
 
     def terms(self, output: str) -> tuple[Term, ...]:
         """The terms of an output: the summands of its line, the brackets multiplied out."""
+        if output not in self._terms:
+            self._terms[output] = self._summands(output)
+        return self._terms[output]
+
+    def _summands(self, output: str) -> tuple[Term, ...]:
         ways = self.of(output)
         if not ways:
             return ()
@@ -88,27 +100,37 @@ class Known:
         where = way.edits.where(way.line)
         found = []
         for index, node in enumerate(way.terms(None) or ()):
-            said, _, at = (own[index] if index < len(own) else "").partition("|")
-            name = said.strip() or (f"{_NUMBERS[index]} term" if len(way.terms(None) or ()) > 1 else "value")
-            found.append(Term(name, at.strip() or where, lambda case, node=node: way.value(node, case)))  # type: ignore[misc]
+            told = (own[index] if index < len(own) else "").split("|")
+            said, at, missing = (part.strip() for part in (*told, "", "")[:3])
+            name = said or (f"{_NUMBERS[index]} term" if len(way.terms(None) or ()) > 1 else "value")
+            found.append(Term(name, at or where, lambda case, node=node: way.value(node, case), missing))  # type: ignore[misc]
         return tuple(found)
 
     def factors(self, case: Case) -> Mapping[str, Any]:
         """What a term may be multiplied by in error: quantities with one value a feature that the derivation multiplies by."""
-        way = self.ways[0]
-        values = Values(way.names, self.arrays(case))
-        found: dict[str, Any] = {}
-        for factor in multipliers(way):
-            name = factor.data[0]
-            found[name.strip("_")] = values.named(name)
-            if name in way.lines:
-                found[f"{name.strip('_')}^2"] = values.named(name) ** 2
-        return found
+        key = ("factors", id(self))
+        if key not in case.memory:
+            way, found = self.ways[0], {}
+            values = self.values(way, case)
+            for factor in multipliers(way):
+                name = factor.data[0]
+                found[name.strip("_")] = values.named(name)
+                if name in way.lines:
+                    found[f"{name.strip('_')}^2"] = values.named(name) ** 2
+            case.memory[key] = found
+        return case.memory[key]
 
     def quantities(self, case: Case) -> dict[str, Array]:
         """What the lines compute, by the names that learners know."""
-        values = Values(self.ways[0].names, self.arrays(case))
+        values = self.values(self.ways[0], case)
         return {name: values.named(name) for name in self.ways[0].lines if not name.startswith("_")}
+
+    def values(self, way: Derivation, case: Case) -> Values:
+        """Where a way's formulas are evaluated for a case."""
+        key = ("values", id(way))
+        if key not in case.memory:
+            case.memory[key] = Values(way.names, self.arrays(case))
+        return case.memory[key]
 
     def arrays(self, case: Case) -> Mapping[str, Any]:
         """What is given in a case."""
@@ -160,40 +182,54 @@ class Way:
         self.whole = len(said) == 1
         self.letters = derivation.lines[line].letters
         self.right = derivation.meaning(line)
-        own = tuple(parsed(known._own))
-        self.edits = Edits(derivation, line, (*own, *rules()), known._words, known.walk)
+        self.edits = Edits(derivation, line, (*known.own_rules, *rules()), known._words, known.walk)
+        self._mistakes: dict[tuple[int, ...], Mistake] = {}
 
     @cached_property
-    def singles(self) -> list[Mistake]:
-        """Every mistake alone, those first that are made often; each formula once."""
-        found: dict[Node, Mistake] = {self.right: Mistake(self, ())}
-        own = {named.name for named in parsed(self.known._own)}
-        edits = sorted(self.edits, key=lambda edit: (edit.name not in own, not edit.often))
-        for edit in edits:
-            mistake = Mistake(self, (edit,))
-            found.setdefault(mistake.formula, mistake)
-        return list(found.values())[1:]
+    def stacked(self) -> Stacked:
+        """All mistakes alone, and what they make of a case."""
+        return Stacked(self.edits)
 
     @cached_property
-    def pairs(self) -> list[Mistake]:
-        """Two of those that are made often; of very many those that stand first."""
-        often = [
-            mistake
-            for mistake in self.often
-            if mistake.edits[0].name != "eps-fixed" or any(value in mistake.message for value in ("1e-05", "0.001"))
-        ]
-        known = {mistake.formula for mistake in self.singles} | {self.right}
-        found: dict[Node, Mistake] = {}
-        both = sorted(itertools.combinations(range(len(often)), 2), key=sum)
-        for one, two in ((often[i], often[j]) for i, j in both):
-            if len(found) == MOST_PAIRS:
-                break
-            if one.edits[0].name == two.edits[0].name:
-                continue
-            mistake = Mistake(self, (one.edits[0], two.edits[0]))
-            if mistake.possible and mistake.formula not in known:
-                found.setdefault(mistake.formula, mistake)
-        return list(found.values())
+    def _kinds(self) -> dict[str, Which]:
+        """Which mistakes are of the exercise's own words or rules, made often, made seldom, or can be made two at a time."""
+        rows, edits = self.stacked.rows, self.stacked.edits
+        names = {named.name for named in self.known.own_rules} | self.known._words.keys()
+        anew = np.array([bool(row.anew) for row in rows])
+        seen = np.array([not self.known.walk or row.line == self.line for row in rows])
+        often = np.array([edits[row.edit].often for row in rows]) & ~anew & seen
+        own = [not {(edit := edits[row.edit]).name, f"{edit.name}@{row.line}"}.isdisjoint(names) for row in rows]
+        anew_or_often = often | (anew & seen)
+        return {
+            "spanning": anew_or_often,
+            "own": np.array(own) & ~anew & seen,
+            "often": often,
+            "seldom": ~often & seen,
+            "alone": seen & ~anew,
+        }
+
+    @cached_property
+    def _rank(self) -> Which:
+        """What is tried first: what the exercise has rules for, what is made often, lines further down."""
+        own, rows, edits = {named.name for named in self.known.own_rules}, self.stacked.rows, self.stacked.edits
+        order = sorted(
+            range(len(rows)),
+            key=lambda row: (
+                bool(rows[row].anew),
+                edits[rows[row].edit].name not in own,
+                not edits[rows[row].edit].often,
+                rows[row].edit,
+            ),
+        )
+        rank = np.empty(len(rows), dtype=int)
+        rank[order] = np.arange(len(rows))
+        return rank
+
+    def mistake(self, *rows: int) -> Mistake:
+        """One of the mistakes, or two at once."""
+        if rows not in self._mistakes:
+            self._mistakes[rows] = Mistake(self, tuple(self.stacked.edit(int(row)) for row in rows))
+        return self._mistakes[rows]
 
     @cached_property
     def signs(self) -> list[int]:
@@ -203,11 +239,8 @@ class Way:
     def terms(self, instead: Mapping[str, Node] | None) -> list[Node] | None:
         """The summands of the line under a mistake, written out; None when the line itself has another number of them."""
         tree = self.derivation.lines[self.line].tree
-        changed = instead.get(self.line, tree) if instead else tree
-        found = [changed] if self.whole else [node for _, node in summands(changed)]
-        if not self.whole and len(found) != len(summands(tree)):
-            return None
-        return [self.derivation.opened(node, instead) for node in found]
+        found = self._summands(instead.get(self.line, tree) if instead else tree)
+        return found and [self.derivation.opened(node, instead) for node in found]
 
     def value(self, node: Node, case: Case) -> Array:
         """A formula's value for a case, over the output's letters, or over its own where they are others."""
@@ -224,10 +257,7 @@ class Way:
         return context.of(node, order)
 
     def _values(self, case: Case) -> Values:
-        key = ("values", id(self.derivation))
-        if key not in case.memory:
-            case.memory[key] = Values(self.derivation.names, self.known.arrays(case))
-        return case.memory[key]
+        return self.known.values(self.derivation, case)
 
     def _context(self, case: Case) -> Context:
         key = ("context", id(self.derivation), self.line)
@@ -243,64 +273,82 @@ class Way:
         return case.memory[key]
 
     @cached_property
-    def own(self) -> list[Mistake]:
-        """The single mistakes for which the exercise has rules or words of its own."""
-        names = {named.name for named in parsed(self.known._own)}
-        edits = ((mistake, mistake.edits[0]) for mistake in self.singles)
-        own = ((mistake, {edit.name, f"{edit.name}@{edit.changes[0][0]}"}) for mistake, edit in edits if not edit.anew)
-        return [mistake for mistake, called in own if called & (names | self.known._words.keys())]
+    def singles(self) -> list[Mistake]:
+        """Every mistake alone that can be spoken of, what is tried first in front."""
+        seen = self._kinds["often"] | self._kinds["seldom"]
+        found = (self.mistake(int(row)) for row in np.argsort(self._rank) if seen[row])
+        return [mistake for mistake in found if mistake.edits[0].speakable]
 
     @cached_property
     def often(self) -> list[Mistake]:
         """The single mistakes that are made often."""
         return [mistake for mistake in self.singles if mistake.edits[0].often]
 
-    @cached_property
-    def seldom(self) -> list[Mistake]:
-        """The other single mistakes."""
-        return [mistake for mistake in self.singles if not mistake.edits[0].often]
-
     def explaining(self, kind: str, evidence: Sequence[Evidence]) -> Iterator[Mistake]:
         """The mistakes of a kind (own, often, seldom, pairs) that make of the cases what came back.
 
-        What all of them make of the first case is computed once and kept with it: then one comparison tells.
+        What all of them make of the smallest case is computed once and kept with it: then one comparison tells.
         """
-        first, mistakes = evidence[0], getattr(self, kind)
-        key = (kind, id(self))
-        if key not in first.case.memory:
-            first.case.memory[key] = self._stacked(mistakes, first.case)
-        places, values = first.case.memory[key].get(first.got.shape, ((), None))
-        near = np.flatnonzero(first.near(values)) if values is not None else ()
-        for place in near:
-            mistake = mistakes[places[place]]
-            if all(item.explained_by(mistake.wrong) for item in evidence):
-                yield mistake
+        item = _smallest(evidence)
+        if kind == "pairs":
+            often, alone = self._kinds["often"], self._kinds["alone"]
+            others = alone if often.sum() * alone.sum() <= MOST_PAIRS else often
+            yield from self._two(self._remembered(item.case, "pairs", often, others), evidence)
+            return
+        near = self.stacked.near(self._values(item.case), self._singles(item.case)[self.line], item)
+        for row in sorted(near[self._kinds[kind][near]], key=self._rank.__getitem__):
+            yield from self._fitting(self.mistake(int(row)), evidence)
 
-    def _stacked(self, mistakes: Sequence[Mistake], case: Case) -> dict[tuple[int, ...], tuple[list[int], Array]]:
-        """By shape: which mistakes, and what they compute, one below the other."""
-        found: dict[tuple[int, ...], tuple[list[int], list[Array]]] = {}
-        for index, mistake in enumerate(mistakes):
-            value = value_of(mistake.wrong, case)
-            if value is not None:
-                places, values = found.setdefault(value.shape, ([], []))
-                places.append(index)
-                values.append(value)
-        return {shape: (places, np.stack(values)) for shape, (places, values) in found.items()}
+    def besides(self, names: Set[str], evidence: Sequence[Evidence]) -> Iterator[Mistake]:
+        """Any mistake beside one of these names that makes of the cases what came back."""
+        alone = self._kinds["alone"]
+        ones = alone & np.array([self.stacked.edits[row.edit].name in names for row in self.stacked.rows])
+        if ones.any():
+            yield from self._two(self._remembered(_smallest(evidence).case, frozenset(names), ones, alone), evidence)
+
+    def _two(self, found: tuple[Array, Which, Which], evidence: Sequence[Evidence]) -> Iterator[Mistake]:
+        value, first, second = found
+        item = _smallest(evidence)
+        near = self.stacked.near(self._values(item.case), value, item)
+        for place in near[np.argsort(self._rank[first[near]] + self._rank[second[near]], kind="stable")]:
+            mistake = self.mistake(int(first[place]), int(second[place]))
+            if len(mistake.names) > 1 and mistake.possible:
+                yield from self._fitting(mistake, evidence)
+
+    def _fitting(self, mistake: Mistake, evidence: Sequence[Evidence]) -> Iterator[Mistake]:
+        if all(edit.speakable for edit in mistake.edits) and all(item.explained_by(mistake.wrong) for item in evidence):
+            yield mistake
+
+    def _singles(self, case: Case) -> Rows:
+        key = ("singles", id(self))
+        if key not in case.memory:
+            case.memory[key] = self.stacked.singles(self._values(case))
+        return case.memory[key]
+
+    def _remembered(self, case: Case, kind: Any, ones: Which, others: Which) -> tuple[Array, Which, Which]:
+        key = (kind, id(self))
+        if key not in case.memory:
+            case.memory[key] = self.stacked.pairs(self._values(case), self._singles(case), ones, others)
+        return case.memory[key]
 
     def spanning(self, evidence: Sequence[Evidence]) -> list[Mistake]:
-        """The mistakes made often that leave the terms such that some multiples of them add up to what came back."""
-        found = self._spanning(evidence[0])
-        for item in evidence[1:] if found else ():
-            also = self._spanning(item)
-            found = [mistake for mistake in found if mistake in also]
-        return found
+        """The mistakes that leave the terms such that some multiples of them add up to what came back."""
+        found: Sequence[int] | None = None
+        for item in evidence:
+            found = self._spanning(item, found)
+            if not found:
+                return []
+        return [self.mistake(row) for row in sorted(found or (), key=self._rank.__getitem__)[:MOST_SPANNING]]
 
-    def _spanning(self, item: Evidence) -> list[Mistake]:
+    def _spanning(self, item: Evidence, among: Sequence[int] | None) -> list[int]:
         key = ("spans", id(self))
         if key not in item.case.memory:
             item.case.memory[key] = self._spans(item)
-        mistakes, basis, triangle, lengths, factors = item.case.memory[key]
-        if not mistakes:
+        rows, basis, triangle, lengths, factors = item.case.memory[key]
+        if among is not None:
+            some = np.isin(rows, among)
+            rows, basis, triangle, lengths = (each[some] for each in (rows, basis, triangle, lengths))
+        if not rows.size:
             return []
         wanted = columns(item.got, basis.shape[1])[..., None]
         along = np.swapaxes(basis, -1, -2) @ wanted
@@ -310,42 +358,47 @@ class Way:
             return []
         fitted = np.linalg.solve(triangle[near], along[near])[..., 0] / lengths[near]
         ratios = np.swapaxes(fitted, 1, 2) / np.array(self.signs)[:, None]  # (mistakes, terms, features)
-        named = (
-            matching(factors, ratios.reshape(-1, ratios.shape[-1])).any(axis=0).reshape(ratios.shape[:2]).all(axis=1)
-        )
-        return [mistakes[place] for place in near[named]]
+        named = np.ones(len(near), dtype=bool)
+        for term in range(ratios.shape[1]):
+            named[named] = matching(factors, ratios[named, term]).any(axis=0)
+        return [int(row) for row in rows[near[named]]]
 
-    def _spans(self, item: Evidence) -> tuple[Any, ...]:
-        """Mistakes with what their terms span, feature by feature, and the factors that have a name."""
+    def _spans(self, item: Evidence) -> tuple[Array, ...]:
+        """Mistakes made often with what their terms span, feature by feature, and the factors that have a name."""
         features = item.got.shape[-1] if item.got.ndim > 1 else 1
-
-        def stacked(nodes: Sequence[Node]) -> Array:
-            parts = [np.broadcast_to(self.value(node, item.case), item.got.shape) for node in nodes]
-            return np.stack([columns(part, features) for part in parts], axis=-1)
-
-        found: list[tuple[Mistake, Array]] = []
-        right = self.terms(None) if self.derivation is self.known.ways[0] else None
-        if right and np.size(item.got) // features > len(right):
-            for mistake in self.singles:
-                nodes = mistake.terms if mistake.edits[0].often or mistake.edits[0].anew else None
-                with contextlib.suppress(*NO_VALUE):
-                    if nodes and nodes != right and np.all(np.isfinite(parts := stacked(nodes))):
-                        found.append((mistake, parts))
-        if not found:
-            return [], None, None, None, None
-        every = np.stack([parts for _, parts in found])
+        rows: Which = np.zeros(0, dtype=int)
+        parts: Array = np.zeros(0)
+        if self.alike(item.case) and np.size(item.got) // features > len(self.signs):
+            values, singles = self._values(item.case), self._singles(item.case)
+            rows, parts = self.stacked.terms(values, singles, self._kinds["spanning"], self._summands)
+        if not rows.size or parts.shape[2:] != item.got.shape:
+            return (np.zeros(0),) * 5
+        every = parts.reshape(*parts.shape[:2], -1, features).transpose(0, 3, 2, 1)
         lengths = np.maximum(np.linalg.norm(every, axis=2), 1e-300)
         basis, triangle = np.linalg.qr(every / lengths[:, :, None])
-        return [mistake for mistake, _ in found], basis, triangle, lengths, factor_table(item, self.known.factors)[1]
+        return rows, basis, triangle, lengths, factor_table(item, self.known.factors)[1]
 
-    def besides(self, names: Set[str]) -> Iterator[Mistake]:
-        """Any mistake beside one of these names."""
-        for one in self.singles:
-            if one.edits[0].name in names:
-                for two in self.singles:
-                    mistake = Mistake(self, (one.edits[0], two.edits[0]))
-                    if mistake.possible and one.edits[0].name != two.edits[0].name:
-                        yield mistake
+    def alike(self, case: Case) -> bool:
+        """Whether its terms are those of the first way, which have names."""
+        key = ("alike", id(self))
+        if key not in case.memory:
+            first = self.known.first(self)
+            ours, theirs = self.terms(None) or (), first.terms(None) or ()
+            case.memory[key] = self is first or (
+                len(ours) == len(theirs)
+                and all(same(self.value(a, case), first.value(b, case)) for a, b in zip(ours, theirs, strict=True))
+            )
+        return case.memory[key]
+
+    def _summands(self, tree: Node) -> list[Node] | None:
+        """The terms of the line as an edit leaves it, where there are as many as before."""
+        found = [tree] if self.whole else [node for _, node in summands(tree)]
+        return found if len(found) == len(self.signs) else None
+
+
+def _smallest(evidence: Sequence[Evidence]) -> Evidence:
+    """The piece of evidence with the fewest numbers in it."""
+    return min(evidence, key=lambda item: sum(np.size(value) for value in item.case.values()))
 
 
 class Mistake:
@@ -355,11 +408,9 @@ class Mistake:
 
     def __init__(self, way: Way, edits: tuple[Edit, ...]) -> None:
         self.way, self.edits = way, edits
-        self._instead: dict[str, Node] | None = None
+        self._instead = edits[0].instead(way.derivation, *edits[1:])
         self._formula: Node | None = None
         self._terms: list[Node] | None = None
-        if edits:
-            self._instead = edits[0].instead(way.derivation, edits[1] if len(edits) > 1 else None)
 
     @property
     def possible(self) -> bool:
@@ -388,16 +439,10 @@ class Mistake:
         """What it computes."""
         return self.way.value(self.formula, case)
 
-    @property
-    def terms(self) -> list[Node]:
-        """What it makes of the terms; none where it leaves no such terms."""
-        if self._terms is None:
-            own = self.way.derivation is self.way.known.ways[0]
-            self._terms = (self.way.terms(self._instead) if own else None) or []
-        return self._terms
-
     def parts(self, case: Case) -> list[Array]:
-        """The values of its terms."""
-        if not self.terms:
+        """The values of the terms as it leaves them."""
+        if self._terms is None:
+            self._terms = self.way.terms(self._instead) or []
+        if not self._terms or not self.way.alike(case):
             raise ValueError("other terms")
-        return [self.way.value(node, case) for node in self.terms]
+        return [self.way.value(node, case) for node in self._terms]
