@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from bnlib.language.tree import Node, rebuilt
@@ -41,12 +41,14 @@ class Place:
         term: In which term of the outermost bracket.
         sums: Inside which sums, in words.
         bound: Where it is all that a sum adds up: the letters of that sum. What has none of them belongs in front of it.
+        derived: Whether it stands below a derivative.
     """
 
     letters: tuple[tuple[str, str], ...]
     term: int | None = None
     sums: tuple[str, ...] = ()
     bound: frozenset[str] = frozenset()
+    derived: bool = False
 
     @property
     def words(self) -> str:
@@ -60,14 +62,15 @@ def parts(node: Node, place: Place) -> Iterator[tuple[Node, Place]]:
     """The formulas that a node is made of, and where each stands."""
     for number, arg in enumerate(node.args if node.op != "d" else node.args[:1]):
         if node.op == "add":
-            yield arg, Place(place.letters, number if place.term is None else place.term, place.sums)
+            yield arg, replace(place, term=number if place.term is None else place.term, bound=frozenset())
         elif node.op == "reduce":
             kind, over, _ = node.data
             known = tuple((letter, size) for letter, size in place.letters if letter not in dict(over))
             sums = (*place.sums, f"{kind} over {over[0][0]}")
-            yield arg, Place((*known, *over), place.term, sums, frozenset(letter for letter, _ in over))
+            bound = frozenset(letter for letter, _ in over)
+            yield arg, replace(place, letters=(*known, *over), sums=sums, bound=bound)
         else:
-            yield arg, Place(place.letters, place.term, place.sums)
+            yield arg, replace(place, bound=frozenset(), derived=place.derived or node.op == "d")
 
 
 def everywhere(

@@ -64,7 +64,7 @@ def mending(bench: Bench) -> Iterator[Edit]:
         if node.op == "add":
             product = mul(*(term.args[0] if term.op == "neg" else term for term in node.args))
             words = f"the parts of {text_of(node)} are added{at}, and should be multiplied"
-            yield Edit(into(product), words, "product-for-sum", 1.4)
+            yield Edit(into(product), words, "sum-for-product", 1.4)
         if node.op == "d":
             of, by = node.args
             for new in choices(bench.ground.names.sizes_of(by.data[0]), place.letters):

@@ -27,7 +27,7 @@ MOST_WORK = 4_000_000
 MAKING = 0.5
 """What an edit of the line above costs more: of two explanations, the one that can be seen in the learner's own line is said."""
 
-_VANISH = {"exchanged", "index", "not-centred", "factor-lost", "factor-extra", "product-for-sum"}
+_VANISH = {"exchanged", "index", "not-centred", "factor-lost", "factor-extra", "sum-for-product"}
 """Slips that are not looked for where the line above is zero: too many things make a line vanish."""
 
 

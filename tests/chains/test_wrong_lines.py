@@ -56,7 +56,7 @@ WRONG = {
     (normalization.variance_slope, 1): {
         "mean(2*(x[k]-mu) for k in N)": "factor-lost",
         "mean((x[k]-mu)*(d(x[k], x[i]) - d(mu, x[i])) for k in N)": "factor-lost",
-        "2*(x[i]-mu)*(d(x[i], x[i]) - d(mu, x[i]))": "product-for-sum",
+        "2*(x[i]-mu)*(d(x[i], x[i]) - d(mu, x[i]))": "sum-for-product",
         "sum(2*(x[k]-mu)*(d(x[k], x[i]) - d(mu, x[i])) for k in N)": "sum-for-mean",
     },
     (normalization.variance_slope, 3): {
@@ -140,7 +140,7 @@ WRONG = {
     (chain_rule.two_pistons, 1): {
         "d(L, y[p]) * d(y[p], x)": "free-letter",
         "sum(d(L, y[p]) for p in P)": "factor-lost",
-        "sum(d(L,y[p]) + d(y[p],x) for p in P)": "product-for-sum",
+        "sum(d(L,y[p]) + d(y[p],x) for p in P)": "sum-for-product",
         "mean(d(L, y[p]) * d(y[p], x) for p in P)": "mean-for-sum",
         "sum(d(L,y[p]) for p in P)*sum(d(y[p],x) for p in P)": "product-of-sums",
     },
@@ -149,7 +149,7 @@ WRONG = {
         "sum(b[p] for p in P)*sum(a[p] for p in P)": "product-of-sums",
         "b[p]*a[p]": "free-letter",
         "sum(a[p] for p in P)": "factor-lost",
-        "sum(a[p]+b[p] for p in P)": "product-for-sum",
+        "sum(a[p]+b[p] for p in P)": "sum-for-product",
     },
 }  # fmt: skip
 
