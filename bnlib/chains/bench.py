@@ -12,6 +12,7 @@ from bnlib.chains.edits import Place, choices, count
 from bnlib.chains.forms import below
 from bnlib.language.names import FormulaError
 from bnlib.language.tree import Node, div, letters_of, num, power, rebuilt, ref, renamed
+from bnlib.language.writing import plain
 from bnlib.numerics import Array
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 CLOSE = 1e-10
 MOST_NODES = 160
 """Longer lines are compared and not searched."""
+
+MOST_FACTORS = 24
+"""How many of the factors that the lines near by show are tried as what is missing."""
 
 
 class Bench:
@@ -36,13 +40,21 @@ class Bench:
         self.ground, self.tree = ground, tree
         every = {node for each in near for node in below(each)}
         self.names = [name for name in ground.names if any(node.op == "ref" and node.data[0] == name for node in every)]
-        products = [node for each in near[:2] for node in below(each) if node.op == "mul"]
-        self.brackets = tuple(dict.fromkeys(arg for node in products for arg in node.args if arg.op == "add"))
+        products = [node for each in near for node in sorted(below(each), key=plain) if node.op == "mul"]
+        factors = dict.fromkeys(arg for node in products for arg in node.args if arg.op not in ("num", "div", "reduce"))
+        self.written = tuple(factor for factor in factors if factor.op != "neg")[:MOST_FACTORS]
+        self.brackets = tuple(factor for factor in self.written if factor.op == "add")
+        self.by = tuple(
+            dict.fromkeys(
+                each.args[1] for near_by in (*near[:1], ground.start) for each in below(near_by) if each.op == "d"
+            )
+        )
         self.usable = count(tree) <= MOST_NODES
         if not self.usable:
             return
         names = ground.names
         self._flat: dict[Node, Node] = {}
+        self._known_factors: dict[tuple[tuple[str, str], ...], tuple[tuple[Node, bool], ...]] = {}
         self.sizes = {**names.letter_sizes(self.flat(tree), ground.sizes), **ground.sizes}
         spare = [f"{letter}''" for letter in ground.letters]
         letters = [*dict.fromkeys((*ground.letters, *letters_of(self.flat(tree)), *letters_of(tree))), *spare]
@@ -95,12 +107,17 @@ class Bench:
 
     def factors(self, place: Place) -> Iterator[tuple[Node, bool]]:
         """What a term may be multiplied by in error, or lack; True where it is a number."""
-        for factor, number in self._factors(place):
+        if place.letters not in self._known_factors:
+            self._known_factors[place.letters] = tuple(dict.fromkeys(self._factors(place)))
+        for factor, number in self._known_factors[place.letters]:
             if not place.bound or place.bound & factor.free:
                 yield factor, number
 
     def _factors(self, place: Place) -> Iterator[tuple[Node, bool]]:
         names = self.ground.names
+        for factor in self.written:
+            if factor.free <= dict(place.letters).keys():
+                yield factor, False
         for size in names.sizes:
             yield ref(size), True
             yield div(num(2), ref(size)), True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from bnlib.language.tree import Node, rebuilt
 from bnlib.language.writing import plain
@@ -20,16 +20,28 @@ class Edit:
     """A changed formula, and what it would mean if it were the right one.
 
     Attributes:
-        tree: The changed formula.
+        into: Puts the changed part into the formula.
+        part: The changed part.
         words: The mistake, in words that follow "line 4:".
         name: Its name, for counting.
         cost: Of two that explain a line, the cheaper is said.
     """
 
-    tree: Node
+    into: Into
+    part: Node
     words: str
     name: str
     cost: float
+
+    @cached_property
+    def tree(self) -> Node:
+        """The changed formula, which is made only where it is tried."""
+        return self.into(self.part)
+
+
+def itself(new: Node) -> Node:
+    """Puts a new formula in the place of all."""
+    return new
 
 
 @dataclass(frozen=True)
@@ -74,7 +86,7 @@ def parts(node: Node, place: Place) -> Iterator[tuple[Node, Place]]:
 
 
 def everywhere(
-    node: Node, place: Place, role: str = "term", into: Into = lambda new: new
+    node: Node, place: Place, role: str = "term", into: Into = itself
 ) -> Iterator[tuple[Node, Place, str, Into]]:
     """Every part of a formula with its place, its role (term or factor), and how to put another in its place."""
     yield node, place, role, into

@@ -20,7 +20,7 @@ from bnlib.language.tree import Node
 if TYPE_CHECKING:
     from bnlib.chains.judge import Ground
 
-MOST_EDITS = 1_200
+MOST_MADE, MOST_EDITS = 4_000, 1_200
 MOST_WORK = 4_000_000
 """How many numbers all edits together may make on one draw."""
 
@@ -42,15 +42,13 @@ def slip(ground: Ground, above: Node, line: Node) -> tuple[str, tuple[str, ...]]
     wanted, got = ([each.value for each in ground.values(tree)] for tree in (above, line))
     before = list(carried_out(ground, above))
     ways = [Bench(ground, line, wanted, (above, line, *before))]
-    if any(np.max(np.abs(each)) > CLOSE * scale for each, scale in zip(got, ground.scale, strict=True)):
-        ways += [Bench(ground, tree, got) for tree in before]  # many slips lead to a line of zeros
+    vanishes = all(np.max(np.abs(each)) <= CLOSE * scale for each, scale in zip(got, ground.scale, strict=True))
+    ways += [Bench(ground, tree, got) for tree in before]
     found: list[tuple[float, int, Bench, Edit]] = []
     for number, bench in enumerate(ways):
         if bench.usable:
             edits = mending(bench) if number == 0 else making(bench, line)
-            found += [
-                (edit.cost + (MAKING if number else 0), number, bench, edit) for edit in islice(edits, MOST_EDITS)
-            ]
+            found += [(edit.cost + (MAKING if number else 0), number, bench, edit) for edit in islice(edits, MOST_MADE)]
     found.sort(key=lambda item: item[:2])
     left = MOST_WORK
     zero = all(np.max(np.abs(each)) <= CLOSE * scale for each, scale in zip(wanted, ground.scale, strict=True))
@@ -58,6 +56,8 @@ def slip(ground: Ground, above: Node, line: Node) -> tuple[str, tuple[str, ...]]
     with np.errstate(all="ignore"):
         for _, number, bench, edit in found[:MOST_EDITS]:
             if "'" in edit.words or (edit.name in _VANISH and zero) or (number, edit.tree) in seen:
+                continue
+            if number and vanishes and edit.name != "product-rule":  # many slips lead to a line of zeros
                 continue
             left -= bench.work
             if left < 0:
