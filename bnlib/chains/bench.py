@@ -44,6 +44,7 @@ class Bench:
         factors = dict.fromkeys(arg for node in products for arg in node.args if arg.op not in ("num", "div", "reduce"))
         self.written = tuple(factor for factor in factors if factor.op != "neg")[:MOST_FACTORS]
         self.brackets = tuple(factor for factor in self.written if factor.op == "add")
+        self.sums_above = {each.data for each in below(near[0]) if each.op == "reduce"} if near else set()
         self.by = tuple(
             dict.fromkeys(
                 each.args[1] for near_by in (*near[:1], ground.start) for each in below(near_by) if each.op == "d"

@@ -51,6 +51,9 @@ def carried_out(ground: Ground, above: Node) -> Iterator[Node]:
 
 def making(bench: Bench, line: Node) -> Iterator[Edit]:
     """Edits of the line above, as one makes them in passing on to the next line."""
+    several_derivatives = any(
+        each.op == "mul" and sum(factor.op == "d" for factor in each.args) > 1 for each in below(line)
+    )
     derived = sorted({each.data[0] for each in below(bench.tree) if each.op == "ref" and each.data[0].startswith("d ")})
     held = [name for name in derived if not has(line, f"d({name[2:].rpartition(' / d ')[0]})")]
     for names in [*((name,) for name in held), *combinations(held, 2)]:
@@ -66,7 +69,7 @@ def making(bench: Bench, line: Node) -> Iterator[Edit]:
             yield Edit(itself, left, words, "held-constant", 0.7 + 0.1 * len(names))
     for node, place, _, into in everywhere(bench.tree, bench.start):
         at = at_place(place)
-        if node.op == "d":
+        if node.op == "d" and several_derivatives:
             words = "the derivative of a product is not the product of the derivatives"
             yield Edit(into, _apart(*node.args, bench.ground.names), words, "product-rule", 0.4)
         if node.op == "add":

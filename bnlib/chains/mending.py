@@ -145,7 +145,7 @@ def _derivatives(bench: Bench, node: Node, place: Place, into: Into) -> Iterator
         for letters in choices(names.sizes_of(name), place.letters):
             if name == by.data[0]:
                 words = f"the letters of {text_of(by)} are wrong{at}, by which one differentiates here"
-                yield Edit(into, Node("d", (of, ref(name, letters))), words, "index", 0.99)
+                yield Edit(into, Node("d", (of, ref(name, letters))), words, "index", 1.2 if by in bench.by else 0.99)
             else:
                 words = f"{text_of(node)} is a derivative by {text_of(by)}{at}, and should be one by {name}"
                 yield Edit(into, Node("d", (of, ref(name, letters))), words, "exchanged", 1.0)
@@ -163,8 +163,11 @@ def _factors(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edi
             if shown in n:
                 lost, extra = f"1/{shown} is one factor too many", f"1/{shown} is missing"
         cost += {"div": 0.55, "pow": 0.1}.get(factor.op, 0)
+        name = "factor-lost"
+        if factor.op == "d":
+            name, lost = "chain-rule", f"the chain rule is cut short: {lost}"
         where = at or ("" if node is bench.tree else f" in {text_of(node)}")
-        yield Edit(into, mul(factor, node), f"{lost}{where}", "one-over-n" if shown in n else "factor-lost", cost)
+        yield Edit(into, mul(factor, node), f"{lost}{where}", "one-over-n" if shown in n else name, cost)
         if factor.op != "delta":
             yield Edit(into, div(node, factor), f"{extra}{where}", "one-over-n" if shown in n else "factor-extra", cost)
     for size in n if not place.bound and any(_one_less(each) for each in below(bench.tree)) else ():
@@ -318,7 +321,8 @@ def _reductions(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[
         for free, counts in place.letters:
             if counts == size and free not in dict(over) and each in body.free:
                 words = f"the {kind} runs over {each} as well{at}: of it one term is left, {each} = {free}"
-                yield Edit(into, reduce(kind, rest, renamed(body, {each: free})), words, "sum-left", 0.98)
+                cost = 1.07 if node.data in bench.sums_above else 0.98
+                yield Edit(into, reduce(kind, rest, renamed(body, {each: free})), words, "sum-left", cost)
     if letter in bench.ground.letters:
         yield from _free_and_summed(node, into, letter)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from bnlib.chains.bench import CLOSE, Bench
 from bnlib.chains.edits import Edit
+from bnlib.chains.fitting import several
 from bnlib.chains.making import carried_out, making
 from bnlib.chains.mending import mending
 from bnlib.language.tree import Node
@@ -27,7 +28,19 @@ MOST_WORK = 4_000_000
 MAKING = 0.5
 """What an edit of the line above costs more: of two explanations, the one that can be seen in the learner's own line is said."""
 
-_VANISH = {"exchanged", "index", "not-centred", "factor-lost", "factor-extra", "sum-for-product"}
+ZEROS = 1.0
+"""What an edit costs more that makes a line vanish, as the one above does."""
+
+_VANISH = {
+    "exchanged",
+    "index",
+    "not-centred",
+    "factor-lost",
+    "factor-extra",
+    "sum-for-product",
+    "not-differentiated",
+    "swapped",
+}
 """Slips that are not looked for where the line above is zero: too many things make a line vanish."""
 
 
@@ -42,16 +55,19 @@ def slip(ground: Ground, above: Node, line: Node) -> tuple[str, tuple[str, ...]]
     wanted, got = ([each.value for each in ground.values(tree)] for tree in (above, line))
     before = list(carried_out(ground, above))
     ways = [Bench(ground, line, wanted, (above, line, *before))]
-    vanishes = all(np.max(np.abs(each)) <= CLOSE * scale for each, scale in zip(got, ground.scale, strict=True))
+    zero, vanishes = (
+        all(np.max(np.abs(each)) <= CLOSE * scale for each, scale in zip(values, ground.scale, strict=True))
+        for values in (wanted, got)
+    )
     ways += [Bench(ground, tree, got) for tree in before]
     found: list[tuple[float, int, Bench, Edit]] = []
     for number, bench in enumerate(ways):
         if bench.usable:
             edits = mending(bench) if number == 0 else making(bench, line)
-            found += [(edit.cost + (MAKING if number else 0), number, bench, edit) for edit in islice(edits, MOST_MADE)]
+            more = MAKING if number else ZEROS if zero else 0
+            found += [(edit.cost + more, number, bench, edit) for edit in islice(edits, MOST_MADE)]
     found.sort(key=lambda item: item[:2])
     left = MOST_WORK
-    zero = all(np.max(np.abs(each)) <= CLOSE * scale for each, scale in zip(wanted, ground.scale, strict=True))
     seen: set[tuple[int, Node]] = set()
     with np.errstate(all="ignore"):
         for _, number, bench, edit in found[:MOST_EDITS]:
@@ -65,4 +81,7 @@ def slip(ground: Ground, above: Node, line: Node) -> tuple[str, tuple[str, ...]]
             if bench.fits(edit.tree):
                 return edit.words, (edit.name,)
             seen.add((number, edit.tree))
-    return None
+        if zero:
+            words = "the line above is 0, and this one is not: what should cancel does not, or does not stand here"
+            return words, ("not-zero",)
+        return several(ways[0]) if ways[0].usable else None
