@@ -11,7 +11,7 @@ import numpy as np
 from bnlib.chains.edits import Place, choices, count
 from bnlib.chains.forms import below
 from bnlib.language.names import FormulaError
-from bnlib.language.tree import Node, div, letters_of, num, power, rebuilt, ref, renamed
+from bnlib.language.tree import Node, div, letters_of, names_of, num, power, rebuilt, ref, renamed
 from bnlib.language.writing import plain
 from bnlib.numerics import Array
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 CLOSE = 1e-10
 MOST_NODES = 160
 """Longer lines are compared and not searched."""
+
+_NO_FACTORS = ("num", "div", "reduce", "neg")
 
 MOST_FACTORS = 24
 """How many of the factors that the lines near by show are tried as what is missing."""
@@ -38,12 +40,24 @@ class Bench:
 
     def __init__(self, ground: Ground, tree: Node, wanted: list[Array], near: tuple[Node, ...] = ()) -> None:
         self.ground, self.tree = ground, tree
-        every = {node for each in near for node in below(each)}
+        every = sorted({node for each in near for node in below(each)}, key=plain)
         self.names = [name for name in ground.names if any(node.op == "ref" and node.data[0] == name for node in every)]
-        products = [node for each in near for node in sorted(below(each), key=plain) if node.op == "mul"]
-        factors = dict.fromkeys(arg for node in products for arg in node.args if arg.op not in ("num", "div", "reduce"))
-        self.written = tuple(factor for factor in factors if factor.op != "neg")[:MOST_FACTORS]
+        products = [
+            node
+            for each in near
+            for node in sorted(below(each), key=plain)
+            if node.op == "mul" and not any(name.startswith("d ") for name in names_of(node))
+        ]
+        factors = dict.fromkeys(arg for node in products for arg in node.args if arg.op not in _NO_FACTORS)
+        self.written = tuple(each for each in factors if each.op != "pow" or each.data > 0)[:MOST_FACTORS]
         self.brackets = tuple(factor for factor in self.written if factor.op == "add")
+        self.denominators = tuple(
+            dict.fromkeys(node.args[1] for node in every if node.op == "div" and node.args[1].free)
+        )
+        self.deltas = {node.data for node in every if node.op == "delta"}
+        self.moving = {node.args[0].data[0] for node in every if node.op == "d" and node.args[0].op == "ref"} | {
+            name[2:].rpartition(" / d ")[0] for node in every for name in names_of(node) if name.startswith("d ")
+        }
         self.sums_above = {each.data for each in below(near[0]) if each.op == "reduce"} if near else set()
         self.by = tuple(
             dict.fromkeys(
@@ -57,6 +71,7 @@ class Bench:
         self._flat: dict[Node, Node] = {}
         self._known_factors: dict[tuple[tuple[str, str], ...], tuple[tuple[Node, bool], ...]] = {}
         self.sizes = {**names.letter_sizes(self.flat(tree), ground.sizes), **ground.sizes}
+        self._near_sizes = {letter: size for each in near for letter, size in names.letter_sizes(each).items()}
         spare = [f"{letter}''" for letter in ground.letters]
         letters = [*dict.fromkeys((*ground.letters, *letters_of(self.flat(tree)), *letters_of(tree))), *spare]
         self.contexts = []
@@ -131,8 +146,9 @@ class Bench:
         for bracket in self.brackets:
             for old in sorted(bracket.free):
                 for new, size in place.letters:
-                    if self.sizes.get(old) == size and bracket.free - {old} <= known.keys():
+                    if self._near_sizes.get(old) == size and bracket.free - {old} <= known.keys():
                         yield renamed(bracket, {old: new}), False
         for one, two in combinations(place.letters, 2):
             if one[1] == two[1]:
-                yield Node("delta", (), (one[0], two[0])), False
+                letters = (two[0], one[0]) if (two[0], one[0]) in self.deltas else (one[0], two[0])
+                yield Node("delta", (), letters), False

@@ -52,7 +52,7 @@ def carried_out(ground: Ground, above: Node) -> Iterator[Node]:
 def making(bench: Bench, line: Node) -> Iterator[Edit]:
     """Edits of the line above, as one makes them in passing on to the next line."""
     several_derivatives = any(
-        each.op == "mul" and sum(factor.op == "d" for factor in each.args) > 1 for each in below(line)
+        each.op == "mul" and sum(has(factor, "d") for factor in each.args) > 1 for each in below(line)
     )
     derived = sorted({each.data[0] for each in below(bench.tree) if each.op == "ref" and each.data[0].startswith("d ")})
     held = [name for name in derived if not has(line, f"d({name[2:].rpartition(' / d ')[0]})")]

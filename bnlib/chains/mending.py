@@ -9,7 +9,7 @@ from itertools import combinations
 from bnlib.chains.bench import Bench
 from bnlib.chains.edits import Edit, Into, Place, at_place, choices, everywhere, text_of, itself
 from bnlib.chains.forms import below
-from bnlib.language.tree import ONE, Node, add, div, mul, neg, num, power, rebuilt, reduce, ref, renamed
+from bnlib.language.tree import ONE, Node, add, div, mul, names_of, neg, num, power, rebuilt, reduce, ref, renamed
 
 EXPONENTS = [Fraction(n, 2) for n in (-6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 6)]
 
@@ -39,7 +39,7 @@ def mending(bench: Bench) -> Iterator[Edit]:
         if role == "term" and node.op != "neg":
             yield from _factors(bench, node, place, into)
         if node.op == "add":
-            yield from _terms(node, place, into)
+            yield from _terms(bench, node, place, into)
             yield from _brackets(node, place, into)
         if node.op == "mul":
             for number, factor in enumerate(node.args):
@@ -70,7 +70,7 @@ def mending(bench: Bench) -> Iterator[Edit]:
             yield from _multiplied(node, place, into)
         if node.op == "d":
             yield from _derivatives(bench, node, place, into)
-        if node.op in ("ref", "call", "pow") and not place.derived and node is not bench.tree:
+        if node.op == "ref" and node.data[0] in bench.moving and not place.derived:
             for by in bench.by:
                 if by.free <= dict(place.letters).keys() and node is not by:
                     words = f"{text_of(node)} itself stands where its derivative belongs{at}"
@@ -91,6 +91,8 @@ def mending(bench: Bench) -> Iterator[Edit]:
             yield from _reductions(bench, node, place, into)
         if node.op in ("ref", "delta"):
             yield from _exchanges(bench, node, place, into)
+        if node.op in ("ref", "add"):
+            yield from _defined(bench, node, place, into)
         if role == "factor" or node.op == "reduce" or node is bench.tree:
             yield from _missing_terms(bench, node, place, into)
 
@@ -140,7 +142,7 @@ def _derivatives(bench: Bench, node: Node, place: Place, into: Into) -> Iterator
     of, by = node.args
     at, names = at_place(place), bench.ground.names
     for name in (by.data[0], *bench.names):
-        if name in names.sizes:
+        if name in names.sizes or not any(name == each or names.depends(each, name) for each in names_of(of)):
             continue
         for letters in choices(names.sizes_of(name), place.letters):
             if name == by.data[0]:
@@ -148,7 +150,9 @@ def _derivatives(bench: Bench, node: Node, place: Place, into: Into) -> Iterator
                 yield Edit(into, Node("d", (of, ref(name, letters))), words, "index", 1.2 if by in bench.by else 0.99)
             else:
                 words = f"{text_of(node)} is a derivative by {text_of(by)}{at}, and should be one by {name}"
-                yield Edit(into, Node("d", (of, ref(name, letters))), words, "exchanged", 1.0)
+                yield Edit(
+                    into, Node("d", (of, ref(name, letters))), words, "exchanged", 1.2 if by in bench.by else 1.0
+                )
 
 
 def _factors(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edit]:
@@ -170,6 +174,10 @@ def _factors(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edi
         yield Edit(into, mul(factor, node), f"{lost}{where}", "one-over-n" if shown in n else name, cost)
         if factor.op != "delta":
             yield Edit(into, div(node, factor), f"{extra}{where}", "one-over-n" if shown in n else "factor-extra", cost)
+    for below_bar in bench.denominators:
+        if below_bar.free <= dict(place.letters).keys() and (not place.bound or place.bound & below_bar.free):
+            words = f"the division by {text_of(below_bar)} is missing{at}"
+            yield Edit(into, div(node, below_bar), words, "factor-lost", 1.06)
     for size in n if not place.bound and any(_one_less(each) for each in below(bench.tree)) else ():
         ratio = div(add(ref(size), num(-1)), ref(size))
         words = f"{size} - 1 stands where {size} belongs, or the other way round{at}"
@@ -182,13 +190,21 @@ def _one_less(node: Node) -> bool:
     return node.op == "add" and len(node.args) == 2 and not node.free and neg(ONE) in node.args
 
 
-def _terms(node: Node, place: Place, into: Into) -> Iterator[Edit]:
+def _terms(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edit]:
     """A term too many; the signs of all terms but the first."""
     for number, term in enumerate(node.args):
         rest = add(*node.args[:number], *node.args[number + 1 :])
         yield Edit(
             into, rest, f"the term {text_of(term)} is one too many", "term-extra", 0.99 if into is itself else 1.25
         )
+    for begin, end in combinations(range(len(node.args) + 1), 2):
+        if 1 < end - begin < len(node.args):
+            run = add(*node.args[begin:end])
+            for factor in bench.written:
+                if factor.free <= dict(place.letters).keys() and factor.op not in ("delta", "d"):
+                    words = f"{text_of(factor)} is missing in {text_of(run)}{at_place(place)}"
+                    together = add(*node.args[:begin], mul(run, factor), *node.args[end:])
+                    yield Edit(into, together, words, "factor-lost", 1.3)
     if len(node.args) > 2:
         turned = add(node.args[0], *(neg(term) for term in node.args[1:]))
         words = (
@@ -201,9 +217,9 @@ def _brackets(node: Node, place: Place, into: Into) -> Iterator[Edit]:
     """Terms that belong together before they are multiplied, divided, or a root is taken."""
     for number, term in enumerate(node.args[:-1]):
         for part, _, _, put in everywhere(term, place):
-            if part.op == "call" and part.data == "sqrt":
+            if part.op == "pow" or (part.op == "call" and part.data == "sqrt"):
                 rest = add(*node.args[number + 1 :])
-                inside = Node("call", (add(part.args[0], rest),), "sqrt")
+                inside = rebuilt(part, (add(part.args[0], rest),))
                 words = f"{text_of(rest)} belongs below the root{at_place(place)}, and stands outside"
                 yield Edit(into, add(*node.args[:number], put(inside)), words, "outside-the-root", 1.0)
     together = f"brackets are missing{at_place(place)}: "
@@ -266,12 +282,12 @@ def _fractions(node: Node, place: Place, into: Into) -> Iterator[Edit]:
 
 def _products_of_sums(node: Node, place: Place, into: Into) -> Iterator[Edit]:
     """Two sums multiplied where one sum of products belongs."""
-    sums = [factor for factor in node.args if factor.op == "reduce" and len(factor.data[1]) == 1]
+    sums = [factor for factor in node.args if factor.op == "reduce"]
     for one, two in combinations(sums, 2):
-        (letter, size), (other, counts) = one.data[1][0], two.data[1][0]
-        if one.data[0] == two.data[0] and size == counts and letter not in two.free:
+        (letters, sizes), (others, counts) = (zip(*each.data[1], strict=True) for each in (one, two))
+        if one.data[0] == two.data[0] and sizes == counts and not set(letters) & two.free:
             rest = [factor for factor in node.args if factor is not one and factor is not two]
-            inside = mul(one.args[0], renamed(two.args[0], {other: letter}))
+            inside = mul(one.args[0], renamed(two.args[0], dict(zip(others, letters, strict=True))))
             whole = reduce(one.data[0], one.data[1], inside, one.data[2])
             words = f"two {one.data[0]}s are multiplied{at_place(place)}: multiply inside of one {one.data[0]}"
             yield Edit(into, mul(*rest, whole), words, "product-of-sums", 0.95)
@@ -306,7 +322,7 @@ def _reductions(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[
         yield Edit(into, reduce(kind, left, body, unequal) if left else body, words, "sum-left", 0.9)
     if unequal:
         words = f"the {kind} over {letter} leaves out {unequal[0][0]} = {unequal[0][1]}{at}, and should not"
-        yield Edit(into, reduce(kind, over, body), words, "left-out", 1)
+        yield Edit(into, reduce(kind, over, body), words, "left-out", 0.97)
     for other_letter, counts in place.letters:
         if counts != size or kind == "variance":
             continue
@@ -417,6 +433,22 @@ def _exchanges(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[E
                 "not-centred",
                 0.97,
             )
+
+
+def _defined(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edit]:
+    """x_hat for x - mu, or the other way round: a name that is defined as a product with a bracket, and that bracket."""
+    names = bench.ground.names
+    for name in bench.names:
+        definition = names.definition(name)
+        if definition is None or definition.letters is None or definition.tree.op not in ("mul", "div"):
+            continue
+        for bracket in (each for each in definition.tree.args if each.op == "add"):
+            for letters in choices(names.sizes_of(name), place.letters):
+                short, long = ref(name, letters), renamed(bracket, dict(zip(definition.letters, letters, strict=True)))
+                for one, other in ((short, long), (long, short)):
+                    if node is one:
+                        words = f"{text_of(one)} stands where {text_of(other)} belongs{at_place(place)}"
+                        yield Edit(into, other, words, "exchanged", 1.0)
 
 
 def _mean_of(bench: Bench, name: str, of: str) -> bool:

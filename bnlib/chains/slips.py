@@ -28,8 +28,8 @@ MOST_WORK = 4_000_000
 MAKING = 0.5
 """What an edit of the line above costs more: of two explanations, the one that can be seen in the learner's own line is said."""
 
-ZEROS = 1.0
-"""What an edit costs more that makes a line vanish, as the one above does."""
+LAST = 1.0
+"""What a term too many costs more where the line above is zero: it may as well be its partner that is missing."""
 
 _VANISH = {
     "exchanged",
@@ -64,8 +64,9 @@ def slip(ground: Ground, above: Node, line: Node) -> tuple[str, tuple[str, ...]]
     for number, bench in enumerate(ways):
         if bench.usable:
             edits = mending(bench) if number == 0 else making(bench, line)
-            more = MAKING if number else ZEROS if zero else 0
-            found += [(edit.cost + more, number, bench, edit) for edit in islice(edits, MOST_MADE)]
+            for edit in islice(edits, MOST_MADE):
+                last = LAST if zero and edit.name == "term-extra" else 0
+                found.append((edit.cost + last + (MAKING if number else 0), number, bench, edit))
     found.sort(key=lambda item: item[:2])
     left = MOST_WORK
     seen: set[tuple[int, Node]] = set()
@@ -79,9 +80,15 @@ def slip(ground: Ground, above: Node, line: Node) -> tuple[str, tuple[str, ...]]
             if left < 0:
                 break
             if bench.fits(edit.tree):
+                if zero and edit.name == "term-extra":
+                    return (
+                        f"the line above is 0, and here something is left over: {edit.words}, or lacks its partner",
+                        ("left-over",),
+                    )
                 return edit.words, (edit.name,)
             seen.add((number, edit.tree))
         if zero:
-            words = "the line above is 0, and this one is not: what should cancel does not, or does not stand here"
-            return words, ("not-zero",)
+            return "the line above is 0 whatever the numbers are, and this one is not", ("not-zero",)
+        if vanishes:
+            return "this line is 0 whatever the numbers are, and the one above is not", ("zero",)
         return several(ways[0]) if ways[0].usable else None
