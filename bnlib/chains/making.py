@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from bnlib.chains.bench import MOST_NODES, Bench
-from bnlib.chains.edits import Edit, at_place, count, everywhere, text_of, itself
+from bnlib.chains.edits import Edit, at_place, count, everywhere, itself, text_of
 from bnlib.chains.forms import below, has
 from bnlib.chains.mending import EXPONENTS
 from bnlib.language.names import Names

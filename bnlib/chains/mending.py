@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import combinations
 
 from bnlib.chains.bench import Bench
-from bnlib.chains.edits import Edit, Into, Place, at_place, choices, everywhere, text_of, itself
+from bnlib.chains.edits import Edit, Into, Place, at_place, choices, everywhere, itself, text_of
 from bnlib.chains.forms import below
 from bnlib.language.tree import ONE, Node, add, div, mul, names_of, neg, num, power, rebuilt, reduce, ref, renamed
 
