@@ -10,8 +10,8 @@ import numpy as np
 
 from bnlib.chains.edits import Place, choices, count
 from bnlib.chains.forms import below
-from bnlib.language.names import FormulaError
-from bnlib.language.tree import Node, div, letters_of, names_of, num, power, rebuilt, ref, renamed
+from bnlib.language.names import FormulaError, Names
+from bnlib.language.tree import Node, div, letters_of, num, power, rebuilt, ref, renamed
 from bnlib.language.writing import plain
 from bnlib.numerics import Array
 
@@ -28,6 +28,16 @@ MOST_FACTORS = 24
 """How many of the factors that the lines near by show are tried as what is missing."""
 
 
+def as_written(node: Node, names: Names) -> Node:
+    """A formula with the derivatives of names written as ``d(y[k], x[i])``."""
+    if node.op == "ref" and node.data[0].startswith("d "):
+        of, _, by = node.data[0][2:].rpartition(" / d ")
+        letters = node.data[1]
+        inner = len(letters) - len(names.sizes_of(by))
+        return Node("d", (as_written(ref(of, letters[:inner]), names), ref(by, letters[inner:])))
+    return rebuilt(node, tuple(as_written(arg, names) for arg in node.args))
+
+
 class Bench:
     """One line on which edits are tried, and the values that an edit has to give.
 
@@ -40,24 +50,16 @@ class Bench:
 
     def __init__(self, ground: Ground, tree: Node, wanted: list[Array], near: tuple[Node, ...] = ()) -> None:
         self.ground, self.tree = ground, tree
+        near = tuple(as_written(each, ground.names) for each in near)
         every = sorted({node for each in near for node in below(each)}, key=plain)
         self.names = [name for name in ground.names if any(node.op == "ref" and node.data[0] == name for node in every)]
-        products = [
-            node
-            for each in near
-            for node in sorted(below(each), key=plain)
-            if node.op == "mul" and not any(name.startswith("d ") for name in names_of(node))
-        ]
+        products = [node for each in near for node in sorted(below(each), key=plain) if node.op == "mul"]
         factors = dict.fromkeys(arg for node in products for arg in node.args if arg.op not in _NO_FACTORS)
         self.written = tuple(each for each in factors if each.op != "pow" or each.data > 0)[:MOST_FACTORS]
         self.brackets = tuple(factor for factor in self.written if factor.op == "add")
-        self.denominators = tuple(
-            dict.fromkeys(node.args[1] for node in every if node.op == "div" and node.args[1].free)
-        )
+        self.below_bars = tuple(dict.fromkeys(node.args[1] for node in every if node.op == "div" and node.args[1].free))
         self.deltas = {node.data for node in every if node.op == "delta"}
-        self.moving = {node.args[0].data[0] for node in every if node.op == "d" and node.args[0].op == "ref"} | {
-            name[2:].rpartition(" / d ")[0] for node in every for name in names_of(node) if name.startswith("d ")
-        }
+        self.moving = {node.args[0].data[0] for node in every if node.op == "d" and node.args[0].op == "ref"}
         self.sums_above = {each.data for each in below(near[0]) if each.op == "reduce"} if near else set()
         self.by = tuple(
             dict.fromkeys(
@@ -129,6 +131,20 @@ class Bench:
             if not place.bound or place.bound & factor.free:
                 yield factor, number
 
+    def denominators(self, place: Place) -> Iterator[Node]:
+        """What a term may have to be divided by."""
+        for below_bar in self.below_bars:
+            for other in self._in_letters(below_bar, place):
+                if not place.bound or place.bound & other.free:
+                    yield other
+
+    def _in_letters(self, node: Node, place: Place) -> Iterator[Node]:
+        """A formula, and the same with one letter exchanged for another that may be used at a place."""
+        for old in sorted(node.free):
+            for new, size in place.letters:
+                if self._near_sizes.get(old) == size and node.free - {old} <= dict(place.letters).keys():
+                    yield renamed(node, {old: new})
+
     def _factors(self, place: Place) -> Iterator[tuple[Node, bool]]:
         names = self.ground.names
         for factor in self.written:
@@ -142,12 +158,9 @@ class Bench:
             for letters in choices(names.sizes_of(name), place.letters):
                 yield ref(name, letters), False
                 yield power(ref(name, letters), 2), False
-        known = dict(place.letters)
         for bracket in self.brackets:
-            for old in sorted(bracket.free):
-                for new, size in place.letters:
-                    if self._near_sizes.get(old) == size and bracket.free - {old} <= known.keys():
-                        yield renamed(bracket, {old: new}), False
+            for other in self._in_letters(bracket, place):
+                yield other, False
         for one, two in combinations(place.letters, 2):
             if one[1] == two[1]:
                 letters = (two[0], one[0]) if (two[0], one[0]) in self.deltas else (one[0], two[0])

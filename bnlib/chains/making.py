@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from bnlib.chains.bench import MOST_NODES, Bench
+from bnlib.chains.bench import MOST_NODES, Bench, as_written
 from bnlib.chains.edits import Edit, at_place, count, everywhere, itself, text_of
 from bnlib.chains.forms import below, has
 from bnlib.chains.mending import EXPONENTS
 from bnlib.language.names import Names
-from bnlib.language.tree import ONE, ZERO, Node, add, mul, names_of, neg, power, rebuilt, reduce, ref, renamed
+from bnlib.language.tree import ONE, ZERO, Node, add, mul, names_of, neg, power, rebuilt, reduce, renamed
 
 if TYPE_CHECKING:
     from bnlib.chains.judge import Ground
@@ -95,7 +95,7 @@ def making(bench: Bench, line: Node) -> Iterator[Edit]:
                 yield Edit(
                     into,
                     add(*node.args[:number], neg(term), *node.args[number + 1 :]),
-                    f"a sign got lost in the derivative, at {text_of(_plainly(term))}",
+                    f"a sign got lost in the derivative, at {text_of(as_written(term, bench.ground.names))}",
                     "sign",
                     1.3,
                 )
@@ -123,7 +123,9 @@ def making(bench: Bench, line: Node) -> Iterator[Edit]:
                         words = f"the {kind} over {letter} got lost: only its term {letter} = {other} is left"
                         yield Edit(into, reduce(kind, others, body) if others else body, words, "sum-lost", 1)
         if node.op == "pow":
-            words = f"the exponent of {text_of(_plainly(node.args[0]))} is wrong in the derivative"
+            words = (
+                f"the exponent of {text_of(as_written(node.args[0], bench.ground.names))} is wrong in the derivative"
+            )
             for exponent in EXPONENTS:
                 if exponent != node.data:
                     yield Edit(into, power(node.args[0], exponent), words, "exponent", 1.1)
@@ -152,11 +154,3 @@ def _without(node: Node, name: str) -> Node:
     if node.op == "ref":
         return ZERO if node.data[0] == name else node
     return rebuilt(node, tuple(_without(arg, name) for arg in node.args))
-
-
-def _plainly(node: Node) -> Node:
-    """A formula in which derivatives of names are shown as one writes them."""
-    if node.op == "ref" and node.data[0].startswith("d "):
-        of, _, by = node.data[0][2:].rpartition(" / d ")
-        return ref(f"d({of}, {by})")
-    return rebuilt(node, tuple(map(_plainly, node.args)))

@@ -104,7 +104,7 @@ def _swapped(bench: Bench) -> Iterator[Edit]:
         if one.free and two.free:
             change = {one: two, two: one}
             words = f"{text_of(one)} and {text_of(two)} stand in each other's place"
-            yield Edit(itself, _exchanged(bench.tree, change), words, "swapped", 1.3)
+            yield Edit(itself, _exchanged(bench.tree, change), words, "swapped", 1.08)
 
 
 def _exchanged(node: Node, change: dict[Node, Node]) -> Node:
@@ -142,7 +142,8 @@ def _derivatives(bench: Bench, node: Node, place: Place, into: Into) -> Iterator
     of, by = node.args
     at, names = at_place(place), bench.ground.names
     for name in (by.data[0], *bench.names):
-        if name in names.sizes or not any(name == each or names.depends(each, name) for each in names_of(of)):
+        inside = names_of(of) if of.op != "ref" else frozenset()
+        if name in names.sizes or not (name in inside or any(names.depends(each, name) for each in names_of(of))):
             continue
         for letters in choices(names.sizes_of(name), place.letters):
             if name == by.data[0]:
@@ -151,16 +152,27 @@ def _derivatives(bench: Bench, node: Node, place: Place, into: Into) -> Iterator
             else:
                 words = f"{text_of(node)} is a derivative by {text_of(by)}{at}, and should be one by {name}"
                 yield Edit(
-                    into, Node("d", (of, ref(name, letters))), words, "exchanged", 1.2 if by in bench.by else 1.0
+                    into, Node("d", (of, ref(name, letters))), words, "exchanged", 1.2 if by in bench.by else 1.1
                 )
 
 
 def _factors(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edit]:
     """A term that lacks a factor, or has one too many."""
     at, n = at_place(place), bench.ground.names.sizes
+    own = names_of(bench.tree)
     for factor, number in bench.factors(place):
-        cost = 1.0 if number else 1.04 if factor.op == "delta" else 1.06 if factor in bench.written else 1.2
         shown = text_of(factor)
+        cost = (
+            (1.0 if place.term is None else 1.12)
+            if number and shown not in n
+            else 1.0
+            if number
+            else 1.04
+            if factor.op == "delta"
+            else 1.06
+            if factor in bench.written
+            else 1.2
+        )
         lost, extra = f"{shown} is missing", f"{shown} is one factor too many"
         if number:
             lost, extra = f"a factor {shown} is missing", f"there is a factor {shown} too many"
@@ -172,12 +184,11 @@ def _factors(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edi
             name, lost = "chain-rule", f"the chain rule is cut short: {lost}"
         where = at or ("" if node is bench.tree else f" in {text_of(node)}")
         yield Edit(into, mul(factor, node), f"{lost}{where}", "one-over-n" if shown in n else name, cost)
-        if factor.op != "delta":
+        if factor.op != "delta" and (number or names_of(factor) <= own):
             yield Edit(into, div(node, factor), f"{extra}{where}", "one-over-n" if shown in n else "factor-extra", cost)
-    for below_bar in bench.denominators:
-        if below_bar.free <= dict(place.letters).keys() and (not place.bound or place.bound & below_bar.free):
-            words = f"the division by {text_of(below_bar)} is missing{at}"
-            yield Edit(into, div(node, below_bar), words, "factor-lost", 1.06)
+    for below_bar in bench.denominators(place):
+        words = f"the division by {text_of(below_bar)} is missing{at}"
+        yield Edit(into, div(node, below_bar), words, "factor-lost", 1.06)
     for size in n if not place.bound and any(_one_less(each) for each in below(bench.tree)) else ():
         ratio = div(add(ref(size), num(-1)), ref(size))
         words = f"{size} - 1 stands where {size} belongs, or the other way round{at}"
@@ -195,7 +206,11 @@ def _terms(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edit]
     for number, term in enumerate(node.args):
         rest = add(*node.args[:number], *node.args[number + 1 :])
         yield Edit(
-            into, rest, f"the term {text_of(term)} is one too many", "term-extra", 0.99 if into is itself else 1.25
+            into,
+            rest,
+            f"the term {text_of(term)} is one too many",
+            "term-extra",
+            0.99 if into is itself or term.op == "num" else 1.05,
         )
     for begin, end in combinations(range(len(node.args) + 1), 2):
         if 1 < end - begin < len(node.args):
@@ -448,7 +463,7 @@ def _defined(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edi
                 for one, other in ((short, long), (long, short)):
                     if node is one:
                         words = f"{text_of(one)} stands where {text_of(other)} belongs{at_place(place)}"
-                        yield Edit(into, other, words, "exchanged", 1.0)
+                        yield Edit(into, other, words, "exchanged", 0.97)
 
 
 def _mean_of(bench: Bench, name: str, of: str) -> bool:
