@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bnlib.chains.judge import Ground
 
 CLOSE = 1e-10
-MOST_NODES = 160
+MOST_NODES = 100
 """Longer lines are compared and not searched."""
 
 _NO_FACTORS = ("num", "div", "reduce", "neg")
@@ -62,11 +62,10 @@ class Bench:
         self.moving = {node.args[0].data[0] for node in every if node.op == "d" and node.args[0].op == "ref"}
         self.sums_above = {each.data for each in below(near[0]) if each.op == "reduce"} if near else set()
         self.by = tuple(
-            dict.fromkeys(
-                each.args[1] for near_by in (*near[:1], ground.start) for each in below(near_by) if each.op == "d"
-            )
+            dict.fromkeys(each.args[1] for line in (ground.start, *near[:1]) for each in below(line) if each.op == "d")
         )
-        self.usable = count(tree) <= MOST_NODES
+        self.parts = count(tree)
+        self.usable = self.parts <= MOST_NODES
         if not self.usable:
             return
         names = ground.names

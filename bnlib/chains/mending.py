@@ -44,7 +44,9 @@ def mending(bench: Bench) -> Iterator[Edit]:
         if node.op == "mul":
             for number, factor in enumerate(node.args):
                 rest = mul(*node.args[:number], *node.args[number + 1 :])
-                yield Edit(into, rest, f"{text_of(factor)} is one factor too many{at}", "factor-extra", 1.05)
+                extra = f"there is a factor {text_of(factor)} too many"
+                extra = extra if factor.op == "num" else f"{text_of(factor)} is one factor too many"
+                yield Edit(into, rest, f"{extra}{at}", "factor-extra", 1.05)
                 if factor.op in ("ref", "call", "pow", "add"):
                     words = f"{text_of(factor)} is a factor{at}, and should divide"
                     yield Edit(into, div(rest, factor), words, "upside-down", 1.2)
@@ -124,7 +126,12 @@ def _added(node: Node, place: Place, into: Into) -> Iterator[Edit]:
             )
             for other in (two, neg(two)) if two.op != "neg" else (two, two.args[0]):
                 whole = add(*node.args[:begin], mul(one, other), *node.args[end:])
-                yield Edit(into, whole, words, "sum-for-product", 1.2 + 0.05 * (len(node.args) - len(run)))
+                cost = (
+                    1.2 + 0.05 * (len(node.args) - len(run))
+                    if len(node.args) > 2 or not one.free or not two.free
+                    else 1.05
+                )
+                yield Edit(into, whole, words, "sum-for-product", cost)
 
 
 def _multiplied(node: Node, place: Place, into: Into) -> Iterator[Edit]:
@@ -180,7 +187,7 @@ def _factors(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edi
                 lost, extra = f"1/{shown} is one factor too many", f"1/{shown} is missing"
         cost += {"div": 0.55, "pow": 0.1}.get(factor.op, 0)
         name = "factor-lost"
-        if factor.op == "d":
+        if factor.op == "d" and factor.args[1] in bench.by[:1]:  # by what the derivation begins with
             name, lost = "chain-rule", f"the chain rule is cut short: {lost}"
         where = at or ("" if node is bench.tree else f" in {text_of(node)}")
         yield Edit(into, mul(factor, node), f"{lost}{where}", "one-over-n" if shown in n else name, cost)

@@ -21,9 +21,12 @@ from bnlib.language.tree import Node
 if TYPE_CHECKING:
     from bnlib.chains.judge import Ground
 
-MOST_MADE, MOST_EDITS = 4_000, 1_200
+MOST_MADE, MOST_EDITS = 2_500, 1_200
+"""How many edits of a line are thought of, and how many of all are tried, the cheapest first."""
+
+MOST_PARTS = 40_000
 MOST_WORK = 4_000_000
-"""How many numbers all edits together may make on one draw."""
+"""How many parts of formulas are looked at in all edits together, and how many numbers these may make on one draw."""
 
 MAKING = 0.5
 """What an edit of the line above costs more: of two explanations, the one that can be seen in the learner's own line is said."""
@@ -68,7 +71,7 @@ def slip(ground: Ground, above: Node, line: Node) -> tuple[str, tuple[str, ...]]
                 last = LAST if zero and edit.name == "term-extra" else 0
                 found.append((edit.cost + last + (MAKING if number else 0), number, bench, edit))
     found.sort(key=lambda item: item[:2])
-    left = MOST_WORK
+    left, parts = MOST_WORK, MOST_PARTS
     seen: set[tuple[int, Node]] = set()
     with np.errstate(all="ignore"):
         for _, number, bench, edit in found[:MOST_EDITS]:
@@ -76,8 +79,8 @@ def slip(ground: Ground, above: Node, line: Node) -> tuple[str, tuple[str, ...]]
                 continue
             if number and vanishes and edit.name != "product-rule":  # many slips lead to a line of zeros
                 continue
-            left -= bench.work
-            if left < 0:
+            left, parts = left - bench.work, parts - bench.parts
+            if left < 0 or parts < 0:
                 break
             if bench.fits(edit.tree):
                 if zero and edit.name == "term-extra":

@@ -128,7 +128,7 @@ WRONG = [
     (2, "gamma * sum(dout[k] * d(x[k] - mu, x[i]) * r for k in N)", "held-constant", "r depends on x as well"),
     (3, "gamma * sum(dout[k] * (delta[k, i] - 1/N) * r for k in N)", "held-constant", "the part in which r moves is missing"),
     (3, "gamma * sum(dout[k] * (delta[k, i] * r + (x[k] - mu) * d(r, x[i])) for k in N)", "held-constant", "mu depends on x as well"),
-    (3, "gamma * sum(dout[k] * ((1 - 1/N) * r + (x[k] - mu) * d(r, x[i])) for k in N)", "factor-lost", "delta[i, k] is missing in the first term"),
+    (3, "gamma * sum(dout[k] * ((1 - 1/N) * r + (x[k] - mu) * d(r, x[i])) for k in N)", "factor-lost", "delta[k, i] is missing in the first term"),
     (3, "gamma * sum(dout[k] * ((delta[k, i] + 1/N) * r + (x[k] - mu) * d(r, x[i])) for k in N)", "sign", "the sign of 1 / N is wrong in the first term"),
     (3, "gamma * sum(dout[k] * (delta[k, i] - 1/N) * r + (x[k] - mu) * d(r, x[i]) for k in N)", "bracket", "dout[k] belongs to all terms"),
     (3, "gamma * sum(dout[k] * ((delta[k, i] - 1/N) * r + (x[i] - mu) * d(r, x[i])) for k in N)", "index", "the letter i of x[i] is wrong in the second term"),
