@@ -71,7 +71,7 @@ def making(bench: Bench, line: Node) -> Iterator[Edit]:
         at = at_place(place)
         if node.op == "d" and several_derivatives:
             words = "the derivative of a product is not the product of the derivatives"
-            yield Edit(into, _apart(*node.args, bench.ground.names), words, "product-rule", 0.4)
+            yield Edit(into, _apart(node.args[0], node.args[1], bench.ground.names), words, "product-rule", 0.4)
         if node.op == "add":
             for term in node.args if len(node.args) > 2 else ():
                 words = f"of the terms of the line above only {text_of(term)} is left"

@@ -36,7 +36,7 @@ def mending(bench: Bench) -> Iterator[Edit]:
                 yield Edit(into, neg(node), f"{what}{at if place.sums else ''}", "sign", 1)
             else:
                 yield Edit(into, body, f"the sign of -{text_of(body)} is wrong{at if place.sums else ''}", "sign", 1)
-        if role == "term" and node.op != "neg":
+        if role == "term" and node.op != "neg" and not (place.derived and node.op == "ref"):
             yield from _factors(bench, node, place, into)
         if node.op == "add":
             yield from _terms(bench, node, place, into)
