@@ -443,7 +443,7 @@ def _exchanges(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[E
         return
     for name in names:
         if name != node.data[0] and names.sizes_of(name) == own:
-            yield Edit(into, ref(name, letters), f"{text_of(node)} stands where {name} belongs{at}", "exchanged", 1.4)
+            yield Edit(into, ref(name, letters), f"{text_of(node)} stands where {name} belongs{at}", "exchanged", 1.17)
     for name in names:
         rest = names.sizes_of(name)
         if len(rest) < len(own) and set(rest) <= set(own) and _mean_of(bench, name, node.data[0]):
