@@ -89,7 +89,13 @@ def making(bench: Bench, line: Node) -> Iterator[Edit]:
                     )
                     yield Edit(into, rest, words, "product-rule", 0.85)
                 else:
-                    yield Edit(into, rest, f"the term {text_of(term)} of the line above got lost", "term-missing", 1.1)
+                    yield Edit(
+                        into,
+                        rest,
+                        f"the term {text_of(as_written(term, bench.ground.names))} got lost on the way from the line above",
+                        "term-missing",
+                        1.1,
+                    )
                 if not derived:
                     continue
                 yield Edit(
@@ -131,7 +137,9 @@ def making(bench: Bench, line: Node) -> Iterator[Edit]:
                     yield Edit(into, power(node.args[0], exponent), words, "exponent", 1.1)
         if node.op == "delta":
             yield Edit(into, ONE, f"{text_of(node)} is not 1 everywhere: it got lost{at}", "delta-lost", 1)
-            yield Edit(into, ZERO, f"{text_of(node)} is not 0 everywhere: what it picks got lost{at}", "delta-lost", 1)
+            yield Edit(
+                into, ZERO, f"{text_of(node)} is not 0 everywhere: what it picks got lost{at}", "delta-lost", 1.15
+            )
 
 
 def _apart(of: Node, by: Node, names: Names) -> Node:

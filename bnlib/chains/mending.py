@@ -136,12 +136,14 @@ def _added(node: Node, place: Place, into: Into) -> Iterator[Edit]:
 
 def _multiplied(node: Node, place: Place, into: Into) -> Iterator[Edit]:
     """Two factors that should be terms."""
-    said = "multiplied" if node.op == "mul" else "divided"
-    if len(node.args) == 2:
-        one, two = node.args[0], node.args[1] if node.op == "mul" else div(ONE, node.args[1])
-        for other, sign in ((two, "added"), (neg(two), "subtracted")):
-            words = f"{text_of(one)} and {text_of(two)} are {said}{at_place(place)}, and should be {sign}"
-            yield Edit(into, add(one, other), words, "product-for-sum", 1.3)
+    if len(node.args) != 2:
+        return
+    one, two = node.args
+    said = f"{text_of(one)} is {'multiplied' if node.op == 'mul' else 'divided'} by {text_of(two)}{at_place(place)}"
+    if node.op == "div":
+        two = div(ONE, two)
+    for other, belongs in ((two, "sum"), (neg(two), "difference")):
+        yield Edit(into, add(one, other), f"{said}, where a {belongs} belongs", "product-for-sum", 1.3)
 
 
 def _derivatives(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edit]:
@@ -198,7 +200,7 @@ def _factors(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edi
         yield Edit(into, div(node, below_bar), words, "factor-lost", 1.06)
     for size in n if not place.bound and any(_one_less(each) for each in below(bench.tree)) else ():
         ratio = div(add(ref(size), num(-1)), ref(size))
-        words = f"{size} - 1 stands where {size} belongs, or the other way round{at}"
+        words = f"{size} - 1 stands where {size} belongs{at}"
         yield Edit(into, mul(ratio, node), words, "bessel", 0.97)
         yield Edit(into, div(node, ratio), words, "bessel", 0.97)
 

@@ -88,6 +88,8 @@ def slip(ground: Ground, above: Node, line: Node) -> tuple[str, tuple[str, ...]]
                         f"the line above is 0, and here something is left over: {edit.words}, or lacks its partner",
                         ("left-over",),
                     )
+                if zero and not number:
+                    return f"{edit.words}, or what should cancel it is wrong", (edit.name,)
                 return edit.words, (edit.name,)
             seen.add((number, edit.tree))
         if zero:
