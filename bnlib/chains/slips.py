@@ -21,10 +21,10 @@ from bnlib.language.tree import Node
 if TYPE_CHECKING:
     from bnlib.chains.judge import Ground
 
-MOST_MADE, MOST_EDITS = 2_500, 900
+MOST_MADE, MOST_EDITS = 1_500, 600
 """How many edits of a line are thought of, and how many of all are tried, the cheapest first."""
 
-MOST_PARTS = 30_000
+MOST_PARTS = 18_000
 MOST_WORK = 4_000_000
 """How many parts of formulas are looked at in all edits together, and how many numbers these may make on one draw."""
 
