@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from bnlib.chains.bench import Bench
-from bnlib.chains.edits import Into, everywhere, text_of
+from bnlib.chains.edits import Edit, Into, everywhere, text_of
 from bnlib.judging.diagnosing.terms import fit
 from bnlib.language.names import FormulaError
 from bnlib.language.tree import Node
@@ -29,6 +29,22 @@ def several(bench: Bench) -> tuple[str, tuple[str, ...]] | None:
             said = [words.format(text_of(term.args[0] if term.op == "neg" else term)) for term, _, words in wrong]
             return " and ".join(said), tuple(dict.fromkeys(name for _, name, _ in wrong))
     return None
+
+
+def besides(bench: Bench, edit: Edit) -> tuple[str, tuple[str, ...]] | None:
+    """What is wrong besides an edit, where that leaves the whole line with a factor too many; None where it does not."""
+    ratios = []
+    for context, wanted in zip(bench.contexts, bench.wanted, strict=True):
+        try:
+            value = np.broadcast_to(context.raw(bench.flat(edit.tree)), wanted.shape)
+        except (FormulaError, KeyError, ValueError):
+            return None
+        ratio = float(np.vdot(value, wanted) / max(float(np.vdot(value, value)), 1e-300))
+        if not np.allclose(ratio * value, wanted, rtol=1e-9, atol=1e-10 * float(np.max(np.abs(wanted)))):
+            return None
+        ratios.append(ratio)
+    name, words = _slip(bench, tuple(ratios)) or ("", "")
+    return (f"{edit.words}, and {words.format('the line')}", (edit.name, name)) if name else None
 
 
 def _ratios(bench: Bench, node: Node, into: Into) -> Iterator[tuple[float, ...]]:
@@ -56,7 +72,7 @@ def _slip(bench: Bench, ratios: tuple[float, ...]) -> tuple[str, str] | None:
         (0, 0, "term-extra", "the term {} is one too many"),
         (-1, 1, "one-over-n", f"1/{size} is missing in {{}}"),
         (1, 1, "one-over-n", f"1/{size} is one factor too many in {{}}"),
-        (0, 2, "factor-missing", "a factor 2 is missing in {}"),
+        (0, 2, "factor-lost", "a factor 2 is missing in {}"),
         (0, 0.5, "factor-extra", "there is a factor 2 too many in {}"),
         (-1, -1, "sign", f"the sign of {{}} is wrong, and 1/{size} is missing in it"),
     ]

@@ -13,7 +13,7 @@ import numpy as np
 
 from bnlib.chains.bench import CLOSE, Bench
 from bnlib.chains.edits import Edit
-from bnlib.chains.fitting import several
+from bnlib.chains.fitting import besides, several
 from bnlib.chains.making import carried_out, making
 from bnlib.chains.mending import mending
 from bnlib.language.tree import Node
@@ -30,6 +30,19 @@ MOST_WORK = 4_000_000
 
 MAKING = 0.5
 """What an edit of the line above costs more: of two explanations, the one that can be seen in the learner's own line is said."""
+
+MOST_PAIRS = 150
+_IN_PAIRS = {
+    "sum-for-mean",
+    "mean-for-sum",
+    "exponent",
+    "not-centred",
+    "index",
+    "chain-rule",
+    "bracket",
+    "not-differentiated",
+}
+"""Slips that are looked for besides a sign or a factor of the whole line, and how many of them at the most."""
 
 LAST = 1.0
 """What a term too many costs more where the line above is zero: it may as well be its partner that is missing."""
@@ -73,6 +86,7 @@ def slip(ground: Ground, above: Node, line: Node) -> tuple[str, tuple[str, ...]]
     found.sort(key=lambda item: item[:2])
     left, parts = MOST_WORK, MOST_PARTS
     seen: set[tuple[int, Node]] = set()
+    tried: list[Edit] = []
     with np.errstate(all="ignore"):
         for _, number, bench, edit in found[:MOST_EDITS]:
             if "'" in edit.words or (edit.name in _VANISH and zero) or (number, edit.tree) in seen:
@@ -92,8 +106,11 @@ def slip(ground: Ground, above: Node, line: Node) -> tuple[str, tuple[str, ...]]
                     return f"{edit.words}, or what should cancel it is wrong", (edit.name,)
                 return edit.words, (edit.name,)
             seen.add((number, edit.tree))
+            tried += [edit] if not number and edit.name in _IN_PAIRS else []
         if zero:
             return "the line above is 0 whatever the numbers are, and this one is not", ("not-zero",)
         if vanishes:
             return "this line is 0 whatever the numbers are, and the one above is not", ("zero",)
-        return several(ways[0]) if ways[0].usable else None
+        if not ways[0].usable:
+            return None
+        return several(ways[0]) or next(filter(None, (besides(ways[0], edit) for edit in tried[:MOST_PAIRS])), None)

@@ -39,3 +39,26 @@ def test_there_are_many_ways_and_most_slips_are_named():
         assert len(chains.wrong) >= 40
     assert set(deriving.not_yet()) == set(EXERCISES)
     assert sum(deriving.not_yet().values()) <= 0.15 * sum(len(chains.wrong) for chains in EXERCISES.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "typed", "mistakes", "words"),
+    [
+        ("inv_std_slope", 3, "1/N * (var + eps)**(-3/2) * x[i]", ("not-centred", "sign"), "mu is not subtracted"),
+        ("variance_slope", 5, "1/N * x[i]", ("not-centred", "factor-lost"), "and a factor 2 is missing in the line"),
+        (
+            "input_gradient",
+            7,
+            "gamma * r * (dout[i] - sum(dout[k] for k in N) + x_hat[i] * mean(dout[k] * x_hat[k] for k in N))",
+            ("one-over-n", "sign"),
+            "1/N is missing in sum(dout[k] for k in N) and the sign of x_hat[i]",
+        ),
+    ],
+)
+def test_two_slips_at_once_are_both_named(name, line, typed, mistakes, words):
+    chains = EXERCISES[name]
+    before = chains.right["course"].splitlines()[: line - 1]
+    found = judged(chains.stub, "\n".join([*before, f"= {typed}"]))
+    assert found.wrong == line - 1
+    assert found.mistakes == mistakes
+    assert words in found.message
