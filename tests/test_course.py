@@ -16,7 +16,7 @@ from bnlib.checks import answer_of
 from bnlib.notebooks import parse
 from bnlib.progress import Standings, standing
 from bnlib.quizzes import QuizView, verdict
-from bnlib.release import sources
+from bnlib.release import joined, sources
 from bnlib.stubs import lesson_of, lessons, translation
 
 ROOT = Path(__file__).parent.parent
@@ -103,7 +103,7 @@ def test_any_cell_may_be_run_again_after_the_lesson(path, tmp_path):
     for cell, same in zip(first, again, strict=True):
         if "derive(" in cell.source:
             continue  # it looks at the function that translates it, which was not there the first time
-        assert [said(output) for output in cell.outputs] == [said(output) for output in same.outputs], cell.source
+        assert [*map(said, joined(cell.outputs))] == [*map(said, joined(same.outputs))], cell.source
 
 
 def said(output):
@@ -156,8 +156,9 @@ def test_right_letters_are_spread(lesson):
     assert max(times) - min(times) <= 1, times
 
 
-@pytest.mark.parametrize("lesson", lessons(), ids=lambda lesson: lesson.key)
+@pytest.mark.parametrize("lesson", [each for each in lessons() if each.quizzes], ids=lambda lesson: lesson.key)
 def test_a_lesson_opens_with_three_questions_of_recall(lesson):
+    """One that was just begun (bnlib new lesson) has no questions yet."""
     opening = list(lesson.quizzes)[:3]
     assert all(name.startswith("recall_") for name in opening), opening
     cells = [

@@ -1,4 +1,4 @@
-"""A misprint in a numbered display is noticed, whatever it is. All of them: ``python benchmarks/misprints.py``."""
+"""A misprint in a numbered display is noticed, whatever it is. All of them: ``python benchmarks/misprinted.py``."""
 
 from itertools import islice
 

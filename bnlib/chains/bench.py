@@ -10,16 +10,32 @@ import numpy as np
 
 from bnlib.chains.edits import Place, choices, count
 from bnlib.chains.forms import below
-from bnlib.language.names import FormulaError
+from bnlib.language.names import FormulaError, Names
 from bnlib.language.tree import Node, div, letters_of, num, power, rebuilt, ref, renamed
+from bnlib.language.writing import plain
 from bnlib.numerics import Array
 
 if TYPE_CHECKING:
     from bnlib.chains.judge import Ground
 
 CLOSE = 1e-10
-MOST_NODES = 160
+MOST_NODES = 100
 """Longer lines are compared and not searched."""
+
+_NO_FACTORS = ("num", "div", "reduce", "neg")
+
+MOST_FACTORS = 24
+"""How many of the factors that the lines near by show are tried as what is missing."""
+
+
+def as_written(node: Node, names: Names) -> Node:
+    """A formula with the derivatives of names written as ``d(y[k], x[i])``."""
+    if node.op == "ref" and node.data[0].startswith("d "):
+        of, _, by = node.data[0][2:].rpartition(" / d ")
+        letters = node.data[1]
+        inner = len(letters) - len(names.sizes_of(by))
+        return Node("d", (as_written(ref(of, letters[:inner]), names), ref(by, letters[inner:])))
+    return rebuilt(node, tuple(as_written(arg, names) for arg in node.args))
 
 
 class Bench:
@@ -34,16 +50,29 @@ class Bench:
 
     def __init__(self, ground: Ground, tree: Node, wanted: list[Array], near: tuple[Node, ...] = ()) -> None:
         self.ground, self.tree = ground, tree
-        every = {node for each in near for node in below(each)}
+        near = tuple(as_written(each, ground.names) for each in near)
+        every = sorted({node for each in near for node in below(each)}, key=plain)
         self.names = [name for name in ground.names if any(node.op == "ref" and node.data[0] == name for node in every)]
-        products = [node for each in near[:2] for node in below(each) if node.op == "mul"]
-        self.brackets = tuple(dict.fromkeys(arg for node in products for arg in node.args if arg.op == "add"))
-        self.usable = count(tree) <= MOST_NODES
+        products = [node for each in near for node in sorted(below(each), key=plain) if node.op == "mul"]
+        factors = dict.fromkeys(arg for node in products for arg in node.args if arg.op not in _NO_FACTORS)
+        self.written = tuple(each for each in factors if each.op != "pow" or each.data > 0)[:MOST_FACTORS]
+        self.brackets = tuple(factor for factor in self.written if factor.op == "add")
+        self.below_bars = tuple(dict.fromkeys(node.args[1] for node in every if node.op == "div" and node.args[1].free))
+        self.deltas = {node.data for node in every if node.op == "delta"}
+        self.moving = {node.args[0].data[0] for node in every if node.op == "d" and node.args[0].op == "ref"}
+        self.sums_above = {each.data for each in below(near[0]) if each.op == "reduce"} if near else set()
+        self.by = tuple(
+            dict.fromkeys(each.args[1] for line in (ground.start, *near[:1]) for each in below(line) if each.op == "d")
+        )
+        self.parts = count(tree)
+        self.usable = self.parts <= MOST_NODES
         if not self.usable:
             return
         names = ground.names
         self._flat: dict[Node, Node] = {}
+        self._known_factors: dict[tuple[tuple[str, str], ...], tuple[tuple[Node, bool], ...]] = {}
         self.sizes = {**names.letter_sizes(self.flat(tree), ground.sizes), **ground.sizes}
+        self._near_sizes = {letter: size for each in near for letter, size in names.letter_sizes(each).items()}
         spare = [f"{letter}''" for letter in ground.letters]
         letters = [*dict.fromkeys((*ground.letters, *letters_of(self.flat(tree)), *letters_of(tree))), *spare]
         self.contexts = []
@@ -95,12 +124,31 @@ class Bench:
 
     def factors(self, place: Place) -> Iterator[tuple[Node, bool]]:
         """What a term may be multiplied by in error, or lack; True where it is a number."""
-        for factor, number in self._factors(place):
+        if place.letters not in self._known_factors:
+            self._known_factors[place.letters] = tuple(dict.fromkeys(self._factors(place)))
+        for factor, number in self._known_factors[place.letters]:
             if not place.bound or place.bound & factor.free:
                 yield factor, number
 
+    def denominators(self, place: Place) -> Iterator[Node]:
+        """What a term may have to be divided by."""
+        for below_bar in self.below_bars:
+            for other in self._in_letters(below_bar, place):
+                if not place.bound or place.bound & other.free:
+                    yield other
+
+    def _in_letters(self, node: Node, place: Place) -> Iterator[Node]:
+        """A formula, and the same with one letter exchanged for another that may be used at a place."""
+        for old in sorted(node.free):
+            for new, size in place.letters:
+                if self._near_sizes.get(old) == size and node.free - {old} <= dict(place.letters).keys():
+                    yield renamed(node, {old: new})
+
     def _factors(self, place: Place) -> Iterator[tuple[Node, bool]]:
         names = self.ground.names
+        for factor in self.written:
+            if factor.free <= dict(place.letters).keys():
+                yield factor, False
         for size in names.sizes:
             yield ref(size), True
             yield div(num(2), ref(size)), True
@@ -109,12 +157,10 @@ class Bench:
             for letters in choices(names.sizes_of(name), place.letters):
                 yield ref(name, letters), False
                 yield power(ref(name, letters), 2), False
-        known = dict(place.letters)
         for bracket in self.brackets:
-            for old in sorted(bracket.free):
-                for new, size in place.letters:
-                    if self.sizes.get(old) == size and bracket.free - {old} <= known.keys():
-                        yield renamed(bracket, {old: new}), False
+            for other in self._in_letters(bracket, place):
+                yield other, False
         for one, two in combinations(place.letters, 2):
             if one[1] == two[1]:
-                yield Node("delta", (), (one[0], two[0])), False
+                letters = (two[0], one[0]) if (two[0], one[0]) in self.deltas else (one[0], two[0])
+                yield Node("delta", (), letters), False

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 from bnlib.language.tree import Node, rebuilt
 from bnlib.language.writing import plain
@@ -20,16 +20,28 @@ class Edit:
     """A changed formula, and what it would mean if it were the right one.
 
     Attributes:
-        tree: The changed formula.
+        into: Puts the changed part into the formula.
+        part: The changed part.
         words: The mistake, in words that follow "line 4:".
         name: Its name, for counting.
         cost: Of two that explain a line, the cheaper is said.
     """
 
-    tree: Node
+    into: Into
+    part: Node
     words: str
     name: str
     cost: float
+
+    @cached_property
+    def tree(self) -> Node:
+        """The changed formula, which is made only where it is tried."""
+        return self.into(self.part)
+
+
+def itself(new: Node) -> Node:
+    """Puts a new formula in the place of all."""
+    return new
 
 
 @dataclass(frozen=True)
@@ -41,12 +53,14 @@ class Place:
         term: In which term of the outermost bracket.
         sums: Inside which sums, in words.
         bound: Where it is all that a sum adds up: the letters of that sum. What has none of them belongs in front of it.
+        derived: Whether it stands below a derivative.
     """
 
     letters: tuple[tuple[str, str], ...]
     term: int | None = None
     sums: tuple[str, ...] = ()
     bound: frozenset[str] = frozenset()
+    derived: bool = False
 
     @property
     def words(self) -> str:
@@ -60,18 +74,19 @@ def parts(node: Node, place: Place) -> Iterator[tuple[Node, Place]]:
     """The formulas that a node is made of, and where each stands."""
     for number, arg in enumerate(node.args if node.op != "d" else node.args[:1]):
         if node.op == "add":
-            yield arg, Place(place.letters, number if place.term is None else place.term, place.sums)
+            yield arg, replace(place, term=number if place.term is None else place.term, bound=frozenset())
         elif node.op == "reduce":
             kind, over, _ = node.data
             known = tuple((letter, size) for letter, size in place.letters if letter not in dict(over))
             sums = (*place.sums, f"{kind} over {over[0][0]}")
-            yield arg, Place((*known, *over), place.term, sums, frozenset(letter for letter, _ in over))
+            bound = frozenset(letter for letter, _ in over)
+            yield arg, replace(place, letters=(*known, *over), sums=sums, bound=bound)
         else:
-            yield arg, Place(place.letters, place.term, place.sums)
+            yield arg, replace(place, bound=frozenset(), derived=place.derived or node.op == "d")
 
 
 def everywhere(
-    node: Node, place: Place, role: str = "term", into: Into = lambda new: new
+    node: Node, place: Place, role: str = "term", into: Into = itself
 ) -> Iterator[tuple[Node, Place, str, Into]]:
     """Every part of a formula with its place, its role (term or factor), and how to put another in its place."""
     yield node, place, role, into

@@ -7,6 +7,7 @@ word           the line has it when there is
 ``d(y)``       a derivative of y; any name will do
 ``d(L,x)``     a derivative of L by x
 ``d(product)`` a derivative of a formula that is more than a name
+``d(factors)`` a derivative of a formula with a product, a quotient or a square in it
 ``delta``      a delta
 ``unequal``    a sum with ``if k != i``
 ``sum``        a sum or a mean
@@ -34,6 +35,8 @@ def has(node: Node, word: str) -> bool:
     """
     if word == "d":
         return any(differentiated(node))
+    if word == "d(factors)":
+        return any(_multiplies(part) for of, _ in differentiated(node) for part in below(of))
     if match := re.fullmatch(r"d\((\w+)(?:,(\w+))?\)", word):
         return any(
             (of.data[0] if of.op == "ref" else "product") == match[1] and match[2] in (None, by.data[0])
@@ -83,6 +86,10 @@ def wanted(form: str) -> str:
 def differentiated(node: Node) -> Iterator[tuple[Node, ...]]:
     """Of every derivative, what is differentiated and by what."""
     return (each.args for each in below(node) if each.op == "d")
+
+
+def _multiplies(node: Node) -> bool:
+    return node.op in ("mul", "div") or (node.op == "pow" and node.data > 1)
 
 
 def below(node: Node) -> set[Node]:

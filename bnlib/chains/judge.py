@@ -13,10 +13,11 @@ import numpy as np
 
 from bnlib.chains import forms
 from bnlib.chains.lines import Piece, pieces
-from bnlib.language.names import FormulaError, Names
+from bnlib.language.names import FormulaError, LetterError, Names
 from bnlib.language.reading import define, read
 from bnlib.language.tree import Node, letters_of, renamed
 from bnlib.language.values import Values
+from bnlib.language.writing import plain
 from bnlib.numerics import Array
 from bnlib.stubs import Setting, Waypoint
 
@@ -324,12 +325,19 @@ def _line(ground: Ground, before: Sequence[Line], piece: Piece) -> Line:
         tree = read(piece.text, ground.names)
         if not before:
             ground = ground.called(tree)
+            if tree.op in ("d", "ref") and not (tree.free <= set(ground.letters) and ground.same(ground.start, tree)):
+                said = f"this derivation begins with {plain(ground.start)}, and this is something else"
+                return Line(piece, tree, False, said, "start")
         ground.values(tree)
         above = before[-1].tree if before else ground.start
         return Line(piece, tree, None if above is None else ground.same(above, tree))
     except FormulaError as error:
-        name = "free-letter" if isinstance(error, FreeLetterError) else "unreadable" if tree is None else "no-value"
-        return Line(piece, tree, False, str(error), name)
+        name = next((name for kind, name in _REFUSED.items() if isinstance(error, kind)), "")
+        return Line(piece, tree, False, str(error), name or ("unreadable" if tree is None else "no-value"))
+
+
+_REFUSED: dict[type[FormulaError], str] = {FreeLetterError: "free-letter", LetterError: "index"}
+"""What lines are called that cannot be compared."""
 
 
 def _reached(good: Sequence[Line], waypoints: Sequence[Waypoint]) -> tuple[bool, ...]:

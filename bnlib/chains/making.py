@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from bnlib.chains.bench import MOST_NODES, Bench
-from bnlib.chains.edits import Edit, at_place, count, everywhere, text_of
+from bnlib.chains.bench import MOST_NODES, Bench, as_written
+from bnlib.chains.edits import Edit, at_place, count, everywhere, itself, text_of
 from bnlib.chains.forms import below, has
 from bnlib.chains.mending import EXPONENTS
-from bnlib.language.tree import ONE, ZERO, Node, add, mul, neg, power, rebuilt, reduce, ref, renamed
+from bnlib.language.names import Names
+from bnlib.language.tree import ONE, ZERO, Node, add, mul, names_of, neg, power, rebuilt, reduce, renamed
 
 if TYPE_CHECKING:
     from bnlib.chains.judge import Ground
@@ -20,6 +21,18 @@ def carried_out(ground: Ground, above: Node) -> Iterator[Node]:
     """The line above, and the same with its derivatives carried out one level, two levels, and so on."""
     yield above
     names = ground.names
+
+    def defined(node: Node) -> Node:
+        if node.op == "d" and node.args[0].op == "ref":
+            name, letters = node.args[0].data
+            definition = names.definition(name)
+            if definition is not None:
+                meaning = renamed(definition.tree, dict(zip(definition.letters, letters, strict=True)))
+                return Node("d", (meaning, node.args[1]))
+        return rebuilt(node, tuple(map(defined, node.args)))
+
+    if (written := defined(above)) is not above and count(written) <= MOST_NODES:
+        yield written
 
     def deeper(node: Node) -> Node:
         if node.op == "ref" and node.data[0].startswith("d "):
@@ -38,6 +51,9 @@ def carried_out(ground: Ground, above: Node) -> Iterator[Node]:
 
 def making(bench: Bench, line: Node) -> Iterator[Edit]:
     """Edits of the line above, as one makes them in passing on to the next line."""
+    several_derivatives = any(
+        each.op == "mul" and sum(has(factor, "d") for factor in each.args) > 1 for each in below(line)
+    )
     derived = sorted({each.data[0] for each in below(bench.tree) if each.op == "ref" and each.data[0].startswith("d ")})
     held = [name for name in derived if not has(line, f"d({name[2:].rpartition(' / d ')[0]})")]
     for names in [*((name,) for name in held), *combinations(held, 2)]:
@@ -50,18 +66,16 @@ def making(bench: Bench, line: Node) -> Iterator[Edit]:
         for name in names:
             left = _without(left, name)
         if bench.flat(left) is not ZERO:
-            yield Edit(left, words, "held-constant", 0.7 + 0.1 * len(names))
+            yield Edit(itself, left, words, "held-constant", 0.7 + 0.1 * len(names))
     for node, place, _, into in everywhere(bench.tree, bench.start):
         at = at_place(place)
-        if node.op == "d" and node.args[0].op == "mul":
-            apart = mul(*(Node("d", (factor, node.args[1])) for factor in node.args[0].args))
-            yield Edit(
-                into(apart), "the derivative of a product is not the product of the derivatives", "product-rule", 0.8
-            )
+        if node.op == "d" and several_derivatives:
+            words = "the derivative of a product is not the product of the derivatives"
+            yield Edit(into, _apart(node.args[0], node.args[1], bench.ground.names), words, "product-rule", 0.4)
         if node.op == "add":
             for term in node.args if len(node.args) > 2 else ():
                 words = f"of the terms of the line above only {text_of(term)} is left"
-                yield Edit(into(term), words, "term-missing", 1.15)
+                yield Edit(into, term, words, "term-missing", 1.15)
             for number, term in enumerate(node.args):
                 rest = add(*node.args[:number], *node.args[number + 1 :])
                 moves = [
@@ -73,14 +87,21 @@ def making(bench: Bench, line: Node) -> Iterator[Edit]:
                     words = (
                         f"the product rule has one more term: the one in which {moves[0]} is differentiated is missing"
                     )
-                    yield Edit(into(rest), words, "product-rule", 0.85)
+                    yield Edit(into, rest, words, "product-rule", 0.85)
                 else:
-                    yield Edit(into(rest), f"the term {text_of(term)} of the line above got lost", "term-missing", 1.1)
+                    yield Edit(
+                        into,
+                        rest,
+                        f"the term {text_of(as_written(term, bench.ground.names))} got lost on the way from the line above",
+                        "term-missing",
+                        1.1,
+                    )
                 if not derived:
                     continue
                 yield Edit(
-                    into(add(*node.args[:number], neg(term), *node.args[number + 1 :])),
-                    f"a sign got lost in the derivative, at {text_of(_plainly(term))}",
+                    into,
+                    add(*node.args[:number], neg(term), *node.args[number + 1 :]),
+                    f"a sign got lost in the derivative, at {text_of(as_written(term, bench.ground.names))}",
                     "sign",
                     1.3,
                 )
@@ -90,13 +111,14 @@ def making(bench: Bench, line: Node) -> Iterator[Edit]:
                 if factor.op == "ref" and factor.data[0].startswith("d "):
                     of = factor.data[0][2:].rpartition(" / d ")[0]
                     yield Edit(
-                        into(rest),
+                        into,
+                        rest,
                         f"the chain rule is cut short: the derivative of {of} itself is missing",
                         "chain-rule",
                         1,
                     )
                 elif not any(each.op == "ref" and each.data[0].startswith("d ") for each in below(factor)):
-                    yield Edit(into(rest), f"{text_of(factor)} got lost{at}", "factor-lost", 1.1)
+                    yield Edit(into, rest, f"{text_of(factor)} got lost{at}", "factor-lost", 1.1)
         if node.op == "reduce" and node.data[0] in ("sum", "mean"):
             kind, over, _ = node.data
             for letter, size in over:
@@ -105,15 +127,34 @@ def making(bench: Bench, line: Node) -> Iterator[Edit]:
                     if counts == size:
                         body = renamed(node.args[0], {letter: other})
                         words = f"the {kind} over {letter} got lost: only its term {letter} = {other} is left"
-                        yield Edit(into(reduce(kind, others, body) if others else body), words, "sum-lost", 1)
+                        yield Edit(into, reduce(kind, others, body) if others else body, words, "sum-lost", 1)
         if node.op == "pow":
-            words = f"the exponent of {text_of(_plainly(node.args[0]))} is wrong in the derivative"
+            words = (
+                f"the exponent of {text_of(as_written(node.args[0], bench.ground.names))} is wrong in the derivative"
+            )
             for exponent in EXPONENTS:
                 if exponent != node.data:
-                    yield Edit(into(power(node.args[0], exponent)), words, "exponent", 1.1)
+                    yield Edit(into, power(node.args[0], exponent), words, "exponent", 1.1)
         if node.op == "delta":
-            yield Edit(into(ONE), f"{text_of(node)} is not 1 everywhere: it got lost{at}", "delta-lost", 1)
-            yield Edit(into(ZERO), f"{text_of(node)} is not 0 everywhere: what it picks got lost{at}", "delta-lost", 1)
+            yield Edit(into, ONE, f"{text_of(node)} is not 1 everywhere: it got lost{at}", "delta-lost", 1)
+            yield Edit(
+                into, ZERO, f"{text_of(node)} is not 0 everywhere: what it picks got lost{at}", "delta-lost", 1.15
+            )
+
+
+def _apart(of: Node, by: Node, names: Names) -> Node:
+    """What comes out when the derivative of a product is taken to be the product of the derivatives."""
+    if of.op in ("add", "neg", "reduce"):
+        return rebuilt(of, tuple(_apart(arg, by, names) for arg in of.args))
+    if of.op in ("mul", "div"):
+        moving = [
+            arg
+            for arg in of.args
+            if any(name == by.data[0] or names.depends(name, by.data[0]) for name in names_of(arg))
+        ]
+        moving = moving if len(moving) > 1 else list(of.args)
+        return rebuilt(of, tuple(Node("d", (arg, by)) if arg in moving else arg for arg in of.args))
+    return Node("d", (of, by))
 
 
 def _without(node: Node, name: str) -> Node:
@@ -121,11 +162,3 @@ def _without(node: Node, name: str) -> Node:
     if node.op == "ref":
         return ZERO if node.data[0] == name else node
     return rebuilt(node, tuple(_without(arg, name) for arg in node.args))
-
-
-def _plainly(node: Node) -> Node:
-    """A formula in which derivatives of names are shown as one writes them."""
-    if node.op == "ref" and node.data[0].startswith("d "):
-        of, _, by = node.data[0][2:].rpartition(" / d ")
-        return ref(f"d({of}, {by})")
-    return rebuilt(node, tuple(map(_plainly, node.args)))

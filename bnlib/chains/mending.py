@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations
 
 from bnlib.chains.bench import Bench
-from bnlib.chains.edits import Edit, Into, Place, at_place, choices, everywhere, text_of
+from bnlib.chains.edits import Edit, Into, Place, at_place, choices, everywhere, itself, text_of
 from bnlib.chains.forms import below
-from bnlib.language.tree import ONE, Node, add, div, mul, neg, num, power, rebuilt, reduce, ref, renamed
+from bnlib.language.tree import ONE, Node, add, div, mul, names_of, neg, num, power, rebuilt, reduce, ref, renamed
 
 EXPONENTS = [Fraction(n, 2) for n in (-6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 6)]
 
@@ -19,7 +19,10 @@ def mending(bench: Bench) -> Iterator[Edit]:
     for kind, other in (("sum", "mean"), ("mean", "sum")):
         if sum(each.op == "reduce" and each.data[0] == kind for each in below(bench.tree)) > 1:
             words = f"every {kind} should be a {other}: 1/N is {'missing' if kind == 'sum' else 'one too many'} in each"
-            yield Edit(_all_reductions(bench.tree, kind, other), words, f"{kind}-for-{other}", 1.0)
+            yield Edit(itself, _all_reductions(bench.tree, kind, other), words, f"{kind}-for-{other}", 1.0)
+    if bench.tree.op == "add":
+        yield Edit(itself, neg(bench.tree), "every sign of the line is wrong", "sign", 1)
+    yield from _swapped(bench)
     for node, place, role, into in everywhere(bench.tree, bench.start):
         at = at_place(place)
         if role == "term" and node.op != "add":
@@ -30,24 +33,26 @@ def mending(bench: Bench) -> Iterator[Edit]:
                     if node is not bench.tree
                     else "the sign of the line is wrong"
                 )
-                yield Edit(into(neg(node)), f"{what}{at if place.sums else ''}", "sign", 1)
+                yield Edit(into, neg(node), f"{what}{at if place.sums else ''}", "sign", 1)
             else:
-                yield Edit(into(body), f"the sign of -{text_of(body)} is wrong{at if place.sums else ''}", "sign", 1)
-        if role == "term" and node.op != "neg":
+                yield Edit(into, body, f"the sign of -{text_of(body)} is wrong{at if place.sums else ''}", "sign", 1)
+        if role == "term" and node.op != "neg" and not (place.derived and node.op == "ref"):
             yield from _factors(bench, node, place, into)
         if node.op == "add":
-            yield from _terms(node, place, into)
+            yield from _terms(bench, node, place, into)
             yield from _brackets(node, place, into)
         if node.op == "mul":
             for number, factor in enumerate(node.args):
                 rest = mul(*node.args[:number], *node.args[number + 1 :])
-                yield Edit(into(rest), f"{text_of(factor)} is one factor too many{at}", "factor-extra", 1.05)
+                extra = f"there is a factor {text_of(factor)} too many"
+                extra = extra if factor.op == "num" else f"{text_of(factor)} is one factor too many"
+                yield Edit(into, rest, f"{extra}{at}", "factor-extra", 1.05)
                 if factor.op in ("ref", "call", "pow", "add"):
                     words = f"{text_of(factor)} is a factor{at}, and should divide"
-                    yield Edit(into(div(rest, factor)), words, "upside-down", 1.2)
+                    yield Edit(into, div(rest, factor), words, "upside-down", 1.2)
         if node.op == "div":
             yield Edit(
-                into(node.args[0]), f"the division by {text_of(node.args[1])} is one too many{at}", "factor-extra", 1.05
+                into, node.args[0], f"the division by {text_of(node.args[1])} is one too many{at}", "factor-extra", 1.05
             )
         if node.op == "mul":
             yield from _products_of_sums(node, place, into)
@@ -57,102 +62,226 @@ def mending(bench: Bench) -> Iterator[Edit]:
             for exponent in EXPONENTS:
                 if exponent != node.data:
                     words = f"the exponent of {text_of(node.args[0])} is wrong{at}"
-                    yield Edit(into(power(node.args[0], exponent)), words, "exponent", 0.98)
+                    yield Edit(into, power(node.args[0], exponent), words, "exponent", 0.98)
         if role == "factor" and node.op == "add":
             for exponent, what in ((Fraction(1, 2), "root"), (Fraction(2), "square")):
-                yield Edit(into(power(node, exponent)), f"a {what} is missing at {text_of(node)}{at}", "exponent", 1.15)
+                yield Edit(into, power(node, exponent), f"a {what} is missing at {text_of(node)}{at}", "exponent", 1.15)
         if node.op == "add":
-            product = mul(*(term.args[0] if term.op == "neg" else term for term in node.args))
-            words = f"the parts of {text_of(node)} are added{at}, and should be multiplied"
-            yield Edit(into(product), words, "product-for-sum", 1.4)
+            yield from _added(node, place, into)
+        if node.op in ("mul", "div"):
+            yield from _multiplied(node, place, into)
         if node.op == "d":
-            of, by = node.args
-            for new in choices(bench.ground.names.sizes_of(by.data[0]), place.letters):
-                words = f"the letters of {text_of(by)} are wrong{at}, by which one differentiates here"
-                yield Edit(into(Node("d", (of, ref(by.data[0], new)))), words, "index", 1.2)
+            yield from _derivatives(bench, node, place, into)
+        if node.op == "ref" and node.data[0] in bench.moving and not place.derived:
+            for by in bench.by:
+                if by.free <= dict(place.letters).keys() and node is not by:
+                    words = f"{text_of(node)} itself stands where its derivative belongs{at}"
+                    yield Edit(into, Node("d", (node, by)), words, "not-differentiated", 1.0)
+        if node.op == "num" and node.data not in (0, 1):
+            words = f"the number {text_of(node)} is on the wrong side of the fraction bar{at}"
+            yield Edit(into, div(ONE, node), words, "upside-down", 1.1)
+        if node.op == "pow" and node.data == 2 and node.args[0].op == "ref":
+            base = node.args[0]
+            for letters in choices(bench.ground.names.sizes_of(base.data[0]), place.letters):
+                words = f"{text_of(node)} has the same letter twice{at}: one of the two is another"
+                yield Edit(into, mul(base, ref(base.data[0], letters)), words, "index", 1.1)
         if node.op == "call" and node.data == "sqrt":
             for exponent in EXPONENTS[:5] + EXPONENTS[7:9]:
                 words = f"the power of {text_of(node.args[0])} is wrong{at}: a root or a square got lost"
-                yield Edit(into(power(node.args[0], exponent)), words, "exponent", 1.1)
+                yield Edit(into, power(node.args[0], exponent), words, "exponent", 1.1)
         if node.op == "reduce":
             yield from _reductions(bench, node, place, into)
         if node.op in ("ref", "delta"):
             yield from _exchanges(bench, node, place, into)
+        if node.op in ("ref", "add"):
+            yield from _defined(bench, node, place, into)
         if role == "factor" or node.op == "reduce" or node is bench.tree:
             yield from _missing_terms(bench, node, place, into)
+
+
+def _swapped(bench: Bench) -> Iterator[Edit]:
+    """Two quantities in each other's place."""
+    atoms = sorted((each for each in below(bench.tree) if each.op in ("ref", "delta")), key=text_of)
+    for one, two in combinations(atoms, 2):
+        if one.free and two.free:
+            change = {one: two, two: one}
+            words = f"{text_of(one)} and {text_of(two)} stand in each other's place"
+            yield Edit(itself, _exchanged(bench.tree, change), words, "swapped", 1.08)
+
+
+def _exchanged(node: Node, change: dict[Node, Node]) -> Node:
+    """A formula with other parts in the place of some."""
+    return change[node] if node in change else rebuilt(node, tuple(_exchanged(arg, change) for arg in node.args))
+
+
+def _added(node: Node, place: Place, into: Into) -> Iterator[Edit]:
+    """Neighbours that are added, and should be multiplied."""
+    for begin, end in combinations(range(len(node.args) + 1), 2):
+        run = node.args[begin:end]
+        for cut in range(1, len(run)):
+            one, two = add(*run[:cut]), add(*run[cut:])
+            shown = f"{text_of(one)} and {text_of(two.args[0] if two.op == 'neg' else two)}"
+            words = (
+                f"{shown} are {'subtracted' if two.op == 'neg' else 'added'}{at_place(place)}, and should be multiplied"
+            )
+            for other in (two, neg(two)) if two.op != "neg" else (two, two.args[0]):
+                whole = add(*node.args[:begin], mul(one, other), *node.args[end:])
+                cost = (
+                    1.2 + 0.05 * (len(node.args) - len(run))
+                    if len(node.args) > 2 or not one.free or not two.free
+                    else 1.05
+                )
+                yield Edit(into, whole, words, "sum-for-product", cost)
+
+
+def _multiplied(node: Node, place: Place, into: Into) -> Iterator[Edit]:
+    """Two factors that should be terms."""
+    if len(node.args) != 2:
+        return
+    one, two = node.args
+    said = f"{text_of(one)} is {'multiplied' if node.op == 'mul' else 'divided'} by {text_of(two)}{at_place(place)}"
+    if node.op == "div":
+        two = div(ONE, two)
+    for other, belongs in ((two, "sum"), (neg(two), "difference")):
+        yield Edit(into, add(one, other), f"{said}, where a {belongs} belongs", "product-for-sum", 1.3)
+
+
+def _derivatives(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edit]:
+    """A derivative by something else, or of something else."""
+    of, by = node.args
+    at, names = at_place(place), bench.ground.names
+    for name in (by.data[0], *bench.names):
+        inside = names_of(of) if of.op != "ref" else frozenset()
+        if name in names.sizes or not (name in inside or any(names.depends(each, name) for each in names_of(of))):
+            continue
+        for letters in choices(names.sizes_of(name), place.letters):
+            if name == by.data[0]:
+                words = f"the letters of {text_of(by)} are wrong{at}, by which one differentiates here"
+                yield Edit(into, Node("d", (of, ref(name, letters))), words, "index", 1.2 if by in bench.by else 0.99)
+            else:
+                words = f"{text_of(node)} is a derivative by {text_of(by)}{at}, and should be one by {name}"
+                yield Edit(
+                    into, Node("d", (of, ref(name, letters))), words, "exchanged", 1.2 if by in bench.by else 1.1
+                )
 
 
 def _factors(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edit]:
     """A term that lacks a factor, or has one too many."""
     at, n = at_place(place), bench.ground.names.sizes
+    own = names_of(bench.tree)
     for factor, number in bench.factors(place):
-        cost = 1.0 if number or factor.op == "delta" else 1.2
         shown = text_of(factor)
+        cost = (
+            (1.0 if place.term is None else 1.12)
+            if number and shown not in n
+            else 1.0
+            if number
+            else 1.04
+            if factor.op == "delta"
+            else 1.06
+            if factor in bench.written
+            else 1.2
+        )
         lost, extra = f"{shown} is missing", f"{shown} is one factor too many"
         if number:
             lost, extra = f"a factor {shown} is missing", f"there is a factor {shown} too many"
             if shown in n:
                 lost, extra = f"1/{shown} is one factor too many", f"1/{shown} is missing"
         cost += {"div": 0.55, "pow": 0.1}.get(factor.op, 0)
+        name = "factor-lost"
+        if factor.op == "d" and factor.args[1] in bench.by[:1]:  # by what the derivation begins with
+            name, lost = "chain-rule", f"the chain rule is cut short: {lost}"
         where = at or ("" if node is bench.tree else f" in {text_of(node)}")
-        yield Edit(into(mul(factor, node)), f"{lost}{where}", "one-over-n" if shown in n else "factor-lost", cost)
-        if factor.op != "delta":
-            yield Edit(into(div(node, factor)), f"{extra}{where}", "one-over-n" if shown in n else "factor-extra", cost)
-    for size in n if not place.bound else ():
+        yield Edit(into, mul(factor, node), f"{lost}{where}", "one-over-n" if shown in n else name, cost)
+        if factor.op != "delta" and (number or names_of(factor) <= own):
+            yield Edit(into, div(node, factor), f"{extra}{where}", "one-over-n" if shown in n else "factor-extra", cost)
+    for below_bar in bench.denominators(place):
+        words = f"the division by {text_of(below_bar)} is missing{at}"
+        yield Edit(into, div(node, below_bar), words, "factor-lost", 1.06)
+    for size in n if not place.bound and any(_one_less(each) for each in below(bench.tree)) else ():
         ratio = div(add(ref(size), num(-1)), ref(size))
-        words = f"{size} - 1 stands where {size} belongs, or the other way round{at}"
-        yield Edit(into(mul(ratio, node)), words, "bessel", 1.1)
-        yield Edit(into(div(node, ratio)), words, "bessel", 1.1)
+        words = f"{size} - 1 stands where {size} belongs{at}"
+        yield Edit(into, mul(ratio, node), words, "bessel", 0.97)
+        yield Edit(into, div(node, ratio), words, "bessel", 0.97)
 
 
-def _terms(node: Node, place: Place, into: Into) -> Iterator[Edit]:
+def _one_less(node: Node) -> bool:
+    """Whether a formula is a size less one."""
+    return node.op == "add" and len(node.args) == 2 and not node.free and neg(ONE) in node.args
+
+
+def _terms(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edit]:
     """A term too many; the signs of all terms but the first."""
     for number, term in enumerate(node.args):
         rest = add(*node.args[:number], *node.args[number + 1 :])
-        yield Edit(into(rest), f"the term {text_of(term)} is one too many", "term-extra", 1.25)
+        yield Edit(
+            into,
+            rest,
+            f"the term {text_of(term)} is one too many",
+            "term-extra",
+            0.99 if into is itself or term.op == "num" else 1.05,
+        )
+    for begin, end in combinations(range(len(node.args) + 1), 2):
+        if 1 < end - begin < len(node.args):
+            run = add(*node.args[begin:end])
+            for factor in bench.written:
+                if factor.free <= dict(place.letters).keys() and factor.op not in ("delta", "d"):
+                    words = f"{text_of(factor)} is missing in {text_of(run)}{at_place(place)}"
+                    together = add(*node.args[:begin], mul(run, factor), *node.args[end:])
+                    yield Edit(into, together, words, "factor-lost", 1.3)
     if len(node.args) > 2:
         turned = add(node.args[0], *(neg(term) for term in node.args[1:]))
         words = (
             f"after {text_of(node.args[0])} all signs are wrong: a minus in front of a bracket turns every sign in it"
         )
-        yield Edit(into(turned), words, "sign", 1.15)
+        yield Edit(into, turned, words, "sign", 1.15)
 
 
 def _brackets(node: Node, place: Place, into: Into) -> Iterator[Edit]:
     """Terms that belong together before they are multiplied, divided, or a root is taken."""
     for number, term in enumerate(node.args[:-1]):
         for part, _, _, put in everywhere(term, place):
-            if part.op == "call" and part.data == "sqrt":
+            if part.op == "pow" or (part.op == "call" and part.data == "sqrt"):
                 rest = add(*node.args[number + 1 :])
-                inside = Node("call", (add(part.args[0], rest),), "sqrt")
+                inside = rebuilt(part, (add(part.args[0], rest),))
                 words = f"{text_of(rest)} belongs below the root{at_place(place)}, and stands outside"
-                yield Edit(into(add(*node.args[:number], put(inside))), words, "outside-the-root", 1.0)
-    first, *_, last = node.args
+                yield Edit(into, add(*node.args[:number], put(inside)), words, "outside-the-root", 1.0)
+    together = f"brackets are missing{at_place(place)}: "
+    for begin, end in combinations(range(len(node.args) + 1), 2):
+        run = node.args[begin:end]
+        if len(run) > 1:
+            for whole, words in (*_closed(run), *_opened(run)):
+                changed = add(*node.args[:begin], whole, *node.args[end:])
+                yield Edit(into, changed, f"{together}{words}", "bracket", 0.97 + 0.02 * (len(node.args) - len(run)))
+
+
+def _closed(run: Sequence[Node]) -> Iterator[tuple[Node, str]]:
+    """What the last of some terms is multiplied or divided by belongs to all of them."""
+    *others, last = run
     minus = last.op == "neg"
     body = last.args[0] if minus else last
-    together = f"brackets are missing{at_place(place)}: "
     if body.op == "mul":
         for cut in range(1, len(body.args)):
             near, far = mul(*body.args[:cut]), mul(*body.args[cut:])
-            inner = add(*node.args[:-1], neg(near) if minus else near)
-            words = f"{together}{text_of(far)} belongs to all of {text_of(inner)}"
-            yield Edit(into(mul(inner, far)), words, "bracket", 1.05)
+            inner = add(*others, neg(near) if minus else near)
+            yield mul(inner, far), f"{text_of(far)} belongs to all of {text_of(inner)}"
     if body.op == "div":
-        inner = add(*node.args[:-1], neg(body.args[0]) if minus else body.args[0])
-        yield Edit(
-            into(div(inner, body.args[1])),
-            f"{together}/ {text_of(body.args[1])} belongs to all of {text_of(inner)}",
-            "bracket",
-            1.05,
-        )
+        inner = add(*others, neg(body.args[0]) if minus else body.args[0])
+        yield div(inner, body.args[1]), f"/ {text_of(body.args[1])} belongs to all of {text_of(inner)}"
+
+
+def _opened(run: Sequence[Node]) -> Iterator[tuple[Node, str]]:
+    """What stands in front of the first of some terms belongs to all of them."""
+    first, *others = run
     lead = first.args[0] if first.op == "neg" else first
+    if first.op == "neg":
+        others = [neg(term) for term in others]
     if lead.op == "mul":
-        others = [neg(term) for term in node.args[1:]] if first.op == "neg" else list(node.args[1:])
         for cut in range(1, len(lead.args)):
             front, back = mul(*lead.args[:cut]), mul(*lead.args[cut:])
             whole = mul(front, add(back, *others))
-            words = f"{together}{text_of(front)} belongs to all terms, and stands at the first only"
-            yield Edit(into(neg(whole) if first.op == "neg" else whole), words, "bracket", 1.05)
+            words = f"{text_of(front)} belongs to all terms, and stands at the first only"
+            yield neg(whole) if first.op == "neg" else whole, words
 
 
 def _fractions(node: Node, place: Place, into: Into) -> Iterator[Edit]:
@@ -163,11 +292,12 @@ def _fractions(node: Node, place: Place, into: Into) -> Iterator[Edit]:
                 rest = node.args[number + 1 :]
                 below = mul(factor.args[1], *rest)
                 words = f"brackets are missing{at_place(place)}: / reaches to the next factor only, so {text_of(mul(*rest))} is not below it"
-                yield Edit(into(mul(*node.args[:number], div(factor.args[0], below))), words, "bracket", 1.02)
+                yield Edit(into, mul(*node.args[:number], div(factor.args[0], below)), words, "bracket", 1.02)
     elif node.op == "div":
         above, below = node.args
         yield Edit(
-            into(mul(above, below)),
+            into,
+            mul(above, below),
             f"the division by {text_of(below)} should be a product{at_place(place)}",
             "upside-down",
             1.1,
@@ -176,15 +306,15 @@ def _fractions(node: Node, place: Place, into: Into) -> Iterator[Edit]:
 
 def _products_of_sums(node: Node, place: Place, into: Into) -> Iterator[Edit]:
     """Two sums multiplied where one sum of products belongs."""
-    sums = [factor for factor in node.args if factor.op == "reduce" and len(factor.data[1]) == 1]
+    sums = [factor for factor in node.args if factor.op == "reduce"]
     for one, two in combinations(sums, 2):
-        (letter, size), (other, counts) = one.data[1][0], two.data[1][0]
-        if one.data[0] == two.data[0] and size == counts and letter not in two.free:
+        (letters, sizes), (others, counts) = (zip(*each.data[1], strict=True) for each in (one, two))
+        if one.data[0] == two.data[0] and sizes == counts and not set(letters) & two.free:
             rest = [factor for factor in node.args if factor is not one and factor is not two]
-            inside = mul(one.args[0], renamed(two.args[0], {other: letter}))
+            inside = mul(one.args[0], renamed(two.args[0], dict(zip(others, letters, strict=True))))
             whole = reduce(one.data[0], one.data[1], inside, one.data[2])
             words = f"two {one.data[0]}s are multiplied{at_place(place)}: multiply inside of one {one.data[0]}"
-            yield Edit(into(mul(*rest, whole)), words, "product-of-sums", 0.95)
+            yield Edit(into, mul(*rest, whole), words, "product-of-sums", 0.95)
 
 
 def _reductions(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edit]:
@@ -195,7 +325,7 @@ def _reductions(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[
     if kind in ("sum", "mean"):
         other = "mean" if kind == "sum" else "sum"
         words = f"the {kind} over {letter} should be a {other}{at}: 1/{size} is {'missing' if kind == 'sum' else 'one too many'}"
-        yield Edit(into(reduce(other, over, body, unequal)), words, f"{kind}-for-{other}", 0.95)
+        yield Edit(into, reduce(other, over, body, unequal), words, f"{kind}-for-{other}", 0.95)
     if len(over) == 1 and not unequal:
         for free, counts in bench.ground.sizes.items():
             same = [other for other, counted in bench.ground.sizes.items() if counted == size]
@@ -203,7 +333,7 @@ def _reductions(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[
                 spare = f"{free}''"
                 moved = reduce(kind, ((spare, counts),), renamed(body, {free: spare, letter: same[0]}))
                 yield Edit(
-                    into(moved), f"the {kind} runs over {size}{at}, and should run over {counts}", "wrong-axis", 1.1
+                    into, moved, f"the {kind} runs over {size}{at}, and should run over {counts}", "wrong-axis", 1.1
                 )
     left = tuple(pair for pair in over if pair[0] in body.free)
     if len(left) < len(over):
@@ -213,19 +343,26 @@ def _reductions(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[
                 words = f"nothing in the {kind} over {gone} depends on {gone}{at}: {free} stands where {gone} belongs"
                 yield from _renamed_somewhere(node, into, free, gone, over, words, "index")
         words = f"the {kind} over {gone} still stands{at}, though nothing in it depends on {gone}: the delta that was used has eaten it"
-        yield Edit(into(reduce(kind, left, body, unequal) if left else body), words, "sum-left", 0.9)
+        yield Edit(into, reduce(kind, left, body, unequal) if left else body, words, "sum-left", 0.9)
     if unequal:
         words = f"the {kind} over {letter} leaves out {unequal[0][0]} = {unequal[0][1]}{at}, and should not"
-        yield Edit(into(reduce(kind, over, body)), words, "left-out", 1)
+        yield Edit(into, reduce(kind, over, body), words, "left-out", 0.97)
     for other_letter, counts in place.letters:
         if counts != size or kind == "variance":
             continue
         if not unequal:
             words = f"the {kind} over {letter} should leave out {letter} = {other_letter}{at}"
-            yield Edit(into(reduce(kind, over, body, ((letter, other_letter),))), words, "left-out", 1.1)
+            yield Edit(into, reduce(kind, over, body, ((letter, other_letter),)), words, "left-out", 1.1)
         if letter in body.free and len(over) == 1:
             words = f"the {kind} over {letter} still stands{at}: of it one term is left, the one that the delta picks"
-            yield Edit(into(renamed(body, {letter: other_letter})), words, "sum-left", 1.05)
+            yield Edit(into, renamed(body, {letter: other_letter}), words, "sum-left", 1.05)
+    for each, size in over if len(over) > 1 and not unequal else ():
+        rest = tuple(pair for pair in over if pair[0] != each)
+        for free, counts in place.letters:
+            if counts == size and free not in dict(over) and each in body.free:
+                words = f"the {kind} runs over {each} as well{at}: of it one term is left, {each} = {free}"
+                cost = 1.07 if node.data in bench.sums_above else 0.98
+                yield Edit(into, reduce(kind, rest, renamed(body, {each: free})), words, "sum-left", cost)
     if letter in bench.ground.letters:
         yield from _free_and_summed(node, into, letter)
 
@@ -250,7 +387,7 @@ def _renamed_somewhere(
             body = node.args[0]
             for path in chosen:
                 body = _with_letter(body, path, old, new)
-            yield Edit(into(reduce(kind, over, body, unequal)), words, name, 0.9)
+            yield Edit(into, reduce(kind, over, body, unequal), words, name, 0.9)
 
 
 def _paths(node: Node, letter: str, path: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Node]]:
@@ -285,10 +422,11 @@ def _exchanges(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[E
                     else (ONE if new[0] == new[1] else Node("delta", (), new))
                 )
                 yield Edit(
-                    into(tree),
+                    into,
+                    tree,
                     f"the letter {letter} of {text_of(node)} is wrong{at}: another belongs there",
                     "index",
-                    1.1,
+                    0.99 if place.derived else 1.1,
                 )
     if node.op != "ref":
         return
@@ -297,27 +435,53 @@ def _exchanges(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[E
     if len(letters) > 1:
         for new in choices(own, place.letters):
             words = f"the letters of {text_of(node)} are wrong{at}: others belong there"
-            yield Edit(into(ref(node.data[0], new)), words, "index", 1.28)
+            yield Edit(into, ref(node.data[0], new), words, "index", 1.28)
     if node.data[0] in names.sizes:
         yield Edit(
-            into(div(ONE, node)), f"{text_of(node)} stands where 1/{text_of(node)} belongs{at}", "one-over-n", 1.2
+            into, div(ONE, node), f"{text_of(node)} stands where 1/{text_of(node)} belongs{at}", "one-over-n", 1.2
         )
         for size in names.sizes:
-            yield Edit(into(ref(size)), f"{text_of(node)} stands where {size} belongs{at}", "wrong-size", 1.1)
+            yield Edit(into, ref(size), f"{text_of(node)} stands where {size} belongs{at}", "wrong-size", 1.1)
         return
     for name in names:
         if name != node.data[0] and names.sizes_of(name) == own:
-            yield Edit(into(ref(name, letters)), f"{text_of(node)} stands where {name} belongs{at}", "exchanged", 1.4)
+            yield Edit(into, ref(name, letters), f"{text_of(node)} stands where {name} belongs{at}", "exchanged", 1.17)
     for name in names:
         rest = names.sizes_of(name)
-        if len(rest) < len(own) and set(rest) <= set(own):
+        if len(rest) < len(own) and set(rest) <= set(own) and _mean_of(bench, name, node.data[0]):
             minus = ref(name, tuple(letter for letter, size in zip(letters, own, strict=True) if size in rest))
             yield Edit(
-                into(add(node, neg(minus))),
+                into,
+                add(node, neg(minus)),
                 f"{text_of(minus)} is not subtracted from {text_of(node)}{at}",
                 "not-centred",
                 0.97,
             )
+
+
+def _defined(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edit]:
+    """x_hat for x - mu, or the other way round: a name that is defined as a product with a bracket, and that bracket."""
+    names = bench.ground.names
+    for name in bench.names:
+        definition = names.definition(name)
+        if definition is None or definition.letters is None or definition.tree.op not in ("mul", "div"):
+            continue
+        for bracket in (each for each in definition.tree.args if each.op == "add"):
+            for letters in choices(names.sizes_of(name), place.letters):
+                short, long = ref(name, letters), renamed(bracket, dict(zip(definition.letters, letters, strict=True)))
+                for one, other in ((short, long), (long, short)):
+                    if node is one:
+                        words = f"{text_of(one)} stands where {text_of(other)} belongs{at_place(place)}"
+                        yield Edit(into, other, words, "exchanged", 0.97)
+
+
+def _mean_of(bench: Bench, name: str, of: str) -> bool:
+    """Whether a name is defined as the mean of another."""
+    definition = bench.ground.names.definition(name)
+    if definition is None or definition.tree.op != "reduce" or definition.tree.data[0] != "mean":
+        return False
+    body = definition.tree.args[0]
+    return body.op == "ref" and body.data[0] == of
 
 
 def _missing_terms(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edit]:
@@ -327,7 +491,7 @@ def _missing_terms(bench: Bench, node: Node, place: Place, into: Into) -> Iterat
     for name in names if node.op == "ref" else ():
         if not names.sizes_of(name):
             words = f"{name} is missing beside {text_of(node)}{at_place(place)}"
-            yield Edit(into(add(node, ref(name))), words, "term-missing", 1.45)
+            yield Edit(into, add(node, ref(name)), words, "term-missing", 1.45)
     small = [(ONE, "1"), *((div(ONE, ref(size)), f"1/{size}") for size in sizes)]
     small += [
         (factor, text_of(factor)) for factor, number in bench.factors(place) if factor.op == "delta" and not number
@@ -335,8 +499,8 @@ def _missing_terms(bench: Bench, node: Node, place: Place, into: Into) -> Iterat
     for term, shown in small:
         if term is not node:
             words = f"a term {shown} is missing beside {text_of(node)}{at_place(place)}, or its sign is wrong"
-            yield Edit(into(add(node, neg(term))), words, "term-missing", 1.5)
-            yield Edit(into(add(node, term)), words, "term-missing", 1.5)
+            yield Edit(into, add(node, neg(term)), words, "term-missing", 1.5)
+            yield Edit(into, add(node, term), words, "term-missing", 1.5)
 
 
 def _all_reductions(node: Node, kind: str, other: str) -> Node:

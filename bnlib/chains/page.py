@@ -62,7 +62,7 @@ class Page:
                     f'<span role="img" aria-label="{said}" title="{said}" style="color:{row.colour}">{row.sign}</span>'
                 )
             parts.append(
-                f'<tr><td style="color:#808080">{number}</td><td>{mark}</td>'
+                f'<tr><td style="color:#777777">{number}</td><td>{mark}</td>'
                 f'<td style="text-align:left;{colour}">{self._typeset(line, number)}</td></tr>'
             )
             if row.message:

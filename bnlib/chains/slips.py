@@ -13,6 +13,7 @@ import numpy as np
 
 from bnlib.chains.bench import CLOSE, Bench
 from bnlib.chains.edits import Edit
+from bnlib.chains.fitting import several
 from bnlib.chains.making import carried_out, making
 from bnlib.chains.mending import mending
 from bnlib.language.tree import Node
@@ -20,14 +21,29 @@ from bnlib.language.tree import Node
 if TYPE_CHECKING:
     from bnlib.chains.judge import Ground
 
-MOST_EDITS = 1_200
+MOST_MADE, MOST_EDITS = 1_500, 600
+"""How many edits of a line are thought of, and how many of all are tried, the cheapest first."""
+
+MOST_PARTS = 18_000
 MOST_WORK = 4_000_000
-"""How many numbers all edits together may make on one draw."""
+"""How many parts of formulas are looked at in all edits together, and how many numbers these may make on one draw."""
 
 MAKING = 0.5
 """What an edit of the line above costs more: of two explanations, the one that can be seen in the learner's own line is said."""
 
-_VANISH = {"exchanged", "index", "not-centred", "factor-lost", "factor-extra", "product-for-sum"}
+LAST = 1.0
+"""What a term too many costs more where the line above is zero: it may as well be its partner that is missing."""
+
+_VANISH = {
+    "exchanged",
+    "index",
+    "not-centred",
+    "factor-lost",
+    "factor-extra",
+    "sum-for-product",
+    "not-differentiated",
+    "swapped",
+}
 """Slips that are not looked for where the line above is zero: too many things make a line vanish."""
 
 
@@ -42,27 +58,42 @@ def slip(ground: Ground, above: Node, line: Node) -> tuple[str, tuple[str, ...]]
     wanted, got = ([each.value for each in ground.values(tree)] for tree in (above, line))
     before = list(carried_out(ground, above))
     ways = [Bench(ground, line, wanted, (above, line, *before))]
-    if any(np.max(np.abs(each)) > CLOSE * scale for each, scale in zip(got, ground.scale, strict=True)):
-        ways += [Bench(ground, tree, got) for tree in before]  # many slips lead to a line of zeros
+    zero, vanishes = (
+        all(np.max(np.abs(each)) <= CLOSE * scale for each, scale in zip(values, ground.scale, strict=True))
+        for values in (wanted, got)
+    )
+    ways += [Bench(ground, tree, got) for tree in before]
     found: list[tuple[float, int, Bench, Edit]] = []
     for number, bench in enumerate(ways):
         if bench.usable:
             edits = mending(bench) if number == 0 else making(bench, line)
-            found += [
-                (edit.cost + (MAKING if number else 0), number, bench, edit) for edit in islice(edits, MOST_EDITS)
-            ]
+            for edit in islice(edits, MOST_MADE):
+                last = LAST if zero and edit.name == "term-extra" else 0
+                found.append((edit.cost + last + (MAKING if number else 0), number, bench, edit))
     found.sort(key=lambda item: item[:2])
-    left = MOST_WORK
-    zero = all(np.max(np.abs(each)) <= CLOSE * scale for each, scale in zip(wanted, ground.scale, strict=True))
+    left, parts = MOST_WORK, MOST_PARTS
     seen: set[tuple[int, Node]] = set()
     with np.errstate(all="ignore"):
         for _, number, bench, edit in found[:MOST_EDITS]:
             if "'" in edit.words or (edit.name in _VANISH and zero) or (number, edit.tree) in seen:
                 continue
-            left -= bench.work
-            if left < 0:
+            if number and vanishes and edit.name != "product-rule":  # many slips lead to a line of zeros
+                continue
+            left, parts = left - bench.work, parts - bench.parts
+            if left < 0 or parts < 0:
                 break
             if bench.fits(edit.tree):
+                if zero and edit.name == "term-extra":
+                    return (
+                        f"the line above is 0, and here something is left over: {edit.words}, or lacks its partner",
+                        ("left-over",),
+                    )
+                if zero and not number:
+                    return f"{edit.words}, or what should cancel it is wrong", (edit.name,)
                 return edit.words, (edit.name,)
             seen.add((number, edit.tree))
-    return None
+        if zero:
+            return "the line above is 0 whatever the numbers are, and this one is not", ("not-zero",)
+        if vanishes:
+            return "this line is 0 whatever the numbers are, and the one above is not", ("zero",)
+        return several(ways[0]) if ways[0].usable else None

@@ -13,6 +13,10 @@ class FormulaError(ValueError):
     """A formula that cannot be read, or means nothing. The message is one sentence for the person who wrote it."""
 
 
+class LetterError(FormulaError):
+    """A letter counts one thing in one place and another in another."""
+
+
 @dataclass(frozen=True)
 class Definition:
     """A name and what it stands for.
@@ -138,7 +142,7 @@ class Names:
         def note(letter: str, size: str, place: str) -> None:
             letter = letter.rstrip("'")
             if found.setdefault(letter, size) != size:
-                raise FormulaError(
+                raise LetterError(
                     f"{letter} counts {found[letter]} in one place and {size} in another ({place}): take two letters"
                 )
 

@@ -84,8 +84,8 @@ def center_jacobian_full(N, D):
         Waypoint(
             "nothing but the input and the mean is differentiated",
             1,
-            has="d(h) d(mu) delta",
-            lacks="d(L) d(h_hat) d(product)",
+            has="d(h) d(mu) delta unequal | d(L,mu)",
+            lacks="d(L) d(h_hat) d(product) | d(L,h) d(product)",
         ),
     ),
     points=3,

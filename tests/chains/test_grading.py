@@ -1,5 +1,6 @@
 """A derivation on its way through the grader: read as text, judged on other numbers, points for the steps it reached."""
 
+import sys
 from dataclasses import replace
 
 import nbformat
@@ -35,6 +36,8 @@ SETUP = "from bnlib import check, derive\nfrom bnlib.stubs import normalization"
 
 @pytest.fixture
 def lesson(monkeypatch) -> Lesson:
+    """Lesson 03 with one exercise; pytest names its hidden tests as the course's own, which may be imported already."""
+    monkeypatch.delitem(sys.modules, "tests.hidden.test_normalization", raising=False)
     monkeypatch.setattr(normalization.lesson, "stubs", {STUB.name: STUB})
     yield normalization.lesson
     STUB.answer = None

@@ -30,12 +30,11 @@ MEASURED = replace(
     A_BATCH,
     definitions=A_BATCH.definitions
     + """
-    h = 0.0001
-    eta = h
+    eta = 0.0001
     e[i: M, m: M] = delta[i, m]
     """,
 )
-ONE_NUMBER = Setting({"x": ""}, "h = 0.001\neta = h\ny = exp(2*x) + x**3")
+ONE_NUMBER = Setting({"x": ""}, "eta = 0.001\ny = exp(2*x) + x**3")
 
 GIVEN = {"x_hat": "N D", "gamma": "D", "beta": "D", "dout": "N D"}
 SCALE_AND_SHIFT = Setting(
@@ -46,9 +45,8 @@ SCALE_AND_SHIFT = Setting(
     """,
 )
 ANY_PARAMETER = Setting(
-    {"p": "", "A": "N D", "dout": "N D"},
+    {"theta": "", "A": "N D", "dout": "N D"},
     """
-    theta = p
     y[k, l] = exp(A[k, l] * theta)
     L = sum(dout[k, l] * y[k, l] for k in N for l in D)
     """,

@@ -16,8 +16,7 @@ NINE_GATES = Setting(  # xc and the mean have a wire of their own to each gate t
     sq[k, l] = xc_square[k, l]**2
     var[l] = mean(sq[m, l] for m in N)
     std[l] = sqrt(var[l] + eps)
-    inv[l] = 1 / std[l]
-    r[l] = inv[l]
+    r[l] = 1 / std[l]
     x_hat[k, l] = xc_product[k, l] * r[l]
     scaled[k, l] = gamma[l] * x_hat[k, l]
     out[k, l] = scaled[k, l] + beta[l]
@@ -27,13 +26,12 @@ NINE_GATES = Setting(  # xc and the mean have a wire of their own to each gate t
 OFF_CENTRE = replace(  # deviations that do not add up to zero
     NINE_GATES, definitions=NINE_GATES.definitions.replace("mean(x[m, l] for m in N)", "mean(x[m, l] for m in N) + 2")
 )
-ANY_GATE = Setting({"u": ""}, "a = u\nv = exp(a) + a**3\nb = v\nL = b**3")
+ANY_GATE = Setting({"u": ""}, "v = exp(u) + u**3\nL = v**3")
 MEASURED = replace(
     NINE_GATES,
     definitions=NINE_GATES.definitions
     + """
-    h = 0.0001
-    eta = h
+    eta = 0.0001
     e[k: N, l: D, m: N, n: D] = delta[k, m] * delta[l, n]
     """,
 )

@@ -27,7 +27,6 @@ def step_by_step(given):
 DEVIATIONS = Setting(
     {"x": "N D", "mu_star": "D"},
     """
-    m[l: D] = mu_star[l]
     mu[l] = mean(x[k, l] for k in N)
     var[l] = mean((x[k, l] - mu[l])**2 for k in N)
     unbiased[l] = var[l] * N / (N - 1)
@@ -39,16 +38,14 @@ EVERY_BATCH = Setting(
     mu[b: B, l: D] = mean(x[b, k, l] for k in N)
     var[b: B, l: D] = mean((x[b, k, l] - mu[b, l])**2 for k in N)
     true_var[l: D] = mean((true[p, l] - mean(true[q, l] for q in P))**2 for p in P)
-    Var = mean(true_var[l] for l in D)
     """,
 )
 
 
 def every_draw(given):
-    """All batches of N examples that can be drawn from P, each as likely as the others; all features spread alike."""
-    population, count = given["true"][:, :1] + given["true"][:1], given["x"].shape[1]
+    """All batches of N examples that can be drawn from P, each as likely as the others."""
+    population, count = given["true"], given["x"].shape[1]
     return {
-        "true": population,
         "x": np.array([population[list(draw)] for draw in product(range(len(population)), repeat=count)]),
     }
 

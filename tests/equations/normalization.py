@@ -39,32 +39,25 @@ ANY_LAYER = Setting(
 )
 
 SCALING = """
-    r[l: D] = (mean(c[m, l]**2 for m in N) + eps)**(-1/2)
-    s[l: D] = r[l]
-    z[k, l] = c[k, l] * r[l]
+    r[l: D] = (mean(xc[m, l]**2 for m in N) + eps)**(-1/2)
+    z[k, l] = xc[k, l] * r[l]
     """
 CENTRE_THEN_SCALE = Setting(
-    {"x": "N D", "dout": "N D", "gamma": "D", "beta": "D", "eps": ""},
+    ALL_FEATURES.given,
     """
     mu[l] = mean(x[m, l] for m in N)
     xc[k, l] = x[k, l] - mu[l]
-    c[k, l] = xc[k, l]
     """
     + SCALING
     + """
     y[k, l] = gamma[l] * z[k, l] + beta[l]
-    g[k, l] = gamma[l] * dout[k, l]
     L = sum(dout[k, l] * y[k, l] for k in N for l in D)
     """,
 )
 SCALING_ALONE = Setting(  # of something that is not centred
-    {"x": "N D", "g": "N D", "eps": ""},
-    "xc[k, l] = x[k, l]\nc[k, l] = xc[k, l]" + SCALING + "L = sum(g[k, l] * z[k, l] for k in N for l in D)",
+    {"xc": "N D", "dz": "N D", "eps": ""}, SCALING + "L = sum(dz[k, l] * z[k, l] for k in N for l in D)"
 )
-SCALING_OF_ONE = Setting(
-    {"x": "N", "eps": ""},
-    "xc[k] = x[k]\nc[k] = xc[k]\nr = (mean(c[m]**2 for m in N) + eps)**(-1/2)\ns = r\nz[k] = c[k] * r",
-)
+SCALING_OF_ONE = Setting({"xc": "N", "eps": ""}, "r = (mean(xc[m]**2 for m in N) + eps)**(-1/2)\nz[k] = xc[k] * r")
 
 SPEAKS = [
     Speaks("3.1-3.18", ONE_FEATURE),
