@@ -50,7 +50,8 @@ SAME_STEP: dict[str, tuple[str, ...]] = {
     "mean-over-everything": _MEANS,
     "mean-over-features": _MEANS,
     "mu-for-var": (*_FORWARD, "layer.batchnorm_eval_forward", "layer.block_forward"),
-    "no-root": (*_ROOTS, *_LAYERS),
+    "inv-std-twice": _BACKWARD,
+    "no-root": (*_ROOTS, *_BACKWARD[:2], "layer.batchnorm_train_backward"),
     "only-the-diagonal": ("translation.center_backward", *_LAYERS, "normalization.normalize_backward"),
     "parameter-updated": (*_PARAMETERS, "layer.affine_backward", "layer.block_backward"),
     "path-through-the-mean-missing": ("translation.center_backward", *_LAYERS, "layer.block_backward"),
@@ -94,8 +95,6 @@ BESIDE: dict[str, tuple[str, ...]] = {
     "matrix-product-sign": ("dW-sign",),
     "mean-for-sum": ("*-over-N",),
     "momentum-reversed": ("*-for-both",),
-    "no-root-no-eps": ("v-for-std",),
-    "normalization-missing": ("h-for-y",),
     "inv-std-twice": ("*-times-inv_std", "inv-std-for-gamma"),
     "no-root": ("*-over-sigma", "*-times-inv_std", "inv-std-for-gamma"),
     "normalization-missing": ("h-for-y",),
@@ -119,12 +118,13 @@ BESIDE: dict[str, tuple[str, ...]] = {
     "times-output": ("times-input",),
     "wrong-start": ("running-var-zero",),
     "unbiased-for-biased": ("variances-exchanged",),
-    "x-for-first-x-hat": ("x-for-x-hat",),
-    "x-for-xc": ("x-for-second-x-hat",),
-    "xc-for-one-x-hat": ("path-through-the-variance-over-inv_std",),
-    "xc-for-one-z": ("path-through-the-root-mean-square-over-inv_rms", "lost-parentheses"),
-    "xc-for-z": ("path-through-the-root-mean-square-over-inv_rms^2",),
-    "xc-for-x-hat": ("path-through-the-variance-over-inv_std^2",),
+    "x-for-xc": ("x-for-x-hat",),
+    "xc-for-x-hat": ("path-through-the-variance-over-inv_std", "path-through-the-variance-over-inv_std^2"),
+    "xc-for-z": (
+        "path-through-the-root-mean-square-over-inv_rms",
+        "path-through-the-root-mean-square-over-inv_rms^2",
+        "lost-parentheses",
+    ),
 }
 """What is as good where another mistake stands beside it: on what that leaves, the two compute the same."""
 
