@@ -265,7 +265,7 @@ LINES = "mu = mean(x)  # eq. 1 \n var = mean((x - mu)**2)  # eq. 2 \n z = (x - m
 
 def words(walk, *ways):
     known = Known("x: N D, eps", LINES, *ways, walk=walk)
-    return [edit.words for way in known.of("z") for edit in way.edits]
+    return [mistake.message for way in known.of("z") for mistake in way.singles]
 
 
 def test_the_same_mistake_in_several_lines_names_all_of_them():

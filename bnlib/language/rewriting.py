@@ -124,6 +124,11 @@ def places(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
         yield from places(arg, (*path, index))
 
 
+def at(node: Node, path: Path) -> Node:
+    """What stands in a place."""
+    return at(node.args[path[0]], path[1:]) if path else node
+
+
 def put(node: Node, edits: Mapping[Path, Node]) -> Node:
     """The formula with other nodes in some places, none of which lies in another."""
     if () in edits:

@@ -39,7 +39,7 @@ class Evidence:
     dtype: str = "float64"
 
     @cached_property
-    def _limit(self) -> Array:
+    def limit(self) -> Array:
         """How far what a mistake computes may be from what came back, feature by feature: not as far as the right answer is."""
         off = np.abs(self.got - self.expected)
         largest, far = self._size, self._by_feature(off)
@@ -76,7 +76,7 @@ class Evidence:
 
     def near(self, values: Array) -> Array:
         """Which of several results, one below the other, are what came back; nan and inf are not."""
-        return np.all(np.abs(values - self.got) <= self._limit, axis=tuple(range(1, values.ndim)))
+        return np.all(np.abs(values - self.got) <= self.limit, axis=tuple(range(1, values.ndim)))
 
 
 def value_of(compute: Callable[[Case], Any], case: Case) -> Array | None:

@@ -78,7 +78,7 @@ class Derived(Protocol):
 
     def spanning(self, evidence: Sequence[Evidence]) -> Sequence[Explanation]: ...  # noqa: D102
 
-    def besides(self, names: Set[str]) -> Iterator[Explanation]: ...  # noqa: D102
+    def besides(self, names: Set[str], evidence: Sequence[Evidence]) -> Iterator[Explanation]: ...  # noqa: D102
 
 
 def _both(one: str, two: str) -> str:
@@ -164,7 +164,7 @@ def _diagnose(
     again = [each for each in (*single, *derived) if not known.isdisjoint(each.names)]
     if both := _besides(again, coefficients, None):
         return both[0] if fitted is None or both[1] < fitted[1] else fitted[0]
-    if known and (found := _match(evidence, (mistake for way in ways for mistake in way.besides(known)))):
+    if known and (found := _match(evidence, (mistake for way in ways for mistake in way.besides(known, evidence)))):
         return found
     double = itertools.chain((slip for slip in slips if len(slip.names) > 1), _explaining(ways, "pairs", evidence))
     if found := _match(evidence, double):

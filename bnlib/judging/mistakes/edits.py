@@ -4,33 +4,48 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 from bnlib.judging.mistakes.rules import FIXED, Named
 from bnlib.language.derivation import Derivation
-from bnlib.language.rewriting import Path, apart, every, places, put
+from bnlib.language.rewriting import Path, apart, at, every, places, put
 from bnlib.language.tree import ONE, Node, add, div, mul, neg, num, ref, renamed
 from bnlib.language.writing import plain
 
 
-@dataclass(frozen=True)
+Said = Callable[[], str]
+"""Words are put together when they are said: of hundreds of mistakes one is."""
+
+
+@dataclass(frozen=True, eq=False)
 class Edit:
     """One mistake: what stands in the place of what.
 
     Attributes:
         name: The same for the same mistake everywhere.
-        words: What to say, a whole sentence.
+        said: Makes the words.
         changes: From a line and the place in it to what stands there instead.
         often: Whether it is tried together with another.
         anew: Whether a quantity is made anew with a mistake for one line alone.
     """
 
     name: str
-    words: str
+    said: Said
     changes: tuple[tuple[str, Path, Node], ...]
     often: bool
     anew: bool = False
+
+    @cached_property
+    def words(self) -> str:
+        """What to say, a whole sentence."""
+        return self.said()
+
+    @property
+    def speakable(self) -> bool:
+        """False where the words hold a name that no learner knows."""
+        return not _HIDDEN.search(self.words)
 
     def instead(self, derivation: Derivation, other: Edit | None = None) -> dict[str, Node] | None:
         """The lines as this edit leaves them, and another as well; None when the two touch."""
@@ -59,24 +74,22 @@ class Edits:
     ) -> None:
         self.derivation, self.output, self.rules, self.words, self.walk = derivation, output, rules, words, walk
         self.lines = [name for name in derivation.lines if derivation.uses(output, name)]
+        self._by_kind: dict[str, list[Named]] = {}
+        for rule in rules:
+            self._by_kind.setdefault(rule.rule.pattern.op, []).append(rule)
 
     def __iter__(self) -> Iterator[Edit]:
-        yield from (edit for edit in self._all() if not _HIDDEN.search(edit.words))  # what no learner can name
-
-    def _all(self) -> Iterator[Edit]:
         found = [*(edit for line in reversed(self.lines) for edit in self._in(line)), *self._whole()]
-        own = [edit for edit in found if not self.walk or edit.changes[0][0] == self.output]
-        yield from own
-        yield from self._everywhere(own)
-        yield from self._anew([edit for edit in found if edit.often])
+        yield from found
+        yield from self._everywhere(found)
 
     def _in(self, line: str) -> Iterator[Edit]:
         """The edits of one line: each rule at each place, other axes, other quantities."""
-        here: dict[tuple[str, str], list[Edit]] = {}
+        here: dict[str, list[Edit]] = {}
         for path, node in places(self.derivation.lines[line].tree):
             for name, made, words, often in self._of(line, node):
                 edit = self._edit(name, line, words, ((line, path, made),), often)
-                here.setdefault((name, words if name.endswith("-for-exchange") else ""), []).append(edit)
+                here.setdefault(name, []).append(edit)
                 yield edit
         for edits in here.values():  # the same thing at every place of the line is one mistake
             several = [edit for edit in edits if edit.changes[0][1] != edits[0].changes[0][1]]
@@ -86,9 +99,7 @@ class Edits:
                     if all(apart(edit.changes[0][1], one.changes[0][1]) for one in chosen):
                         chosen.append(edit)
                 if len(chosen) > 1:
-                    yield Edit(
-                        edits[0].name, edits[0].words, tuple(c for e in chosen for c in e.changes), edits[0].often
-                    )
+                    yield Edit(edits[0].name, edits[0].said, tuple(c for e in chosen for c in e.changes), edits[0].often)
 
     def _whole(self) -> Iterator[Edit]:
         """The output as a whole: a factor too many, a parameter that was updated, two quantities that were taken for each other."""
@@ -160,13 +171,11 @@ class Edits:
             words = f"{self._shown(one)} and {self._shown(two)} stand in each other's place: if they come out of a cache, in which order did they go in?"
             yield self._edit("cache-order", output, words, ((output, (), swapped),), False)
 
-    def _of(self, line: str, node: Node) -> Iterator[tuple[str, Node, str, bool]]:
+    def _of(self, line: str, node: Node) -> Iterator[tuple[str, Node, str | Said, bool]]:
         names = self.derivation.names
-        for rule in self.rules:
+        for rule in self._by_kind.get(node.op, ()):
             for made, parts in rule.rule.at(node, names):
-                shown = {key: self._shown(part.args[0] if part.op == "neg" else part) for key, part in parts.items()}
-                words = rule.words.format_map({**shown, **_counted(node)})
-                yield self._slug(rule.name, shown), made, words, rule.often
+                yield self._slug(rule.name, parts), made, partial(self._filled, rule, parts, node), rule.often
         if node.op == "reduce" and all(letter == size for letter, size in node.data[1]):
             yield from self._axes(node)
         if node.op == "reduce":
@@ -175,17 +184,27 @@ class Edits:
             yield from self._instead_of(line, node)
         yield from self._indices(line, node)
 
-    def _slug(self, name: str, shown: Mapping[str, str]) -> str:
+    def _shown_parts(self, parts: Mapping[str, Node]) -> dict[str, str]:
+        return {key: self._shown(part.args[0] if part.op == "neg" else part) for key, part in parts.items()}
+
+    def _filled(self, rule: Named, parts: Mapping[str, Node], node: Node) -> str:
+        """A rule's words with what its capitals stand for."""
+        return rule.words.format_map({**self._shown_parts(parts), **_counted(node)})
+
+    def _slug(self, name: str, parts: Mapping[str, Node]) -> str:
+        if name not in ("exchanged", "division-for-product", "factor-missing", "term-missing", "factor-twice"):
+            return name
+        shown = self._shown_parts(parts)
         what = shown.get("B", "")
         if name == "exchanged" and what.isidentifier():
             return "-and-".join(_slug(shown[each]) for each in "AC" if shown[each].isidentifier()) + "-exchanged"
         if name == "division-for-product" and what.isidentifier():
             return f"divided-by-{_slug(what)}"
-        if name in ("factor-missing", "term-missing", "factor-twice") and what.isidentifier():
+        if name not in ("exchanged", "division-for-product") and what.isidentifier():
             return f"{_slug(what)}-{'twice' if name == 'factor-twice' else 'missing'}"
         return name
 
-    def _axes(self, node: Node) -> Iterator[tuple[str, Node, str, bool]]:
+    def _axes(self, node: Node) -> Iterator[tuple[str, Node, str | Said, bool]]:
         """A sum or mean over other axes."""
         kind, over, unequal = node.data
         now = {size for _, size in over}
@@ -223,7 +242,7 @@ class Edits:
                 True,
             )
 
-    def _left_out(self, node: Node) -> Iterator[tuple[str, Node, str, bool]]:
+    def _left_out(self, node: Node) -> Iterator[tuple[str, Node, str | Said, bool]]:
         """A sum or mean without its first or last term, or of the last alone."""
         kind, over, _ = node.data
         if kind != "variance" and len(over) == 1:
@@ -237,7 +256,7 @@ class Edits:
                 for left in (part,) if kind == "sum" else (div(part, N), div(part, add(N, neg(ONE)))):
                     yield f"{which}-{one}-left-out", left, words, False
 
-    def _indices(self, line: str, node: Node) -> Iterator[tuple[str, Node, str, bool]]:
+    def _indices(self, line: str, node: Node) -> Iterator[tuple[str, Node, str | Said, bool]]:
         """Another index of the same size, in index notation."""
         letters = node.data[1] if node.op == "ref" else node.data if node.op == "delta" else ()
         sizes = self.derivation.names.letter_sizes(self.derivation.lines[line].tree)
@@ -254,7 +273,7 @@ class Edits:
                             False,
                         )
 
-    def _instead_of(self, line: str, node: Node) -> Iterator[tuple[str, Node, str, bool]]:
+    def _instead_of(self, line: str, node: Node) -> Iterator[tuple[str, Node, str | Said, bool]]:
         """Another quantity of the same sizes, or of one value a feature where there is one for each example."""
         names, name = self.derivation.names, node.data[0]
         sizes = names.sizes_of(name)
@@ -264,7 +283,7 @@ class Edits:
             wanted = names.sizes_of(other)
             if other != name and (wanted == sizes or (wanted and wanted == sizes[1:])):
                 made = ref(other, node.data[1][len(sizes) - len(wanted) :])
-                words = f"{self._shown(made)} stands where {self._shown(node)} belongs"
+                words = partial(self._for, made, node)
                 line_of = self.derivation.lines.get(name)
                 if name.startswith("_") and line_of and line_of.tree.op == "mul" and made in line_of.tree.args:
                     rest = mul(*(arg for arg in line_of.tree.args if arg is not made))
@@ -281,18 +300,24 @@ class Edits:
             for value in FIXED:
                 yield "eps-fixed", num(value), f"eps is {value:g} whatever was given: use the one that was passed", True
 
+    def _for(self, made: Node, node: Node) -> str:
+        return f"{self._shown(made)} stands where {self._shown(node)} belongs"
+
     def _everywhere(self, found: Sequence[Edit]) -> Iterator[Edit]:
         """The same mistake in every line where it can be made."""
-        by_name: dict[tuple[str, str], dict[str, Edit]] = {}
-        for edit in found:
-            line, _, _ = edit.changes[0]
-            key = (edit.name, edit.words if edit.name == "eps-fixed" else "")
+        by_name: dict[tuple[str, Node | None], dict[str, Edit]] = {}
+        for edit in found if not self.walk else ():
+            line, path, made = edit.changes[0]
+            if edit.often:
+                key = edit.name, made if edit.name == "eps-fixed" else None
+            else:
+                key = edit.name, made
             by_name.setdefault(key, {})[line] = edit  # the last one of a line is made at all its places
         for (name, _), lines in by_name.items():
             edits = list(lines.values())
-            if len(edits) > 1 and edits[0].often:
+            if len(edits) > 1:
                 changes = tuple(change for edit in edits for change in edit.changes)
-                yield Edit(name, self._of_all(lines), changes, True)
+                yield Edit(name, partial(self._of_all, lines), changes, edits[0].often)
 
     def _of_all(self, lines: Mapping[str, Edit]) -> str:
         """What to say of the same mistake in several lines: all of them are named, where the same is to be said of each."""
@@ -303,38 +328,28 @@ class Edits:
             return first
         return f"In {', '.join(named[:-1])} and {named[-1]}, {said.pop()}"
 
-    def _anew(self, often: Sequence[Edit]) -> Iterator[Edit]:
-        """A quantity that is made anew for one line alone, with a mistake in it."""
-        derivation = self.derivation
-        for line in [self.output] if self.walk else reversed(self.lines):
-            tree = derivation.lines[line].tree
-            spots = [
-                (path, node) for path, node in places(tree) if node.op == "ref" and node.data[0] in derivation.lines
-            ]
-            if len(self.lines) < 2 or not spots:
-                continue
-            for edit in often:
-                source = edit.changes[0][0]
-                if source == line or len({each for each, _, _ in edit.changes}) > 1:
-                    continue
-                instead = edit.instead(derivation)
-                made = {
-                    path: derivation.opened(node, instead)
-                    for path, node in spots
-                    if derivation.uses(node.data[0], source)
-                }
-                used_by = [each for each in self.lines if each != source and derivation.uses(each, source)]
-                if len(used_by) < 2 or not made:
-                    continue
-                words = f"Where it is made for {self._name(line)}: {edit.words}"
-                for path, node in made.items() if len(made) > 1 else ():
-                    yield Edit(edit.name, words, ((line, path, node),), False, True)
-                yield Edit(edit.name, words, tuple((line, path, node) for path, node in made.items()), False, True)
+    def anew(self, edit: Edit, line: str, paths: Sequence[Path]) -> Edit:
+        """A quantity that is made anew for one line alone, at some places, with a mistake in it."""
+        instead = edit.instead(self.derivation)
+        made = ((path, self.derivation.opened(at(self.derivation.lines[line].tree, path), instead)) for path in paths)
+        words = partial("Where it is made for {}: {}".format, self._name(line), edit.words)
+        return Edit(edit.name, words, tuple((line, path, node) for path, node in made), False, True)
 
-    def _edit(self, name: str, line: str, words: str, changes: tuple[tuple[str, Path, Node], ...], often: bool) -> Edit:
-        own = self.words.get(f"{name}@{line}") or self.words.get(name)
-        said = f"In {self._name(line)}, {words}"
-        return Edit(name, own or (said if said.endswith("?") else f"{said}."), changes, often)
+    def made_anew(self, line: str) -> list[Path]:
+        """Where a line uses others, which may be made anew for it."""
+        lines, tree = self.derivation.lines, self.derivation.lines[line].tree
+        return [path for path, node in places(tree) if node.op == "ref" and node.data[0] in lines]
+
+    def _edit(
+        self, name: str, line: str, words: str | Said, changes: tuple[tuple[str, Path, Node], ...], often: bool
+    ) -> Edit:
+        def said() -> str:
+            if own := self.words.get(f"{name}@{line}") or self.words.get(name):
+                return own
+            sentence = f"In {self._name(line)}, {words if isinstance(words, str) else words()}"
+            return sentence if sentence.endswith("?") else f"{sentence}."
+
+        return Edit(name, said, changes, often)
 
     def _name(self, line: str) -> str:
         """How a line is called: its name where learners know it, and its equation."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
 from typing import Any
@@ -11,17 +10,15 @@ from typing import Any
 import numpy as np
 
 from bnlib.judging.case import Case
-from bnlib.judging.diagnosing.evidence import MATCH, NO_VALUE, Evidence, value_of
+from bnlib.judging.diagnosing.evidence import MATCH, NO_VALUE, Evidence
 from bnlib.judging.diagnosing.terms import Term, columns, factor_table, matching
 from bnlib.judging.mistakes.edits import Edit, Edits, multipliers
 from bnlib.judging.mistakes.rules import parsed, rules
+from bnlib.judging.mistakes.stacked import Rows, Stacked
 from bnlib.language.derivation import Derivation, summands
 from bnlib.language.tree import Node, letters_of
 from bnlib.language.values import Context, Values
 from bnlib.numerics import Array
-
-MOST_PAIRS = 1_200
-"""So many are compared in a few milliseconds, and made ready in a fifth of a second."""
 
 _NUMBERS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
@@ -162,38 +159,46 @@ class Way:
         self.right = derivation.meaning(line)
         own = tuple(parsed(known._own))
         self.edits = Edits(derivation, line, (*own, *rules()), known._words, known.walk)
+        self._mistakes: dict[tuple[int, ...], Mistake] = {}
 
     @cached_property
-    def singles(self) -> list[Mistake]:
-        """Every mistake alone, those first that are made often; each formula once."""
-        found: dict[Node, Mistake] = {self.right: Mistake(self, ())}
-        own = {named.name for named in parsed(self.known._own)}
-        edits = sorted(self.edits, key=lambda edit: (edit.name not in own, not edit.often))
-        for edit in edits:
-            mistake = Mistake(self, (edit,))
-            found.setdefault(mistake.formula, mistake)
-        return list(found.values())[1:]
+    def stacked(self) -> Stacked:
+        """All mistakes alone, and what they make of a case."""
+        return Stacked(self.edits)
 
     @cached_property
-    def pairs(self) -> list[Mistake]:
-        """Two of those that are made often; of very many those that stand first."""
-        often = [
-            mistake
-            for mistake in self.often
-            if mistake.edits[0].name != "eps-fixed" or any(value in mistake.message for value in ("1e-05", "0.001"))
-        ]
-        known = {mistake.formula for mistake in self.singles} | {self.right}
-        found: dict[Node, Mistake] = {}
-        both = sorted(itertools.combinations(range(len(often)), 2), key=sum)
-        for one, two in ((often[i], often[j]) for i, j in both):
-            if len(found) == MOST_PAIRS:
-                break
-            if one.edits[0].name == two.edits[0].name:
-                continue
-            mistake = Mistake(self, (one.edits[0], two.edits[0]))
-            if mistake.possible and mistake.formula not in known:
-                found.setdefault(mistake.formula, mistake)
-        return list(found.values())
+    def _kinds(self) -> dict[str, Array]:
+        """Which mistakes are of the exercise's own words or rules, made often, made seldom, or can be made two at a time."""
+        rows, edits = self.stacked.rows, self.stacked.edits
+        names = {named.name for named in parsed(self.known._own)} | self.known._words.keys()
+        anew = np.array([bool(row.anew) for row in rows])
+        seen = np.array([not self.known.walk or row.line == self.line for row in rows])
+        often = np.array([edits[row.edit].often for row in rows]) & ~anew & seen
+        own = [not {(edit := edits[row.edit]).name, f"{edit.name}@{row.line}"}.isdisjoint(names) for row in rows]
+        return {"own": np.array(own) & ~anew & seen, "often": often, "seldom": ~often & seen, "alone": seen & ~anew}
+
+    @cached_property
+    def _rank(self) -> Array:
+        """What is tried first: what the exercise has rules for, what is made often, lines further down."""
+        own, rows, edits = {named.name for named in parsed(self.known._own)}, self.stacked.rows, self.stacked.edits
+        order = sorted(
+            range(len(rows)),
+            key=lambda row: (
+                bool(rows[row].anew),
+                edits[rows[row].edit].name not in own,
+                not edits[rows[row].edit].often,
+                rows[row].edit,
+            ),
+        )
+        rank = np.empty(len(rows), dtype=int)
+        rank[order] = np.arange(len(rows))
+        return rank
+
+    def mistake(self, *rows: int) -> Mistake:
+        """One of the mistakes, or two at once."""
+        if rows not in self._mistakes:
+            self._mistakes[rows] = Mistake(self, tuple(self.stacked.edit(int(row)) for row in rows))
+        return self._mistakes[rows]
 
     @cached_property
     def signs(self) -> list[int]:
@@ -243,49 +248,62 @@ class Way:
         return case.memory[key]
 
     @cached_property
-    def own(self) -> list[Mistake]:
-        """The single mistakes for which the exercise has rules or words of its own."""
-        names = {named.name for named in parsed(self.known._own)}
-        edits = ((mistake, mistake.edits[0]) for mistake in self.singles)
-        own = ((mistake, {edit.name, f"{edit.name}@{edit.changes[0][0]}"}) for mistake, edit in edits if not edit.anew)
-        return [mistake for mistake, called in own if called & (names | self.known._words.keys())]
+    def singles(self) -> list[Mistake]:
+        """Every mistake alone that can be spoken of, what is tried first in front."""
+        seen = self._kinds["often"] | self._kinds["seldom"]
+        found = (self.mistake(int(row)) for row in np.argsort(self._rank) if seen[row])
+        return [mistake for mistake in found if mistake.edits[0].speakable]
 
     @cached_property
     def often(self) -> list[Mistake]:
         """The single mistakes that are made often."""
         return [mistake for mistake in self.singles if mistake.edits[0].often]
 
-    @cached_property
-    def seldom(self) -> list[Mistake]:
-        """The other single mistakes."""
-        return [mistake for mistake in self.singles if not mistake.edits[0].often]
-
     def explaining(self, kind: str, evidence: Sequence[Evidence]) -> Iterator[Mistake]:
         """The mistakes of a kind (own, often, seldom, pairs) that make of the cases what came back.
 
-        What all of them make of the first case is computed once and kept with it: then one comparison tells.
+        What all of them make of the smallest case is computed once and kept with it: then one comparison tells.
         """
-        first, mistakes = evidence[0], getattr(self, kind)
-        key = (kind, id(self))
-        if key not in first.case.memory:
-            first.case.memory[key] = self._stacked(mistakes, first.case)
-        places, values = first.case.memory[key].get(first.got.shape, ((), None))
-        near = np.flatnonzero(first.near(values)) if values is not None else ()
-        for place in near:
-            mistake = mistakes[places[place]]
-            if all(item.explained_by(mistake.wrong) for item in evidence):
-                yield mistake
+        item = _smallest(evidence)
+        if kind == "pairs":
+            often = self._kinds["often"]
+            yield from self._two(self._remembered(item.case, "pairs", often, often), evidence)
+            return
+        near = self.stacked.near(self._values(item.case), self._singles(item.case)[self.line], item)
+        for row in sorted(near[self._kinds[kind][near]], key=self._rank.__getitem__):
+            yield from self._fitting(self.mistake(int(row)), evidence)
 
-    def _stacked(self, mistakes: Sequence[Mistake], case: Case) -> dict[tuple[int, ...], tuple[list[int], Array]]:
-        """By shape: which mistakes, and what they compute, one below the other."""
-        found: dict[tuple[int, ...], tuple[list[int], list[Array]]] = {}
-        for index, mistake in enumerate(mistakes):
-            value = value_of(mistake.wrong, case)
-            if value is not None:
-                places, values = found.setdefault(value.shape, ([], []))
-                places.append(index)
-                values.append(value)
-        return {shape: (places, np.stack(values)) for shape, (places, values) in found.items()}
+    def besides(self, names: Set[str], evidence: Sequence[Evidence]) -> Iterator[Mistake]:
+        """Any mistake beside one of these names that makes of the cases what came back."""
+        alone = self._kinds["alone"]
+        ones = alone & np.array([self.stacked.edits[row.edit].name in names for row in self.stacked.rows])
+        if ones.any():
+            yield from self._two(self._remembered(_smallest(evidence).case, frozenset(names), ones, alone), evidence)
+
+    def _two(self, found: tuple[Array, Array, Array], evidence: Sequence[Evidence]) -> Iterator[Mistake]:
+        value, first, second = found
+        item = _smallest(evidence)
+        near = self.stacked.near(self._values(item.case), value, item)
+        for place in near[np.argsort(self._rank[first[near]] + self._rank[second[near]], kind="stable")]:
+            mistake = self.mistake(int(first[place]), int(second[place]))
+            if len(mistake.names) > 1 and mistake.possible:
+                yield from self._fitting(mistake, evidence)
+
+    def _fitting(self, mistake: Mistake, evidence: Sequence[Evidence]) -> Iterator[Mistake]:
+        if all(edit.speakable for edit in mistake.edits) and all(item.explained_by(mistake.wrong) for item in evidence):
+            yield mistake
+
+    def _singles(self, case: Case) -> Rows:
+        key = ("singles", id(self))
+        if key not in case.memory:
+            case.memory[key] = self.stacked.singles(self._values(case))
+        return case.memory[key]
+
+    def _remembered(self, case: Case, kind: Any, ones: Array, others: Array) -> tuple[Array, Array, Array]:
+        key = (kind, id(self))
+        if key not in case.memory:
+            case.memory[key] = self.stacked.pairs(self._values(case), self._singles(case), ones, others)
+        return case.memory[key]
 
     def spanning(self, evidence: Sequence[Evidence]) -> list[Mistake]:
         """The mistakes made often that leave the terms such that some multiples of them add up to what came back."""
@@ -326,8 +344,8 @@ class Way:
         found: list[tuple[Mistake, Array]] = []
         right = self.terms(None) if self.derivation is self.known.ways[0] else None
         if right and np.size(item.got) // features > len(right):
-            for mistake in self.singles:
-                nodes = mistake.terms if mistake.edits[0].often or mistake.edits[0].anew else None
+            for mistake in self.often:
+                nodes = mistake.terms
                 with contextlib.suppress(*NO_VALUE):
                     if nodes and nodes != right and np.all(np.isfinite(parts := stacked(nodes))):
                         found.append((mistake, parts))
@@ -338,14 +356,10 @@ class Way:
         basis, triangle = np.linalg.qr(every / lengths[:, :, None])
         return [mistake for mistake, _ in found], basis, triangle, lengths, factor_table(item, self.known.factors)[1]
 
-    def besides(self, names: Set[str]) -> Iterator[Mistake]:
-        """Any mistake beside one of these names."""
-        for one in self.singles:
-            if one.edits[0].name in names:
-                for two in self.singles:
-                    mistake = Mistake(self, (one.edits[0], two.edits[0]))
-                    if mistake.possible and one.edits[0].name != two.edits[0].name:
-                        yield mistake
+
+def _smallest(evidence: Sequence[Evidence]) -> Evidence:
+    """The piece of evidence with the fewest numbers in it."""
+    return min(evidence, key=lambda item: sum(np.size(value) for value in item.case.values()))
 
 
 class Mistake:
@@ -355,11 +369,9 @@ class Mistake:
 
     def __init__(self, way: Way, edits: tuple[Edit, ...]) -> None:
         self.way, self.edits = way, edits
-        self._instead: dict[str, Node] | None = None
+        self._instead = edits[0].instead(way.derivation, *edits[1:])
         self._formula: Node | None = None
         self._terms: list[Node] | None = None
-        if edits:
-            self._instead = edits[0].instead(way.derivation, edits[1] if len(edits) > 1 else None)
 
     @property
     def possible(self) -> bool:
