@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bnlib.judging.asked import Checks
-from bnlib.judging.case import Case
+from bnlib.judging.case import Case, remembered
+from bnlib.judging.diagnosing.terms import Term
 from bnlib.judging.rounding import is_float32, noise, rounding
 from bnlib.numerics import Array
 
@@ -20,12 +21,17 @@ def agrees(checks: Checks, name: str, case: Case, got: Array, right: Array) -> b
         return False
     size = np.abs(right)
     for term in checks.terms_of(name):
-        size = np.maximum(size, np.abs(np.broadcast_to(term.value(case), right.shape)))
+        size = np.maximum(size, _size(case, term=term))
     whole = np.max(size, initial=0.0)
     axes = tuple(range(right.ndim - 1)) if right.ndim > 1 else None
     scale = np.maximum(np.max(size, axis=axes, initial=0.0), 1e-9 * whole)
     tolerance = max(checks.tolerance, FLOAT32_TOLERANCE if is_float32(case) else rounding(case))
-    return bool(np.all(np.abs(got - right) <= tolerance * scale + noise(case, name.startswith("d"))))
+    return bool(np.all(np.abs(got - right) <= tolerance * scale + noise(case, gradient=name.startswith("d"))))
+
+
+@remembered
+def _size(case: Case, *, term: Term) -> Array:
+    return np.abs(term.value(case))
 
 
 def negligible(case: Case, value: ArrayLike, size: ArrayLike) -> bool:

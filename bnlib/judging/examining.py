@@ -14,7 +14,8 @@ import numpy as np
 
 from bnlib.judging.asked import Checks
 from bnlib.judging.case import Case, ordinary
-from bnlib.judging.outputs import besides, same_for_every_input, wrong_outputs
+from bnlib.judging.diagnosing.evidence import Finding
+from bnlib.judging.outputs import any_wrong, besides, same_for_every_input, wrong_outputs
 from bnlib.judging.received import by_name, changed_input, settle
 from bnlib.judging.rounding import is_float32
 from bnlib.judging.showing.report import Report
@@ -76,9 +77,9 @@ def examine(
             expected.append(right)
         if checks.walk:
             table.stations = stations_of(checks, cases, results, expected)
-        wrong = wrong_outputs(checks, cases, results, expected, dtypes)
-        if wrong and second and not checks.walk:
-            more = _calls(checks, learner, second(checks), truth)
+        wrong: dict[str, Finding] = {}
+        if any_wrong(checks, cases, results, expected):
+            more = _calls(checks, learner, second(checks), truth) if second and not checks.walk else ([], [], [])
             wrong = wrong_outputs(checks, [*cases, *more[0]], results + more[1], expected + more[2], dtypes)
         if wrong and all(finding.names == ("unnamed",) for finding in wrong.values()):
             always = same_for_every_input(checks, learner, cases, truth)

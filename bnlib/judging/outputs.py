@@ -18,6 +18,21 @@ from bnlib.judging.received import by_name, in_each_others_place, misshapen_outp
 from bnlib.numerics import Array
 
 
+def any_wrong(
+    checks: Checks,
+    cases: Sequence[Case],
+    results: Sequence[dict[str, Array]],
+    expected: Sequence[dict[str, Array]],
+) -> bool:
+    """Whether anything is not right."""
+    calls = list(zip(cases, results, expected, strict=True))
+    return not all(
+        name in result and agrees(checks, name, case, result[name], right[name])
+        for case, result, right in calls
+        for name in checks.outputs
+    )
+
+
 def wrong_outputs(
     checks: Checks,
     cases: Sequence[Case],

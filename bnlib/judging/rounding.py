@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bnlib.judging.case import Case
+from bnlib.judging.case import Case, remembered
 from bnlib.numerics import Array
 
 MOST_ROUNDING = 1e-5
@@ -17,6 +17,7 @@ UNITS = 8 * float(np.finfo(float).eps)
 """Right forms were measured within 7.2 eps (1 + max|x| / sqrt(var + eps)) of the truth."""
 
 
+@remembered
 def rounding(case: Case) -> float:
     """What two right answers may differ by, relatively, because a batch lies far from zero and is narrow: its mean takes digits away."""
     lost = 0.0
@@ -27,7 +28,8 @@ def rounding(case: Case) -> float:
     return min(UNITS * (1 + lost), MOST_ROUNDING)
 
 
-def noise(case: Case, gradient: bool = True) -> float:
+@remembered
+def noise(case: Case, *, gradient: bool = True) -> float:
     """How large a term can come out that is zero on paper, such as the sum of a centred batch.
 
     It is the rounding of an input, added up over the batch. In a gradient it may carry another input and the inverse standard

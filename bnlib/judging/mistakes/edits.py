@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 from bnlib.judging.mistakes.rules import FIXED, Named
@@ -29,6 +29,7 @@ class Edit:
         changes: From a line and the place in it to what stands there instead.
         often: Whether it is tried together with another.
         anew: Whether a quantity is made anew with a mistake for one line alone.
+        scales: Whether it is a factor of the whole output.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Edit:
     changes: tuple[tuple[str, Path, Node], ...]
     often: bool
     anew: bool = False
+    scales: bool = False
 
     @cached_property
     def words(self) -> str:
@@ -48,14 +50,36 @@ class Edit:
         return not _HIDDEN.search(self.words)
 
     def instead(self, derivation: Derivation, other: Edit | None = None) -> dict[str, Node] | None:
-        """The lines as this edit leaves them, and another as well; None when the two touch."""
-        changes = self.changes + (other.changes if other else ())
-        if other and any(a == b and not apart(p, q) for a, p, _ in self.changes for b, q, _ in other.changes):
-            return None
-        lines: dict[str, dict[Path, Node]] = {}
-        for line, path, node in changes:
-            lines.setdefault(line, {})[path] = node
-        return {line: put(derivation.lines[line].tree, edits) for line, edits in lines.items()}
+        """The lines as this edit leaves them, and another as well; None when the two touch and neither leaves room for the other."""
+        lines: dict[str, Node] = {}
+        for line in dict.fromkeys(each for each, _, _ in self.changes + (other.changes if other else ())):
+            made = _both(derivation.lines[line].tree, self.of(line), other.of(line) if other else {})
+            if made is None:
+                return None
+            lines[line] = made
+        return lines
+
+    def of(self, line: str) -> dict[Path, Node]:
+        """What is changed in a line."""
+        return {path: node for each, path, node in self.changes if each == line}
+
+
+def _both(tree: Node, one: Mapping[Path, Node], two: Mapping[Path, Node]) -> Node | None:
+    """A line with two edits: in places that lie apart, or one inside of what the other leaves."""
+    if all(apart(p, q) for p in one for q in two):
+        return put(tree, {**one, **two})
+    for outer, inner in ((one, two), (two, one)):
+        for path, node in outer.items() if len(outer) == 1 else ():
+            if all(each[: len(path)] == path for each in inner):
+                made = within(node, {at(tree, each): new for each, new in inner.items()})
+                if made is not node:
+                    return put(tree, {path: made})
+    return None
+
+
+def within(node: Node, instead: Mapping[Node, Node]) -> Node:
+    """What an edit leaves, with other formulas in it."""
+    return every(node, instead.get)
 
 
 class Edits:
@@ -103,73 +127,48 @@ class Edits:
 
     def _whole(self) -> Iterator[Edit]:
         """The output as a whole: a factor too many, a parameter that was updated, two quantities that were taken for each other."""
-        output, names = self.output, self.derivation.names
-        tree = self.derivation.lines[output].tree
-        names_in = {
-            node for line in self.lines for _, node in places(self.derivation.lines[line].tree) if line != output
-        }
+        for name, words, made, often, scales in self._of_whole():
+            yield replace(self._edit(name, self.output, words, ((self.output, (), made),), often), scales=scales)
+
+    def _of_whole(self) -> Iterator[tuple[str, str, Node, bool, bool]]:
+        output, names, line = self.output, self.derivation.names, self.derivation.lines[self.output]
+        tree, slug = line.tree, _slug(output)
+        above = {node for each in self.lines for _, node in places(self.derivation.lines[each].tree) if each != output}
         for factor in multipliers(self.derivation):
-            what, slug = self._shown(factor), _slug(factor.data[0])
-            within = any(node is factor for _, node in places(self.derivation.meaning(output))) or factor in names_in
-            times = f"{slug}-twice" if within else f"{slug}-in-{_slug(output)}"
-            yield self._edit(
-                times, output, f"there is a factor {what} too many", ((output, (), mul(tree, factor)),), True
-            )
+            what, name = self._shown(factor), _slug(factor.data[0])
+            known = any(node is factor for _, node in places(self.derivation.meaning(output))) or factor in above
+            times = f"{name}-twice" if known else f"{name}-in-{slug}"
+            yield times, f"there is a factor {what} too many", Node("mul", (tree, factor)), True, True
             if not any(node is factor for _, node in places(tree)):
-                over, words = (
-                    (f"{slug}-missing", f"the factor {what} is missing")
-                    if within
-                    else (f"divided-by-{slug}", f"there is a division by {what} too many")
-                )
-                yield self._edit(over, output, words, ((output, (), div(tree, factor)),), True)
+                over = f"{name}-missing" if known else f"divided-by-{name}"
+                words = f"the factor {what} is missing" if known else f"there is a division by {what} too many"
+                yield over, words, div(tree, factor), True, True
         for size in names.sizes[:1]:
-            yield self._edit(
-                f"{_slug(output)}-times-{size}",
-                output,
-                f"everything is {size} times too large",
-                ((output, (), mul(tree, ref(size))),),
-                True,
-            )
-            yield self._edit(
-                f"{_slug(output)}-over-{size}",
-                output,
-                f"everything is divided by {size} once too often",
-                ((output, (), div(tree, ref(size))),),
-                True,
-            )
-        rows = self.derivation.lines[output].letters
-        if len(rows) > 1 and self.derivation.lines[output].sizes[0] == self.derivation.lines[output].sizes[-1]:
-            alone = mul(Node("delta", (), (rows[0], rows[-1])), tree)
+            words = f"everything is {size} times too large"
+            yield f"{slug}-times-{size}", words, Node("mul", (tree, ref(size))), True, True
+            yield f"{slug}-over-{size}", f"everything is divided by {size} once too often", div(tree, ref(size)), True, True
+        rows = line.letters
+        if len(rows) > 1 and line.sizes[0] == line.sizes[-1]:
+            alone = Node("mul", (Node("delta", (), (rows[0], rows[-1])), tree))
             words = "only the diagonal is there: every input reaches every output, so which entries are filled?"
-            yield self._edit("only-the-diagonal", output, words, ((output, (), alone),), True)
-        for letter, size, which in itertools.product(rows, _SIZES, ("first", "last")):
-            if self.derivation.lines[output].sizes == tuple(rows) and size == letter:
-                what = _SIZES[size].rstrip("s")
+            yield "only-the-diagonal", words, alone, True, False
+        for letter, which in itertools.product(rows if line.sizes == rows else (), ("first", "last")):
+            if letter in _SIZES:
+                what = _SIZES[letter].rstrip("s")
                 words = f"the {which} {what} is left out: where does the loop begin, and where does it end?"
-                yield self._edit(
-                    f"{which}-{what}-left-out",
-                    output,
-                    words,
-                    ((output, (), Node("but", (tree,), (letter, which))),),
-                    True,
-                )
+                yield f"{which}-{what}-left-out", words, Node("but", (tree,), (letter, which)), True, False
         if output.startswith("d") and output[1:] in names.given:
             parameter = ref(output[1:], names.sizes_of(output[1:]))
             words = f"this is {output[1:]} after a step of gradient descent: return the gradient itself"
             for rate in (1, 0.1, 0.01, 0.001):
-                after = add(parameter, neg(mul(num(rate), tree)))
-                yield self._edit("parameter-updated", output, words, ((output, (), after),), False)
-        yield self._edit(
-            f"{_slug(output)}-sign", output, "everything has the wrong sign", ((output, (), neg(tree)),), True
-        )
-        inside = list(
-            dict.fromkeys(node for _, node in places(tree) if node.op == "ref" and node.data[0] not in names.sizes)
-        )
-        inside = [node for node in inside if not node.data[0].lstrip("_").startswith("d")]  # gradients are in no cache
+                step = tree if rate == 1 else Node("mul", (num(rate), tree))
+                yield "parameter-updated", words, add(parameter, neg(step)), True, False
+        yield f"{slug}-sign", "everything has the wrong sign", neg(tree), True, True
+        refs = dict.fromkeys(node for _, node in places(tree) if node.op == "ref" and node.data[0] not in names.sizes)
+        inside = [node for node in refs if not node.data[0].lstrip("_").startswith("d")]  # gradients are in no cache
         for one, two in itertools.combinations(inside, 2):
-            swapped = every(tree, lambda node, one=one, two=two: {one: two, two: one}.get(node))  # type: ignore[misc]
             words = f"{self._shown(one)} and {self._shown(two)} stand in each other's place: if they come out of a cache, in which order did they go in?"
-            yield self._edit("cache-order", output, words, ((output, (), swapped),), False)
+            yield "cache-order", words, within(tree, {one: two, two: one}), False, False
 
     def _of(self, line: str, node: Node) -> Iterator[tuple[str, Node, str | Said, bool]]:
         names = self.derivation.names
@@ -252,9 +251,9 @@ class Edits:
                 words = f"the {which} {one} is left out of a {kind}: where does the loop begin, and where does it end?"
                 if kind == "sum" and which == "last":
                     alone = f"only the last {one} is left of a sum: does each pass of a loop replace what was there (= for +=)?"
-                    yield f"last-{one}-only", add(node, neg(part)), alone, False
+                    yield f"last-{one}-only", add(node, neg(part)), alone, True
                 for left in (part,) if kind == "sum" else (div(part, N), div(part, add(N, neg(ONE)))):
-                    yield f"{which}-{one}-left-out", left, words, False
+                    yield f"{which}-{one}-left-out", left, words, True
 
     def _indices(self, line: str, node: Node) -> Iterator[tuple[str, Node, str | Said, bool]]:
         """Another index of the same size, in index notation."""

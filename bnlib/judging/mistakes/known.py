@@ -56,6 +56,7 @@ class Known:
         self._own, self._words, self.said = rules, words or {}, terms or {}
         self._view, self._outputs, self.walk = view, outputs or {}, walk
         self._of: dict[str, list[Way]] = {}
+        self._terms: dict[str, tuple[Term, ...]] = {}
 
     def line(self, output: str) -> str:
         """The line that is an output."""
@@ -78,6 +79,11 @@ class Known:
 
     def terms(self, output: str) -> tuple[Term, ...]:
         """The terms of an output: the summands of its line, the brackets multiplied out."""
+        if output not in self._terms:
+            self._terms[output] = self._summands(output)
+        return self._terms[output]
+
+    def _summands(self, output: str) -> tuple[Term, ...]:
         ways = self.of(output)
         if not ways:
             return ()
@@ -92,20 +98,29 @@ class Known:
 
     def factors(self, case: Case) -> Mapping[str, Any]:
         """What a term may be multiplied by in error: quantities with one value a feature that the derivation multiplies by."""
-        way = self.ways[0]
-        values = Values(way.names, self.arrays(case))
-        found: dict[str, Any] = {}
-        for factor in multipliers(way):
-            name = factor.data[0]
-            found[name.strip("_")] = values.named(name)
-            if name in way.lines:
-                found[f"{name.strip('_')}^2"] = values.named(name) ** 2
-        return found
+        key = ("factors", id(self))
+        if key not in case.memory:
+            way, found = self.ways[0], {}
+            values = self.values(way, case)
+            for factor in multipliers(way):
+                name = factor.data[0]
+                found[name.strip("_")] = values.named(name)
+                if name in way.lines:
+                    found[f"{name.strip('_')}^2"] = values.named(name) ** 2
+            case.memory[key] = found
+        return case.memory[key]
 
     def quantities(self, case: Case) -> dict[str, Array]:
         """What the lines compute, by the names that learners know."""
-        values = Values(self.ways[0].names, self.arrays(case))
+        values = self.values(self.ways[0], case)
         return {name: values.named(name) for name in self.ways[0].lines if not name.startswith("_")}
+
+    def values(self, way: Derivation, case: Case) -> Values:
+        """Where a way's formulas are evaluated for a case."""
+        key = ("values", id(way))
+        if key not in case.memory:
+            case.memory[key] = Values(way.names, self.arrays(case))
+        return case.memory[key]
 
     def arrays(self, case: Case) -> Mapping[str, Any]:
         """What is given in a case."""
@@ -229,10 +244,7 @@ class Way:
         return context.of(node, order)
 
     def _values(self, case: Case) -> Values:
-        key = ("values", id(self.derivation))
-        if key not in case.memory:
-            case.memory[key] = Values(self.derivation.names, self.known.arrays(case))
-        return case.memory[key]
+        return self.known.values(self.derivation, case)
 
     def _context(self, case: Case) -> Context:
         key = ("context", id(self.derivation), self.line)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from bnlib.judging.diagnosing.evidence import NO_VALUE, Evidence
-from bnlib.judging.mistakes.edits import Edit, Edits
+from bnlib.judging.mistakes.edits import Edit, Edits, within
 from bnlib.language.rewriting import Path, apart, at, put
 from bnlib.language.tree import Node, letters_of, ref
 from bnlib.language.values import Context, Values
@@ -66,6 +66,7 @@ class Stacked:
         """Where a line makes a quantity anew: the place, or all of them, and the mistakes with which it is made."""
         self._arrange()
         self._both: dict[str, list[tuple[Spot, Spot, Node]]] = {}
+        self._within: dict[str, list[tuple[int, Spot, Node]]] = {}
         self.sizes: dict[str, str] = {}
         letters = dict.fromkeys(self.derivation.names.sizes)
         for line in (*self.lines.values(), self.lines[source.output]):
@@ -199,6 +200,13 @@ class Stacked:
                         blocks.append(value.reshape(-1, 1, *value.shape[2:]))
                         rows, numbers = (np.array([spot.rows[i] for i in chosen]) for spot, chosen in ((one, a), (two, b)))
                         here.append((np.repeat(rows, len(b)), np.tile(numbers, len(a))))
+            for row, spot, tree in self._inside(line):
+                inner = ones | others if ones[row] else ones if others[row] else None
+                chosen = [place for place, each in enumerate(spot.rows) if inner[each]] if inner is not None else []
+                if chosen:
+                    value = plain.fork().filled(spot, chosen, tree)
+                    blocks.append(value.reshape(-1, 1, *value.shape[2:]))
+                    here.append((np.full(len(chosen), row), np.array([spot.rows[place] for place in chosen])))
             new = np.concatenate([rows for rows, _ in here[1:]] or [np.zeros(0, dtype=int)])
             first, second = (np.concatenate(each) for each in zip(*here, strict=True))
             made = {name: _below([old, singles[name][new]]) for name, old in made.items()}
@@ -215,6 +223,25 @@ class Stacked:
                 if all(apart(p, q) for p in one.paths for q in two.paths)
             ]
         return self._both[line]
+
+    def _inside(self, line: str) -> list[tuple[int, Spot, Node]]:
+        """A mistake, a spot inside of what it leaves, and the line with the mistake and with a hole in the spot."""
+        if line not in self._within:
+            tree, found = self.lines[line].tree, []
+            for outer, inner in itertools.product(self.spots[line], repeat=2):
+                if len(outer.paths) == len(inner.paths) == 1 and inner.paths[0][: len(outer.paths[0])] == outer.paths[0]:
+                    (path,), (hole,) = outer.paths, inner.holes
+                    instead = {at(tree, inner.paths[0]): hole}
+                    for row, (node,) in zip(outer.rows, outer.made, strict=True):
+                        made = within(node, instead) if self._often(row) else node
+                        if made is not node:
+                            found.append((row, inner, put(tree, {path: made})))
+            self._within[line] = found
+        return self._within[line]
+
+    def _often(self, row: int) -> bool:
+        edit = self.edits[self.rows[row].edit]
+        return edit.often and not edit.scales
 
     def _context(self, values: Values, made: Rows) -> _Rows:
         lengths = {letter: values.length(self.sizes.get(letter.rstrip("'"), letter)) for letter in self.letters}
@@ -261,10 +288,10 @@ class _Rows(Context):
         """An array over some letters, with all axes."""
         return np.asarray(self._entries(array, tuple(letters)))
 
-    def filled(self, spot: Spot, chosen: Sequence[int]) -> Array:
+    def filled(self, spot: Spot, chosen: Sequence[int], tree: Node | None = None) -> Array:
         """A line with some of the edits of a spot, along axis 1."""
         self._fill(spot, chosen)
-        value = self.rows(spot.tree)
+        value = self.rows(tree or spot.tree)
         return np.broadcast_to(value, (value.shape[0], len(chosen), *value.shape[2:]))
 
     def both(self, tree: Node, one: tuple[Spot, Sequence[int]], two: tuple[Spot, Sequence[int]]) -> Array:
