@@ -144,6 +144,7 @@ BESIDE: dict[str, tuple[str, ...]] = {
     "direct-path-over-N": ("*-over-N",),
     "direct-path-sign": ("dx-sign", "path-through-the-mean-sign"),
     "dx-over-N": ("*-over-N",),
+    "eps-fixed": ("eps-missing",),
     "eps-kept": ("sigma-kept",),
     "gamma-missing": ("*-over-gamma",),
     "gamma-twice": ("*-times-gamma",),

@@ -29,7 +29,7 @@ class Edit:
         changes: From a line and the place in it to what stands there instead.
         often: Whether it is tried together with another.
         anew: Whether a quantity is made anew with a mistake for one line alone.
-        scales: Whether it is a factor of the whole output.
+        wraps: Whether it does something to the output as a whole, whatever that is.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Edit:
     changes: tuple[tuple[str, Path, Node], ...]
     often: bool
     anew: bool = False
-    scales: bool = False
+    wraps: bool = False
 
     @cached_property
     def words(self) -> str:
@@ -127,10 +127,10 @@ class Edits:
 
     def _whole(self) -> Iterator[Edit]:
         """The output as a whole: a factor too many, a parameter that was updated, two quantities that were taken for each other."""
-        for name, words, made, often, scales in self._of_whole():
-            yield replace(self._edit(name, self.output, words, ((self.output, (), made),), often), scales=scales)
+        for name, words, made, wraps in self._of_whole():
+            yield replace(self._edit(name, self.output, words, ((self.output, (), made),), wraps), wraps=wraps)
 
-    def _of_whole(self) -> Iterator[tuple[str, str, Node, bool, bool]]:
+    def _of_whole(self) -> Iterator[tuple[str, str, Node, bool]]:
         output, names, line = self.output, self.derivation.names, self.derivation.lines[self.output]
         tree, slug = line.tree, _slug(output)
         above = {node for each in self.lines for _, node in places(self.derivation.lines[each].tree) if each != output}
@@ -138,37 +138,37 @@ class Edits:
             what, name = self._shown(factor), _slug(factor.data[0])
             known = any(node is factor for _, node in places(self.derivation.meaning(output))) or factor in above
             times = f"{name}-twice" if known else f"{name}-in-{slug}"
-            yield times, f"there is a factor {what} too many", Node("mul", (tree, factor)), True, True
+            yield times, f"there is a factor {what} too many", Node("mul", (tree, factor)), True
             if not any(node is factor for _, node in places(tree)):
                 over = f"{name}-missing" if known else f"divided-by-{name}"
                 words = f"the factor {what} is missing" if known else f"there is a division by {what} too many"
-                yield over, words, div(tree, factor), True, True
+                yield over, words, div(tree, factor), True
         for size in names.sizes[:1]:
             words = f"everything is {size} times too large"
-            yield f"{slug}-times-{size}", words, Node("mul", (tree, ref(size))), True, True
-            yield f"{slug}-over-{size}", f"everything is divided by {size} once too often", div(tree, ref(size)), True, True
+            yield f"{slug}-times-{size}", words, Node("mul", (tree, ref(size))), True
+            yield f"{slug}-over-{size}", f"everything is divided by {size} once too often", div(tree, ref(size)), True
         rows = line.letters
         if len(rows) > 1 and line.sizes[0] == line.sizes[-1]:
             alone = Node("mul", (Node("delta", (), (rows[0], rows[-1])), tree))
             words = "only the diagonal is there: every input reaches every output, so which entries are filled?"
-            yield "only-the-diagonal", words, alone, True, False
+            yield "only-the-diagonal", words, alone, True
         for letter, which in itertools.product(rows if line.sizes == rows else (), ("first", "last")):
             if letter in _SIZES:
                 what = _SIZES[letter].rstrip("s")
                 words = f"the {which} {what} is left out: where does the loop begin, and where does it end?"
-                yield f"{which}-{what}-left-out", words, Node("but", (tree,), (letter, which)), True, False
+                yield f"{which}-{what}-left-out", words, Node("but", (tree,), (letter, which)), True
         if output.startswith("d") and output[1:] in names.given:
             parameter = ref(output[1:], names.sizes_of(output[1:]))
             words = f"this is {output[1:]} after a step of gradient descent: return the gradient itself"
             for rate in (1, 0.1, 0.01, 0.001):
                 step = tree if rate == 1 else Node("mul", (num(rate), tree))
-                yield "parameter-updated", words, add(parameter, neg(step)), True, False
-        yield f"{slug}-sign", "everything has the wrong sign", neg(tree), True, True
+                yield "parameter-updated", words, add(parameter, neg(step)), True
+        yield f"{slug}-sign", "everything has the wrong sign", neg(tree), True
         refs = dict.fromkeys(node for _, node in places(tree) if node.op == "ref" and node.data[0] not in names.sizes)
         inside = [node for node in refs if not node.data[0].lstrip("_").startswith("d")]  # gradients are in no cache
         for one, two in itertools.combinations(inside, 2):
             words = f"{self._shown(one)} and {self._shown(two)} stand in each other's place: if they come out of a cache, in which order did they go in?"
-            yield "cache-order", words, within(tree, {one: two, two: one}), False, False
+            yield "cache-order", words, within(tree, {one: two, two: one}), False
 
     def _of(self, line: str, node: Node) -> Iterator[tuple[str, Node, str | Said, bool]]:
         names = self.derivation.names

@@ -148,7 +148,7 @@ class Stacked:
                     blocks.append(blocks[0][rows])
                 else:
                     hole = Node("any", (), (line, path))
-                    blocks.append(plain.with_one(definition.tree, path, hole, above.raw(at(definition.tree, path))[rows]))
+                    blocks.append(plain.with_hole(put(definition.tree, {path: hole}), hole, above.raw(at(definition.tree, path))[rows]))
             value = _below(blocks)
             made = {name: _below([old, _long(plain.named(name), len(value) - count)]) for name, old in made.items()}
             made[line] = value
@@ -165,6 +165,8 @@ class Stacked:
         """
         first, second = np.zeros(0, dtype=int), np.zeros(0, dtype=int)
         made: dict[str, Array] = {}
+        wraps = np.array([self.edits[row.edit].wraps for row in self.rows])
+        every, (ones, others) = (ones, others), (ones & ~wraps, others & ~wraps)
         rest = others & ~ones
         for line, definition in self.lines.items():
             count, blocks, here = self.begin[line], [], [(first, second)]
@@ -211,7 +213,24 @@ class Stacked:
             first, second = (np.concatenate(each) for each in zip(*here, strict=True))
             made = {name: _below([old, singles[name][new]]) for name, old in made.items()}
             made[line] = _below(blocks) if blocks else np.zeros((0, 1, *singles[line].shape[2:]))
-        return made[self.source.output], first, second
+        return self._wrapped(values, singles, *every, wraps, (made[self.source.output], first, second))
+
+    def _wrapped(
+        self, values: Values, singles: Rows, ones: Array, others: Array, wraps: Array, found: tuple[Array, Array, Array]
+    ) -> tuple[Array, Array, Array]:
+        """The same with what is done to the output as a whole beside each other mistake."""
+        output, blocks, rows = self.source.output, [found[0]], [found[1:]]
+        tree, hole = self.lines[output].tree, Node("any", (), output)
+        for outer in np.flatnonzero(wraps & others):
+            inner = np.flatnonzero(others if ones[outer] else ones)
+            inner = inner[inner != outer]
+            row = self.rows[outer]
+            made = within(self.edits[row.edit].of(output)[()], {tree: hole})
+            if inner.size and made is not tree:
+                context = self._context(values, {})
+                blocks.append(_long(context.with_hole(made, hole, singles[output][inner]), len(inner)))
+                rows.append((np.full(len(inner), outer), inner))
+        return _below(blocks), *(np.concatenate(each) for each in zip(*rows, strict=True))
 
     def _together(self, line: str) -> list[tuple[Spot, Spot, Node]]:
         """Two spots of a line that lie apart, and the line with holes in both."""
@@ -241,7 +260,7 @@ class Stacked:
 
     def _often(self, row: int) -> bool:
         edit = self.edits[self.rows[row].edit]
-        return edit.often and not edit.scales
+        return edit.often and not edit.wraps
 
     def _context(self, values: Values, made: Rows) -> _Rows:
         lengths = {letter: values.length(self.sizes.get(letter.rstrip("'"), letter)) for letter in self.letters}
@@ -301,10 +320,10 @@ class _Rows(Context):
         value = self.rows(tree)
         return np.broadcast_to(value, (len(one[1]), len(two[1]), *value.shape[2:]))
 
-    def with_one(self, tree: Node, path: Path, hole: Node, value: Array) -> Array:
-        """A line with several values in one place, along axis 0."""
+    def with_hole(self, tree: Node, hole: Node, value: Array) -> Array:
+        """A formula with several values in one place, along axis 0."""
         self._known[hole] = value
-        return _long(self.rows(put(tree, {path: hole})), len(value))
+        return _long(self.rows(tree), len(value))
 
     def fork(self) -> _Rows:
         """A context that knows what this one does; what it computes it keeps for itself."""
