@@ -16,7 +16,7 @@ from bnlib.judging.asked import Checks
 from bnlib.judging.case import Case, ordinary
 from bnlib.judging.diagnosing.evidence import Finding
 from bnlib.judging.outputs import any_wrong, besides, same_for_every_input, wrong_outputs
-from bnlib.judging.received import by_name, changed_input, settle
+from bnlib.judging.received import Ordered, by_name, changed_input, settle, together
 from bnlib.judging.rounding import is_float32
 from bnlib.judging.showing.report import Report
 from bnlib.judging.showing.table import Table, stations_of
@@ -46,6 +46,7 @@ def examine(
     expected: list[dict[str, Array]] = []
     remarks: list[str] = []
     dtypes: dict[str, str] = {}
+    order: Ordered | None = None
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         copies = [copy.deepcopy(case) for case in (*cases, cases[0])]
@@ -59,7 +60,11 @@ def examine(
             except Exception as error:
                 earlier = _named(checks, table, cases, results, expected)
                 return earlier or table.fail(0, f"raised {describe_error(error)}", f"raises-{_kind(error)}")
+            value = order.sorted(stub.returns, value) if order else value
             problem, result = settle(checks, case, value, right, remarks, dtypes)
+            if isinstance(problem, Ordered) and not results:  # in the right order there may be something else
+                order = problem
+                problem, result = settle(checks, case, order.sorted(stub.returns, value), right, remarks, dtypes)
             if problem:
                 if "wrong-shape" in problem.names:
                     always = same_for_every_input(checks, learner, cases, truth)
@@ -79,8 +84,11 @@ def examine(
             table.stations = stations_of(checks, cases, results, expected)
         wrong: dict[str, Finding] = {}
         if any_wrong(checks, cases, results, expected):
-            more = _calls(checks, learner, second(checks), truth) if second and not checks.walk else ([], [], [])
+            cases_of_second_kind = second(checks) if second and not checks.walk else ()
+            more = _calls(checks, learner, cases_of_second_kind, truth, order)
             wrong = wrong_outputs(checks, [*cases, *more[0]], results + more[1], expected + more[2], dtypes)
+        if order:
+            return table.fail(0, *_with(order, wrong))
         if wrong and all(finding.names == ("unnamed",) for finding in wrong.values()):
             always = same_for_every_input(checks, learner, cases, truth)
             return table.wrong({next(iter(wrong)): always} if always else wrong)
@@ -118,15 +126,23 @@ def ordinary_cases(checks: Checks) -> list[Case]:
     return [ordinary(checks.draw(rng), rng) for _ in range(2)]
 
 
+def _with(order: Ordered, wrong: Mapping[str, Finding]) -> tuple[str, ...]:
+    """A message and names for another order, and for what is wrong besides."""
+    named = together(*(finding for finding in wrong.values() if finding.names != ("unnamed",)))
+    return f"{order.message} Besides: {named.message}" if named.names else order.message, *order.names, *named.names
+
+
 def _calls(
-    checks: Checks, learner: Any, cases: Sequence[Case], truth: Callable[[Case], Any]
+    checks: Checks, learner: Any, cases: Sequence[Case], truth: Callable[[Case], Any], order: Ordered | None
 ) -> tuple[list[Case], list[dict[str, Array]], list[dict[str, Array]]]:
     """Cases, what came back and what is right, as far as the learner's function runs: this is no more than evidence."""
     used, results, expected = [], [], []
     for case in cases:
         right = by_name(checks.outputs, truth(copy.deepcopy(case)))
         try:
-            problem, result = settle(checks, case, checks.run(learner, copy.deepcopy(case)), right, [], {})
+            value = checks.run(learner, copy.deepcopy(case))
+            value = order.sorted(checks.stub.returns, value) if order else value
+            problem, result = settle(checks, case, value, right, [], {})
         except Exception:
             break
         if problem is None:

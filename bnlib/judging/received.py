@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from bnlib.judging.asked import Checks
 from bnlib.judging.case import Case
-from bnlib.judging.diagnosing.evidence import Evidence, Finding
+from bnlib.judging.diagnosing.evidence import Evidence, Finding, same
 from bnlib.judging.diagnosing.shapes import nonfinite_origin, shape_finding
-from bnlib.judging.diagnosing.slips import diagnose, displaced
+from bnlib.judging.diagnosing.slips import diagnose
 from bnlib.numerics import Array, is_exact
 
 
@@ -71,8 +73,8 @@ def settle(
         arrays[name] = array
     if not misshapen:
         return None, arrays
-    if order := _in_another_order({**arrays, **misshapen}, right):
-        return order, {}
+    if order := another_order({**arrays, **misshapen}, right):
+        return Ordered(("wrong-shape", "swapped"), _said_of_order({**arrays, **misshapen}, right, order), order), {}
     findings = [misshapen_output(checks, case, name, array, right) for name, array in misshapen.items()]
     arrays |= {name: array.T for name, array in misshapen.items() if array.shape == right[name].shape[::-1]}
     return together(*findings), arrays
@@ -91,19 +93,35 @@ def _kind(value: Any) -> str:
     return f"a {type(value).__name__}{' of objects' if kind == 'O' and isinstance(value, np.ndarray) else ''}."
 
 
-def _in_another_order(got: Mapping[str, Array], right: Mapping[str, Array]) -> Finding | None:
-    """The finding when the outputs, by their values or at least by their shapes, are those of another order."""
-    moved = displaced(got, {name: right[name] for name in got})
-    misplaced = {name for name in got if got[name].shape != right[name].shape}
-    if misplaced <= set(moved):
-        return together(Finding(("wrong-shape",), ""), in_each_others_place(moved))
-    if sorted(value.shape for value in got.values()) == sorted(right[name].shape for name in got):
-        shapes = ", ".join(f"{name} has {got[name].shape} for {right[name].shape}" for name in got if name in misplaced)
-        return Finding(
-            ("wrong-shape", "swapped"),
-            f"The shapes are right in another order ({shapes}): see the order in the docstring.",
-        )
-    return None
+@dataclass(frozen=True)
+class Ordered(Finding):
+    """Outputs that stand in another order: from each place to what stands there."""
+
+    order: Mapping[str, str]
+
+    def sorted(self, returns: Sequence[str], value: Any) -> Any:
+        """The values in the order that was asked for."""
+        stands = dict(zip(returns, value, strict=True))
+        where = {there: here for here, there in self.order.items()}
+        return tuple(stands[where.get(name, name)] for name in returns)
+
+
+def another_order(got: Mapping[str, Array], right: Mapping[str, Array]) -> dict[str, str] | None:
+    """The order in which all shapes are right, and of several that in which most values are; only what is displaced."""
+    orders = (dict(zip(got, there, strict=True)) for there in itertools.permutations(got))
+    possible = [order for order in orders if all(got[here].shape == right[there].shape for here, there in order.items())]
+    if not possible:
+        return None
+    best = max(possible, key=lambda order: sum(same(got[here], right[there]) for here, there in order.items()))
+    return {here: there for here, there in best.items() if here != there}
+
+
+def _said_of_order(got: Mapping[str, Array], right: Mapping[str, Array], order: Mapping[str, str]) -> str:
+    if all(same(got[here], right[there]) for here, there in order.items()):
+        return in_each_others_place(order).message
+    misplaced = [name for name in got if got[name].shape != right[name].shape]
+    shapes = ", ".join(f"{name} has {got[name].shape} for {right[name].shape}" for name in misplaced)
+    return f"The shapes are right in another order ({shapes}): see the order in the docstring."
 
 
 def in_each_others_place(moved: Mapping[str, str]) -> Finding:
