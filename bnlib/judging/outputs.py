@@ -67,24 +67,40 @@ def wrong_outputs(
         if any(item.got.shape != item.expected.shape for item in wrong):
             first = next(right for case, right in zip(cases, expected, strict=True) if case is wrong[0].case)
             found[name] = misshapen_output(checks, wrong[0].case, name, wrong[0].got, first)
-        elif name in moved:
+        elif name in moved and set(moved) == set(moved.values()):
             found[name] = in_each_others_place(moved)
         else:
-            finding = None
-            if name in moved.values():  # the value that belongs here stands elsewhere: what stands here belongs there
-                there = next(here for here in moved if here not in moved.values())
-                exchanged = [
-                    Evidence(case, result[name], right[there], dtype)
-                    for case, result, right in zip(cases, results, expected, strict=True)
-                    if result[name].shape == right[there].shape
-                ]
-                finding = _diagnose(checks, there, exchanged)
             unnamed = [other for other, said in found.items() if said.names == ("unnamed",)]
             thorough = not unnamed  # what is wrong in many places has one reason further up
             known = {known for said in found.values() for known in said.names}
-            finding = finding or _diagnose(checks, name, wrong, thorough, known)
+            finding = _diagnose(checks, name, wrong, thorough, known)
             found[name] = finding or Finding(("unnamed",), _first_difference(checks, name, wrong[0]))
+    if set(moved) != set(moved.values()):
+        found |= _moved_and_wrong(checks, cases, results, expected, moved, found)
     return found | _exchanged(checks, cases, results, expected, found)
+
+
+def _moved_and_wrong(
+    checks: Checks,
+    cases: Sequence[Case],
+    results: Sequence[dict[str, Array]],
+    expected: Sequence[dict[str, Array]],
+    moved: Mapping[str, str],
+    found: Mapping[str, Finding],
+) -> dict[str, Finding]:
+    """Findings for right values in the places of others, where one of them is wrong besides and that takes fewer mistakes."""
+    last, first = (next(iter(ends)) for ends in (set(moved.values()) - set(moved), set(moved) - set(moved.values())))
+    evidence = [
+        Evidence(case, result[last], right[first])
+        for case, result, right in zip(cases, results, expected, strict=True)
+        if result[last].shape == right[first].shape
+    ]
+    finding = _diagnose(checks, first, evidence) if evidence else None
+    alone = [found[name].names for name in (*moved, last)]
+    taken = 99 if ("unnamed",) in alone else len({name for names in alone for name in names})
+    if finding is None or 1 + len(finding.names) >= taken:
+        return {} if taken < 99 else dict.fromkeys(moved, in_each_others_place(moved))
+    return {**dict.fromkeys(moved, in_each_others_place(moved)), last: finding}
 
 
 def _diagnose(

@@ -166,12 +166,16 @@ def _diagnose(
         return both[0] if fitted is None or both[1] < fitted[1] else fitted[0]
     if known and (found := _match(evidence, (mistake for way in ways for mistake in way.besides(known, evidence)))):
         return found
-    double = itertools.chain((slip for slip in slips if len(slip.names) > 1), _explaining(ways, "pairs", evidence))
-    if found := _match(evidence, double):
+    if found := _match(evidence, (slip for slip in slips if len(slip.names) > 1)):
         return found
     spanning = [each for way in ways for each in way.spanning(evidence)]
-    if fitted := _besides([*single, *spanning], coefficients, fitted):
-        return fitted[0]
+    both = _besides([*single, *spanning], coefficients, fitted)
+    if both and both[1] <= 2 and not any(_OF_A_QUANTITY.search(name) for name in both[0].names):
+        return both[0]
+    if found := _match(evidence, _explaining(ways, "pairs", evidence)):
+        return found
+    if both:
+        return both[0]
     for each in (*single, *derived):
         if factor := _slip_times_factor(each, evidence, factors):
             names = (*each.names, *(f"{output.replace('_', '-')}-{part}" for part in factor.name.split("+")))

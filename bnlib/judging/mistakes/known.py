@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bnlib.judging.case import Case
-from bnlib.judging.diagnosing.evidence import MATCH, NO_VALUE, Evidence
+from bnlib.judging.diagnosing.evidence import MATCH, Evidence
 from bnlib.judging.diagnosing.terms import Term, columns, factor_table, matching
 from bnlib.judging.mistakes.edits import Edit, Edits, multipliers
 from bnlib.judging.mistakes.rules import parsed, rules
@@ -223,11 +222,8 @@ class Way:
     def terms(self, instead: Mapping[str, Node] | None) -> list[Node] | None:
         """The summands of the line under a mistake, written out; None when the line itself has another number of them."""
         tree = self.derivation.lines[self.line].tree
-        changed = instead.get(self.line, tree) if instead else tree
-        found = [changed] if self.whole else [node for _, node in summands(changed)]
-        if not self.whole and len(found) != len(summands(tree)):
-            return None
-        return [self.derivation.opened(node, instead) for node in found]
+        found = self._summands(instead.get(self.line, tree) if instead else tree)
+        return found and [self.derivation.opened(node, instead) for node in found]
 
     def value(self, node: Node, case: Case) -> Array:
         """A formula's value for a case, over the output's letters, or over its own where they are others."""
@@ -346,27 +342,24 @@ class Way:
         return [mistakes[place] for place in near[named]]
 
     def _spans(self, item: Evidence) -> tuple[Any, ...]:
-        """Mistakes with what their terms span, feature by feature, and the factors that have a name."""
+        """Mistakes made often with what their terms span, feature by feature, and the factors that have a name."""
         features = item.got.shape[-1] if item.got.ndim > 1 else 1
-
-        def stacked(nodes: Sequence[Node]) -> Array:
-            parts = [np.broadcast_to(self.value(node, item.case), item.got.shape) for node in nodes]
-            return np.stack([columns(part, features) for part in parts], axis=-1)
-
-        found: list[tuple[Mistake, Array]] = []
-        right = self.terms(None) if self.derivation is self.known.ways[0] else None
-        if right and np.size(item.got) // features > len(right):
-            for mistake in self.often:
-                nodes = mistake.terms
-                with contextlib.suppress(*NO_VALUE):
-                    if nodes and nodes != right and np.all(np.isfinite(parts := stacked(nodes))):
-                        found.append((mistake, parts))
-        if not found:
+        rows, parts = np.zeros(0, dtype=int), np.zeros(0)
+        if self.derivation is self.known.ways[0] and np.size(item.got) // features > len(self.signs):
+            values, singles = self._values(item.case), self._singles(item.case)
+            rows, parts = self.stacked.terms(values, singles, self._kinds["often"], self._summands)
+        if not rows.size or parts.shape[2:] != item.got.shape:
             return [], None, None, None, None
-        every = np.stack([parts for _, parts in found])
+        every = parts.reshape(*parts.shape[:2], -1, features).transpose(0, 3, 2, 1)
         lengths = np.maximum(np.linalg.norm(every, axis=2), 1e-300)
         basis, triangle = np.linalg.qr(every / lengths[:, :, None])
-        return [mistake for mistake, _ in found], basis, triangle, lengths, factor_table(item, self.known.factors)[1]
+        mistakes = [self.mistake(int(row)) for row in rows]
+        return mistakes, basis, triangle, lengths, factor_table(item, self.known.factors)[1]
+
+    def _summands(self, tree: Node) -> list[Node] | None:
+        """The terms of the line as an edit leaves it, where there are as many as before."""
+        found = [tree] if self.whole else [node for _, node in summands(tree)]
+        return found if len(found) == len(self.signs) else None
 
 
 def _smallest(evidence: Sequence[Evidence]) -> Evidence:

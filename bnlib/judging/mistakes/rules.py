@@ -39,6 +39,13 @@ variance-for-mean-square: mean(A**2) => variance(A) | a variance stands where a 
 exchanged: A * B + C => C * B + A | {A} and {C} are exchanged: which of them is multiplied, and which added?
 summed-before-multiplied: sum(A * B) => sum(A) * sum(B) | {A} and {B} are added up separately and multiplied afterwards: multiply first, then add
 shift-before-scale: A * B + C => A * (B + C) | {C} is multiplied by {A} as well: it should be added behind the product
+lost-parentheses: A * (B + C) => A * B + C | brackets are missing: {C} is not multiplied by {A}
+lost-parentheses: (B + C) / A => B + C / A | brackets are missing: {B} is not divided by {A}
+lost-parentheses: A / (B + C) => A / B + C | brackets are missing: {C} should stand below the fraction line as well
+mean-of-a-product: mean(A * B) => mean(A) * mean(B) | the mean of a product is not the product of the means
+mean-of-a-product: mean(A * B) => A * mean(B) | {A} stands outside the mean, and belongs inside
+mean-of-a-product: A * mean(B) => mean(A * B) | {A} stands inside the mean, and belongs outside
+swapped-inside: A - mean(B) - C * mean(D) => A - mean(D) - C * mean(B) | {B} and {D} stand in each other's place: which of their means does {C} multiply?
 .......
 not-averaged: mean(A) => A | the mean of {A} is not taken
 not-squared: A**2 => A | {A} is not squared
@@ -57,15 +64,8 @@ product-for-division: A / B => A * B | {A} is multiplied by {B}, and not divided
 not-divided: A / B => A | the division by {B} is missing
 divided-twice: A / B => A / B / B | there is one division by {B} too many
 upside-down: A / B => B / A | the fraction is upside down
-lost-parentheses: A * (B + C) => A * B + C | brackets are missing: {C} is not multiplied by {A}
-lost-parentheses: (B + C) / A => B + C / A | brackets are missing: {B} is not divided by {A}
-lost-parentheses: A / (B + C) => A / B + C | brackets are missing: {C} should stand below the fraction line as well
-mean-of-a-product: mean(A * B) => mean(A) * mean(B) | the mean of a product is not the product of the means
-mean-of-a-product: mean(A * B) => A * mean(B) | {A} stands outside the mean, and belongs inside
-mean-of-a-product: A * mean(B) => mean(A * B) | {A} stands inside the mean, and belongs outside
 sum-of-a-product: sum(A * B) => A * sum(B) | {A} stands outside the sum, and belongs inside
 sum-of-a-product: A * sum(B) => sum(A * B) | {A} stands inside the sum, and belongs outside
-swapped-inside: A - mean(B) - C * mean(D) => A - mean(D) - C * mean(B) | {B} and {D} stand in each other's place: which of their means does {C} multiply?
 """
 
 FIXED = (1e-5, 1e-8, 1e-3, 1e-6, 1e-7, 1e-4, 1e-10, 1e-12)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -231,6 +231,34 @@ class Stacked:
                 blocks.append(_long(context.with_hole(made, hole, singles[output][inner]), len(inner)))
                 rows.append((np.full(len(inner), outer), inner))
         return _below(blocks), *(np.concatenate(each) for each in zip(*rows, strict=True))
+
+    def terms(
+        self, values: Values, singles: Rows, chosen: Array, summands: Callable[[Node], list[Node] | None]
+    ) -> tuple[Array, Array]:
+        """What mistakes leave of the terms of the output: which rows, and the values: (rows, terms, *shape of the output)."""
+        output, count = self.source.output, self.begin[self.source.output]
+        tree, plain = self.lines[output].tree, self._context(values, {})
+        rows, blocks = [np.flatnonzero(chosen[:count])], []
+        if rows[0].size:
+            above = self._context(values, {name: value[rows[0]] for name, value in singles.items() if name != output})
+            blocks.append(_below([_long(above.rows(node), len(rows[0])) for node in summands(tree) or ()], 1))
+        for spot in self.spots[output]:
+            for row, made in zip(spot.rows, spot.made, strict=True):
+                terms = summands(put(tree, dict(zip(spot.paths, made, strict=True)))) if chosen[row] else None
+                if terms:
+                    rows.append(np.array([row]))
+                    blocks.append(_below([plain.or_nan(node) for node in terms], 1))
+        if not blocks:
+            return np.zeros(0, dtype=int), np.zeros((0, 0))
+        found, every = np.concatenate(rows), _below(blocks)
+        axes = [plain.axes[letter] for letter in self.lines[output].letters]
+        others = [axis for axis in range(2, every.ndim) if axis not in axes]
+        kept = np.isfinite(every).all(axis=tuple(range(1, every.ndim)))
+        kept &= np.all(np.ptp(every, axis=tuple(others)) == 0, axis=tuple(range(1, every.ndim - len(others)))) if others else True
+        value = every.transpose(0, 1, *others, *axes)[kept]
+        value = value[(slice(None), slice(None), *(0 for _ in others))]
+        shape = tuple(plain.lengths[letter] for letter in self.lines[output].letters)
+        return found[kept], np.broadcast_to(value, (*value.shape[:2], *shape))
 
     def _together(self, line: str) -> list[tuple[Spot, Spot, Node]]:
         """Two spots of a line that lie apart, and the line with holes in both."""
