@@ -103,12 +103,18 @@ def _timed(function: Callable[..., Any], total: list[float]) -> Callable[..., An
     return timed
 
 
-def alone(bench: Bench, exercise: Exercise) -> tuple[Tally, set[str]]:
-    """Run the check on every wrong answer with one mistake and sort what it says; the texts of those rightly named."""
-    tally, twins = Tally(), defaultdict(list)
+def by_numbers(bench: Bench, exercise: Exercise) -> dict[Any, list[Program]]:
+    """The wrong answers with one mistake, those together that compute the same."""
+    twins = defaultdict(list)
     for program in exercise.wrong():
         numbers = bench.numbers(program.text)
         twins[numbers if len(numbers) > 1 else program.text].append(program)
+    return twins
+
+
+def alone(bench: Bench, exercise: Exercise) -> tuple[Tally, set[str]]:
+    """Run the check on every wrong answer with one mistake and sort what it says; the texts of those rightly named."""
+    tally, twins = Tally(), by_numbers(bench, exercise)
     known = set()
     for same in twins.values():
         for program in same:
@@ -120,8 +126,11 @@ def alone(bench: Bench, exercise: Exercise) -> tuple[Tally, set[str]]:
 
 
 def together(bench: Bench, exercise: Exercise, known: set[str], most: int) -> Tally:
-    """The same for two mistakes at once of which each is named alone; pairs that compute what fewer compute are left out."""
-    tally = Tally()
+    """The same for two mistakes at once of which each is named alone; pairs that compute what fewer compute are left out.
+
+    Where they compute what some other mistake computes alone, that one is as right: two are told only where no single one explains it.
+    """
+    tally, single_ones = Tally(), by_numbers(bench, exercise)
     pairs = [trio for trio in exercise.pairs() if {one.text for one in trio[1:]} <= known]
     for program, *single in pairs if len(pairs) <= most else random.Random(1).sample(pairs, most):
         numbers = bench.numbers(program.text)
@@ -129,7 +138,9 @@ def together(bench: Bench, exercise: Exercise, known: set[str], most: int) -> Ta
         if len(numbers) == 1 or any(text and bench.numbers(text) == numbers for text in fewer):
             continue
         report = bench.report(program.text, label=program.id)
-        _sort(tally, program, report, all(named(one, report.names, beside=True) for one in program.names))
+        both = all(named(one, report.names, beside=True) for one in program.names)
+        other = any(named(twin.names[0], report.names) for twin in single_ones.get(numbers, ()))
+        _sort(tally, program, report, both or other)
     return tally
 
 

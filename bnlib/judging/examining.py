@@ -69,6 +69,7 @@ def examine(
                 if "wrong-shape" in problem.names:
                     always = same_for_every_input(checks, learner, cases, truth)
                     problem = always or besides(checks, case, result, right, problem)
+                    problem = together(order, problem) if order and order is not problem else problem
                 earlier = _named(checks, table, cases, results, expected)
                 return earlier or table.fail(0, problem.message, *problem.names)
             if (changed := changed_input(case, given)) is not None:

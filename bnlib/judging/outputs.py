@@ -98,7 +98,9 @@ def _moved_and_wrong(
     finding = _diagnose(checks, first, evidence) if evidence else None
     alone = [found[name].names for name in (*moved, last)]
     taken = 99 if ("unnamed",) in alone else len({name for names in alone for name in names})
-    if finding is None or 1 + len(finding.names) >= taken:
+    exchanged = ["-for-" in name for name in (finding.names if finding else ())]
+    likelier = sum(exchanged) < sum("-for-" in name for names in alone for name in names)
+    if finding is None or 1 + len(exchanged) > taken or (1 + len(exchanged) == taken and not likelier):
         return {} if taken < 99 else dict.fromkeys(moved, in_each_others_place(moved))
     return {**dict.fromkeys(moved, in_each_others_place(moved)), last: finding}
 

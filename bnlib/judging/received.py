@@ -107,13 +107,18 @@ class Ordered(Finding):
 
 
 def another_order(got: Mapping[str, Array], right: Mapping[str, Array]) -> dict[str, str] | None:
-    """The order in which all shapes are right, and of several that in which most values are; only what is displaced."""
+    """The order in which all shapes are right, or two values that are displaced, and of several that in which most values are."""
     orders = (dict(zip(got, there, strict=True)) for there in itertools.permutations(got))
-    possible = [order for order in orders if all(got[here].shape == right[there].shape for here, there in order.items())]
-    if not possible:
-        return None
-    best = max(possible, key=lambda order: sum(same(got[here], right[there]) for here, there in order.items()))
-    return {here: there for here, there in best.items() if here != there}
+
+
+    def fits(order: Mapping[str, str]) -> tuple[int, int]:
+        shapes = sum(got[here].shape == right[there].shape for here, there in order.items())
+        return shapes, sum(same(got[here], right[there]) for here, there in order.items())
+
+    best = max(orders, key=fits)
+    displaced = {here: there for here, there in best.items() if here != there}
+    exact = sum(same(got[here], right[there]) for here, there in displaced.items())
+    return displaced if displaced and (fits(best)[0] == len(got) or exact > 1) else None
 
 
 def _said_of_order(got: Mapping[str, Array], right: Mapping[str, Array], order: Mapping[str, str]) -> str:

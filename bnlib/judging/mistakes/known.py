@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bnlib.judging.case import Case
-from bnlib.judging.diagnosing.evidence import MATCH, Evidence
+from bnlib.judging.diagnosing.evidence import MATCH, Evidence, same
 from bnlib.judging.diagnosing.terms import Term, columns, factor_table, matching
 from bnlib.judging.mistakes.edits import Edit, Edits, multipliers
 from bnlib.judging.mistakes.rules import parsed, rules
@@ -18,6 +18,9 @@ from bnlib.language.derivation import Derivation, summands
 from bnlib.language.tree import Node, letters_of
 from bnlib.language.values import Context, Values
 from bnlib.numerics import Array
+
+MOST_PAIRS = 5_000
+"""Up to so many, mistakes that are made often are tried beside all others, and not beside each other alone."""
 
 _NUMBERS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
@@ -70,6 +73,10 @@ class Known:
                 ways = list({way.lines[line].tree: way for way in reversed(ways)}.values())[::-1]
             self._of[output] = [Way(self, way, line, self.said.get(output, ())) for way in ways]
         return self._of[output]
+
+    def first(self, way: Way) -> Way:
+        """The first way to the same output, whose terms have names."""
+        return next(ways[0] for ways in self._of.values() if way in ways)
 
     def truth(self, case: Case, output: str) -> Array:
         """The value of an output by the first way."""
@@ -189,7 +196,8 @@ class Way:
         seen = np.array([not self.known.walk or row.line == self.line for row in rows])
         often = np.array([edits[row.edit].often for row in rows]) & ~anew & seen
         own = [not {(edit := edits[row.edit]).name, f"{edit.name}@{row.line}"}.isdisjoint(names) for row in rows]
-        return {"own": np.array(own) & ~anew & seen, "often": often, "seldom": ~often & seen, "alone": seen & ~anew}
+        anew_or_often = often | (anew & seen)
+        return {"spanning": anew_or_often, "own": np.array(own) & ~anew & seen, "often": often, "seldom": ~often & seen, "alone": seen & ~anew}
 
     @cached_property
     def _rank(self) -> Array:
@@ -274,8 +282,9 @@ class Way:
         """
         item = _smallest(evidence)
         if kind == "pairs":
-            often = self._kinds["often"]
-            yield from self._two(self._remembered(item.case, "pairs", often, often), evidence)
+            often, alone = self._kinds["often"], self._kinds["alone"]
+            others = alone if often.sum() * alone.sum() <= MOST_PAIRS else often
+            yield from self._two(self._remembered(item.case, "pairs", often, others), evidence)
             return
         near = self.stacked.near(self._values(item.case), self._singles(item.case)[self.line], item)
         for row in sorted(near[self._kinds[kind][near]], key=self._rank.__getitem__):
@@ -345,9 +354,9 @@ class Way:
         """Mistakes made often with what their terms span, feature by feature, and the factors that have a name."""
         features = item.got.shape[-1] if item.got.ndim > 1 else 1
         rows, parts = np.zeros(0, dtype=int), np.zeros(0)
-        if self.derivation is self.known.ways[0] and np.size(item.got) // features > len(self.signs):
+        if self.alike(item.case) and np.size(item.got) // features > len(self.signs):
             values, singles = self._values(item.case), self._singles(item.case)
-            rows, parts = self.stacked.terms(values, singles, self._kinds["often"], self._summands)
+            rows, parts = self.stacked.terms(values, singles, self._kinds["spanning"], self._summands)
         if not rows.size or parts.shape[2:] != item.got.shape:
             return [], None, None, None, None
         every = parts.reshape(*parts.shape[:2], -1, features).transpose(0, 3, 2, 1)
@@ -355,6 +364,18 @@ class Way:
         basis, triangle = np.linalg.qr(every / lengths[:, :, None])
         mistakes = [self.mistake(int(row)) for row in rows]
         return mistakes, basis, triangle, lengths, factor_table(item, self.known.factors)[1]
+
+    def alike(self, case: Case) -> bool:
+        """Whether its terms are those of the first way, which have names."""
+        key = ("alike", id(self))
+        if key not in case.memory:
+            first = self.known.first(self)
+            ours, theirs = self.terms(None) or (), first.terms(None) or ()
+            case.memory[key] = self is first or (
+                len(ours) == len(theirs)
+                and all(same(self.value(a, case), first.value(b, case)) for a, b in zip(ours, theirs, strict=True))
+            )
+        return case.memory[key]
 
     def _summands(self, tree: Node) -> list[Node] | None:
         """The terms of the line as an edit leaves it, where there are as many as before."""
@@ -405,16 +426,10 @@ class Mistake:
         """What it computes."""
         return self.way.value(self.formula, case)
 
-    @property
-    def terms(self) -> list[Node]:
-        """What it makes of the terms; none where it leaves no such terms."""
-        if self._terms is None:
-            own = self.way.derivation is self.way.known.ways[0]
-            self._terms = (self.way.terms(self._instead) if own else None) or []
-        return self._terms
-
     def parts(self, case: Case) -> list[Array]:
-        """The values of its terms."""
-        if not self.terms:
+        """The values of the terms as it leaves them."""
+        if self._terms is None:
+            self._terms = self.way.terms(self._instead) or []
+        if not self._terms or not self.way.alike(case):
             raise ValueError("other terms")
-        return [self.way.value(node, case) for node in self.terms]
+        return [self.way.value(node, case) for node in self._terms]

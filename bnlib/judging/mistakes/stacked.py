@@ -117,7 +117,9 @@ class Stacked:
             if row.anew or not edit.often or used_by[row.line] < 2 or any(each != row.line for each, _, _ in edit.changes):
                 continue
             places = tuple(path for path in paths if uses(named[path], row.line))
-            for path in (None, *(places if len(places) > 1 else ())) if places else ():
+            last = line == self.source.output and not self.source.walk  # made anew for all of it is made so for all
+            alone = places if last or len(places) > 1 else ()
+            for path in (*(() if last or not places else (None,)), *alone):
                 groups.setdefault(path, []).append((number, places if path is None else (path,)))
         for path, found in groups.items():
             if found:
@@ -248,6 +250,15 @@ class Stacked:
                 if terms:
                     rows.append(np.array([row]))
                     blocks.append(_below([plain.or_nan(node) for node in terms], 1))
+        number = count + sum(len(spot.rows) for spot in self.spots[output])
+        for path, sources in self.again[output]:
+            numbers, number = np.arange(number, number + len(sources)), number + len(sources)
+            hole = Node("any", (), (output, path))
+            terms = summands(put(tree, {path: hole})) if path else None
+            if terms and chosen[numbers].any():
+                old = self._context(values, singles).raw(at(tree, path))
+                rows.append(numbers)
+                blocks.append(_below([plain.fork().with_hole(node, hole, old[sources]) for node in terms], 1))
         if not blocks:
             return np.zeros(0, dtype=int), np.zeros((0, 0))
         found, every = np.concatenate(rows), _below(blocks)
@@ -280,15 +291,11 @@ class Stacked:
                     (path,), (hole,) = outer.paths, inner.holes
                     instead = {at(tree, inner.paths[0]): hole}
                     for row, (node,) in zip(outer.rows, outer.made, strict=True):
-                        made = within(node, instead) if self._often(row) else node
+                        made = node if self.edits[self.rows[row].edit].wraps else within(node, instead)
                         if made is not node:
                             found.append((row, inner, put(tree, {path: made})))
             self._within[line] = found
         return self._within[line]
-
-    def _often(self, row: int) -> bool:
-        edit = self.edits[self.rows[row].edit]
-        return edit.often and not edit.wraps
 
     def _context(self, values: Values, made: Rows) -> _Rows:
         lengths = {letter: values.length(self.sizes.get(letter.rstrip("'"), letter)) for letter in self.letters}
