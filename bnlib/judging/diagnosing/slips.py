@@ -168,8 +168,8 @@ def _diagnose(
         return found
     if found := _match(evidence, (slip for slip in slips if len(slip.names) > 1)):
         return found
-    spanning = [each for way in ways for each in way.spanning(evidence)]
-    both = _besides([*single, *spanning], coefficients, fitted)
+    spanning = (each for way in ways for each in way.spanning(evidence))
+    both = _besides(itertools.chain(single, spanning), coefficients, fitted)
     if both and both[1] <= 2 and not any(_OF_A_QUANTITY.search(name) for name in both[0].names):
         return both[0]
     if found := _match(evidence, _explaining(ways, "pairs", evidence)):
@@ -185,7 +185,7 @@ def _diagnose(
 
 
 def _besides(
-    slips: Sequence[Explanation], coefficients: Coefficients, fitted: tuple[Finding, int] | None
+    slips: Iterable[Explanation], coefficients: Coefficients, fitted: tuple[Finding, int] | None
 ) -> tuple[Finding, int] | None:
     """A slip and wrong coefficients of the terms as it leaves them, where that takes fewer mistakes than ``fitted``."""
     for slip in slips:

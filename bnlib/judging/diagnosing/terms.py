@@ -123,7 +123,10 @@ def matching(values: Array, ratios: Array) -> Any:
         ratios: (ratios, features), or (ratios, 1) for the same in all features.
     """
     near = 1e-6 * np.maximum(1.0, np.abs(values))
-    return (np.abs(values[:, None] - ratios) <= near[:, None]).all(axis=2)
+    fits = np.abs(values[:, :1] - ratios[:, 0]) <= near[:, :1]
+    rows, places = np.nonzero(fits)  # few fit in one feature: only these are looked at in the others
+    fits[rows, places] = (np.abs(values[rows] - ratios[places]) <= near[rows]).all(axis=1)
+    return fits
 
 
 def columns(array: Array, features: int) -> Array:

@@ -323,19 +323,23 @@ class Way:
         return case.memory[key]
 
     def spanning(self, evidence: Sequence[Evidence]) -> list[Mistake]:
-        """The mistakes made often that leave the terms such that some multiples of them add up to what came back."""
-        found = self._spanning(evidence[0])
-        for item in evidence[1:] if found else ():
-            also = self._spanning(item)
-            found = [mistake for mistake in found if mistake in also]
-        return found
+        """The mistakes that leave the terms such that some multiples of them add up to what came back."""
+        found: Sequence[int] | None = None
+        for item in evidence:
+            found = self._spanning(item, found)
+            if not found:
+                return []
+        return [self.mistake(row) for row in found or ()]
 
-    def _spanning(self, item: Evidence) -> list[Mistake]:
+    def _spanning(self, item: Evidence, among: Sequence[int] | None) -> list[int]:
         key = ("spans", id(self))
         if key not in item.case.memory:
             item.case.memory[key] = self._spans(item)
-        mistakes, basis, triangle, lengths, factors = item.case.memory[key]
-        if not mistakes:
+        rows, basis, triangle, lengths, factors = item.case.memory[key]
+        if among is not None:
+            some = np.isin(rows, among)
+            rows, basis, triangle, lengths = (each[some] for each in (rows, basis, triangle, lengths))
+        if not rows.size:
             return []
         wanted = columns(item.got, basis.shape[1])[..., None]
         along = np.swapaxes(basis, -1, -2) @ wanted
@@ -345,12 +349,12 @@ class Way:
             return []
         fitted = np.linalg.solve(triangle[near], along[near])[..., 0] / lengths[near]
         ratios = np.swapaxes(fitted, 1, 2) / np.array(self.signs)[:, None]  # (mistakes, terms, features)
-        named = (
-            matching(factors, ratios.reshape(-1, ratios.shape[-1])).any(axis=0).reshape(ratios.shape[:2]).all(axis=1)
-        )
-        return [mistakes[place] for place in near[named]]
+        named = np.ones(len(near), dtype=bool)
+        for term in range(ratios.shape[1]):
+            named[named] = matching(factors, ratios[named, term]).any(axis=0)
+        return [int(row) for row in rows[near[named]]]
 
-    def _spans(self, item: Evidence) -> tuple[Any, ...]:
+    def _spans(self, item: Evidence) -> tuple[Array, ...]:
         """Mistakes made often with what their terms span, feature by feature, and the factors that have a name."""
         features = item.got.shape[-1] if item.got.ndim > 1 else 1
         rows, parts = np.zeros(0, dtype=int), np.zeros(0)
@@ -358,12 +362,11 @@ class Way:
             values, singles = self._values(item.case), self._singles(item.case)
             rows, parts = self.stacked.terms(values, singles, self._kinds["spanning"], self._summands)
         if not rows.size or parts.shape[2:] != item.got.shape:
-            return [], None, None, None, None
+            return (np.zeros(0),) * 5
         every = parts.reshape(*parts.shape[:2], -1, features).transpose(0, 3, 2, 1)
         lengths = np.maximum(np.linalg.norm(every, axis=2), 1e-300)
         basis, triangle = np.linalg.qr(every / lengths[:, :, None])
-        mistakes = [self.mistake(int(row)) for row in rows]
-        return mistakes, basis, triangle, lengths, factor_table(item, self.known.factors)[1]
+        return rows, basis, triangle, lengths, factor_table(item, self.known.factors)[1]
 
     def alike(self, case: Case) -> bool:
         """Whether its terms are those of the first way, which have names."""

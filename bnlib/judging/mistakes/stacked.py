@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,7 +66,7 @@ class Stacked:
         """Where a line makes a quantity anew: the place, or all of them, and the mistakes with which it is made."""
         self._arrange()
         self._both: dict[str, list[tuple[Spot, Spot, Node]]] = {}
-        self._within: dict[str, list[tuple[int, Spot, Node]]] = {}
+        self._within: dict[tuple[int, tuple[Path, ...]], Node | None] = {}
         self.sizes: dict[str, str] = {}
         letters = dict.fromkeys(self.derivation.names.sizes)
         for line in (*self.lines.values(), self.lines[source.output]):
@@ -204,9 +204,9 @@ class Stacked:
                         blocks.append(value.reshape(-1, 1, *value.shape[2:]))
                         rows, numbers = (np.array([spot.rows[i] for i in chosen]) for spot, chosen in ((one, a), (two, b)))
                         here.append((np.repeat(rows, len(b)), np.tile(numbers, len(a))))
-            for row, spot, tree in self._inside(line):
-                inner = ones | others if ones[row] else ones if others[row] else None
-                chosen = [place for place, each in enumerate(spot.rows) if inner[each]] if inner is not None else []
+            for row, spot, tree in self._inside(line, others):
+                inner = others if ones[row] else ones
+                chosen = [place for place, each in enumerate(spot.rows) if inner[each]]
                 if chosen:
                     value = plain.fork().filled(spot, chosen, tree)
                     blocks.append(value.reshape(-1, 1, *value.shape[2:]))
@@ -282,20 +282,18 @@ class Stacked:
             ]
         return self._both[line]
 
-    def _inside(self, line: str) -> list[tuple[int, Spot, Node]]:
+    def _inside(self, line: str, chosen: Array) -> Iterator[tuple[int, Spot, Node]]:
         """A mistake, a spot inside of what it leaves, and the line with the mistake and with a hole in the spot."""
-        if line not in self._within:
-            tree, found = self.lines[line].tree, []
-            for outer, inner in itertools.product(self.spots[line], repeat=2):
-                if len(outer.paths) == len(inner.paths) == 1 and inner.paths[0][: len(outer.paths[0])] == outer.paths[0]:
-                    (path,), (hole,) = outer.paths, inner.holes
-                    instead = {at(tree, inner.paths[0]): hole}
-                    for row, (node,) in zip(outer.rows, outer.made, strict=True):
-                        made = node if self.edits[self.rows[row].edit].wraps else within(node, instead)
-                        if made is not node:
-                            found.append((row, inner, put(tree, {path: made})))
-            self._within[line] = found
-        return self._within[line]
+        tree = self.lines[line].tree
+        for outer, inner in itertools.product(self.spots[line], repeat=2):
+            if len(outer.paths) == len(inner.paths) == 1 and inner.paths[0][: len(outer.paths[0])] == outer.paths[0]:
+                (path,), old, hole = outer.paths, at(tree, inner.paths[0]), inner.holes[0]
+                for row, (node,) in zip(outer.rows, outer.made, strict=True):
+                    if chosen[row] and (row, inner.paths) not in self._within:
+                        made = within(node, {old: hole})
+                        self._within[row, inner.paths] = put(tree, {path: made}) if made is not node else None
+                    if chosen[row] and (made := self._within[row, inner.paths]):
+                        yield row, inner, made
 
     def _context(self, values: Values, made: Rows) -> _Rows:
         lengths = {letter: values.length(self.sizes.get(letter.rstrip("'"), letter)) for letter in self.letters}
