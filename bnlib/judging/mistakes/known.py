@@ -22,6 +22,9 @@ from bnlib.numerics import Array
 MOST_PAIRS = 5_000
 """Up to so many, mistakes that are made often are tried beside all others, and not beside each other alone."""
 
+MOST_SPANNING = 24
+"""A result in which all but one term is missing lies in the span of hundreds: so many are looked at."""
+
 _NUMBERS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
 
@@ -329,7 +332,7 @@ class Way:
             found = self._spanning(item, found)
             if not found:
                 return []
-        return [self.mistake(row) for row in found or ()]
+        return [self.mistake(row) for row in sorted(found or (), key=self._rank.__getitem__)[:MOST_SPANNING]]
 
     def _spanning(self, item: Evidence, among: Sequence[int] | None) -> list[int]:
         key = ("spans", id(self))
