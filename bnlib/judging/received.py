@@ -5,13 +5,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from bnlib.judging.asked import Checks
 from bnlib.judging.case import Case
-from bnlib.judging.diagnosing.evidence import Evidence, Finding, same
+from bnlib.judging.comparing import agrees
+from bnlib.judging.diagnosing.evidence import Evidence, Finding
 from bnlib.judging.diagnosing.shapes import nonfinite_origin, shape_finding
 from bnlib.judging.diagnosing.slips import diagnose
 from bnlib.numerics import Array, is_exact
@@ -73,8 +75,8 @@ def settle(
         arrays[name] = array
     if not misshapen:
         return None, arrays
-    if order := another_order({**arrays, **misshapen}, right):
-        return Ordered(("wrong-shape", "swapped"), _said_of_order({**arrays, **misshapen}, right, order), order), {}
+    if order := another_order(checks, case, {**arrays, **misshapen}, right):
+        return order, {}
     findings = [misshapen_output(checks, case, name, array, right) for name, array in misshapen.items()]
     arrays |= {name: array.T for name, array in misshapen.items() if array.shape == right[name].shape[::-1]}
     return together(*findings), arrays
@@ -106,27 +108,30 @@ class Ordered(Finding):
         return tuple(stands[where.get(name, name)] for name in returns)
 
 
-def another_order(got: Mapping[str, Array], right: Mapping[str, Array]) -> dict[str, str] | None:
+def another_order(
+    checks: Checks, case: Case, got: Mapping[str, Array], right: Mapping[str, Array]
+) -> Ordered | None:
     """The order in which all shapes are right, or two values that are displaced, and of several that in which most values are."""
-    orders = (dict(zip(got, there, strict=True)) for there in itertools.permutations(got))
 
+    @cache
+    def exact(here: str, there: str) -> bool:
+        return agrees(checks, there, case, got[here], right[there])
 
     def fits(order: Mapping[str, str]) -> tuple[int, int]:
         shapes = sum(got[here].shape == right[there].shape for here, there in order.items())
-        return shapes, sum(same(got[here], right[there]) for here, there in order.items())
+        return shapes, sum(exact(*pair) for pair in order.items())
 
-    best = max(orders, key=fits)
+    best = max((dict(zip(got, there, strict=True)) for there in itertools.permutations(got)), key=fits)
     displaced = {here: there for here, there in best.items() if here != there}
-    exact = sum(same(got[here], right[there]) for here, there in displaced.items())
-    return displaced if displaced and (fits(best)[0] == len(got) or exact > 1) else None
-
-
-def _said_of_order(got: Mapping[str, Array], right: Mapping[str, Array], order: Mapping[str, str]) -> str:
-    if all(same(got[here], right[there]) for here, there in order.items()):
-        return in_each_others_place(order).message
-    misplaced = [name for name in got if got[name].shape != right[name].shape]
-    shapes = ", ".join(f"{name} has {got[name].shape} for {right[name].shape}" for name in misplaced)
-    return f"The shapes are right in another order ({shapes}): see the order in the docstring."
+    known = sum(exact(*pair) for pair in displaced.items())
+    if not displaced or (fits(best)[0] < len(got) and known < 2):
+        return None
+    said = in_each_others_place(displaced).message
+    if known < len(displaced):
+        misplaced = [name for name in got if got[name].shape != right[name].shape]
+        shapes = ", ".join(f"{name} has {got[name].shape} for {right[name].shape}" for name in misplaced)
+        said = f"The shapes are right in another order ({shapes}): see the order in the docstring."
+    return Ordered(("wrong-shape", "swapped"), said, displaced)
 
 
 def in_each_others_place(moved: Mapping[str, str]) -> Finding:

@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from bnlib.judging.mistakes.rules import FIXED, Named
 from bnlib.language.derivation import Derivation
 from bnlib.language.rewriting import Path, apart, at, every, places, put
-from bnlib.language.tree import ONE, Node, add, div, mul, neg, num, ref, renamed
+from bnlib.language.tree import ONE, Node, add, div, mul, neg, num, power, ref, renamed
 from bnlib.language.writing import plain
 
 
@@ -181,7 +181,18 @@ class Edits:
             yield from self._left_out(node)
         if node.op == "ref":
             yield from self._instead_of(line, node)
+        if node.op in ("num", "pow"):
+            yield from self._numbers(node)
         yield from self._indices(line, node)
+
+    def _numbers(self, node: Node) -> Iterator[tuple[str, Node, str | Said, bool]]:
+        """A number or an exponent that is off by one, or twice as large."""
+        for value in dict.fromkeys((node.data + 1, node.data - 1, 2 * node.data)):
+            if node.op == "num":
+                yield "wrong-number", num(value), f"{value} stands where {node.data} belongs", False
+            else:
+                words = partial("the exponent of {} is {}, and it should be {}".format, plain(node.args[0]), value, node.data)
+                yield "exponent", power(node.args[0], value), words, False
 
     def _shown_parts(self, parts: Mapping[str, Node]) -> dict[str, str]:
         return {key: self._shown(part.args[0] if part.op == "neg" else part) for key, part in parts.items()}
@@ -223,6 +234,11 @@ class Edits:
                     f"a {kind} runs over {_SIZES.get(size, size)}: over which axis should it run?",
                     True,
                 )
+        for size in self.derivation.names.sizes if kind != "sum" and len(now) == 1 else ():
+            if size not in now and self.derivation.names.sizes[0] in now:
+                words = f"a sum over {_counted(node)['examples']} is divided by {size}, the number of {_SIZES.get(size, size)}"
+                divided = div(mul(node, *(ref(each) for each in now)), ref(size))
+                yield f"{_slug(size)}-for-{_counted(node)['N']}", divided, words, False
         first = self.derivation.names.sizes[0]
         if kind == "mean" and first not in now:
             what = _SIZES.get(first, first)
@@ -280,8 +296,9 @@ class Edits:
         before = before[: list(self.derivation.lines).index(line)]
         for other in (*(each for each in names.given if not each.startswith("_")), *before):
             wanted = names.sizes_of(other)
-            if other != name and (wanted == sizes or (wanted and wanted == sizes[1:])):
-                made = ref(other, node.data[1][len(sizes) - len(wanted) :])
+            stretched = node.data[1] == sizes and wanted[len(wanted) - len(sizes) :] == sizes  # as numpy does it
+            if other != name and (wanted == sizes[len(sizes) - len(wanted) :] or (stretched and other in names.given)):
+                made = ref(other, node.data[1][len(sizes) - len(wanted) :] if len(wanted) <= len(sizes) else wanted)
                 words = partial(self._for, made, node)
                 line_of = self.derivation.lines.get(name)
                 if name.startswith("_") and line_of and line_of.tree.op == "mul" and made in line_of.tree.args:
@@ -307,7 +324,7 @@ class Edits:
         by_name: dict[tuple[str, Node | None], dict[str, Edit]] = {}
         for edit in found if not self.walk else ():
             line, path, made = edit.changes[0]
-            if edit.often:
+            if edit.often or edit.name in EVERYWHERE or edit.name.endswith("-for-N"):
                 key = edit.name, made if edit.name == "eps-fixed" else None
             else:
                 key = edit.name, made
@@ -374,6 +391,9 @@ class Edits:
 
         return plain(open_(node))
 
+
+EVERYWHERE = ("multiplied-by-N",)
+"""Seldom made, but then in all lines."""
 
 _HIDDEN = re.compile(r"(?<!\w)_\w")
 

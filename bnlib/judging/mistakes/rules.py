@@ -47,6 +47,10 @@ mean-of-a-product: mean(A * B) => A * mean(B) | {A} stands outside the mean, and
 mean-of-a-product: A * mean(B) => mean(A * B) | {A} stands inside the mean, and belongs outside
 swapped-inside: A - mean(B) - C * mean(D) => A - mean(D) - C * mean(B) | {B} and {D} stand in each other's place: which of their means does {C} multiply?
 .......
+multiplied-by-N: mean(A) => sum(A) * N | a sum is multiplied by {N}, the number of {examples}, and it should be divided by it
+multiplied-by-N: variance(A) => variance(A) * N * N | a sum is multiplied by {N}, the number of {examples}, and it should be divided by it
+power-for-product: A**3 => A * 3 | {A} is multiplied by 3, and it should be raised to the third power (* for **)
+power-for-product: A**2 => A * 2 | {A} is multiplied by 2, and it should be squared (* for **)
 not-averaged: mean(A) => A | the mean of {A} is not taken
 not-squared: A**2 => A | {A} is not squared
 exponent: A**3 => A**2 | one power of {A} is missing

@@ -178,6 +178,9 @@ class Stacked:
                     mine = np.flatnonzero((first == row) | (second == row))
                     if mine.size:
                         blocks[0] = _put(blocks[0], mine, self._context(values, _some(made, mine)).or_nan(tree))
+                again = [row for row, _ in self.later[line]]
+                both = np.flatnonzero(np.isin(first, again) & np.isin(second, again))
+                blocks[0] = _put(blocks[0], both, np.full((1,) * blocks[0].ndim, np.nan))  # left out: two that meet here
             for above, now in ((ones, others), (rest, ones)):
                 rows = np.flatnonzero(above[:count])
                 if not rows.size:
@@ -305,10 +308,9 @@ class Stacked:
         """Which of several values of the output are what came back, whatever their shapes."""
         context = self._context(values, {})
         own = self.lines[self.source.output].letters
-        lengths = [context.lengths[letter] for letter in own]
-        placed = [own] if item.got.shape == tuple(lengths) else itertools.permutations(self.letters, item.got.ndim)
+        free = [letter for letter in self.letters if made.shape[context.axes[letter]] > 1]
         found = np.zeros(len(made), dtype=bool)
-        for letters in placed:
+        for letters in dict.fromkeys((own, *itertools.permutations(free, item.got.ndim))):
             if item.got.shape == tuple(context.lengths[letter] for letter in letters):
                 got = context.placed(item.got, letters)
                 limit = context.placed(np.broadcast_to(item.limit, item.got.shape), letters)
