@@ -42,8 +42,10 @@ TODAY: dict[str, tuple[str, ...]] = {
     ),
     "not-centred": ("x-for-xc",),
     "one-over-D": ("share-of-each-example-D-for-N",),
+    "path-through-the-mean-D-for-N": ("D-for-N",),
     "path-through-the-mean-over-gamma": ("lost-parentheses",),
     "path-through-the-mean-times-N": ("sum-for-mean",),
+    "path-through-the-variance-D-for-N": ("D-for-N",),
     "path-through-the-variance-over-gamma": (
         "gamma-missing",
         "lost-parentheses",

@@ -7,6 +7,8 @@ from bnlib.checks import Case
 from bnlib.judging.diagnosing.evidence import Evidence, value_of
 from bnlib.judging.mistakes.known import Known
 
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
 LINES = """
 mu    = mean(x)                                             # eq. 1
 var   = mean((x - mu)**2)                                   # eq. 2
@@ -44,7 +46,6 @@ def together(way, given):
         return way._singles(given)[way.line]
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_every_mistake_alone_is_what_its_formula_computes(way):
     given = case()
     made, compared = together(way, given), 0
@@ -58,7 +59,6 @@ def test_every_mistake_alone_is_what_its_formula_computes(way):
     assert compared > 0.9 * len(made)
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_two_mistakes_at_once_are_what_their_formula_computes(way):
     given, often = case(), way._kinds["often"]
     with np.errstate(all="ignore"):

@@ -71,14 +71,21 @@ def _both(tree: Node, one: Mapping[Path, Node], two: Mapping[Path, Node]) -> Nod
     for outer, inner in ((one, two), (two, one)):
         for path, node in outer.items() if len(outer) == 1 else ():
             if all(each[: len(path)] == path for each in inner):
-                made = within(node, {at(tree, each): new for each, new in inner.items()})
+                made = inside(tree, path, node, inner)
                 if made is not node:
                     return put(tree, {path: made})
     return None
 
 
+def inside(tree: Node, path: Path, made: Node, inner: Mapping[Path, Node]) -> Node:
+    """What an edit of a place leaves, edited inside: where it holds what stood there, in that, and else wherever it holds a part of it."""
+    whole = at(tree, path)
+    changed = within(made, {whole: put(whole, {each[len(path) :]: new for each, new in inner.items()})})
+    return changed if changed is not made else within(made, {at(tree, each): new for each, new in inner.items()})
+
+
 def within(node: Node, instead: Mapping[Node, Node]) -> Node:
-    """What an edit leaves, with other formulas in it."""
+    """A formula with others in it."""
     return every(node, instead.get)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from bnlib.judging.diagnosing.evidence import NO_VALUE, Evidence
-from bnlib.judging.mistakes.edits import Edit, Edits, within
+from bnlib.judging.mistakes.edits import Edit, Edits, inside, within
 from bnlib.language.rewriting import Path, apart, at, put
 from bnlib.language.tree import Node, letters_of, ref
 from bnlib.language.values import Context, Values
@@ -290,10 +290,10 @@ class Stacked:
         tree = self.lines[line].tree
         for outer, inner in itertools.product(self.spots[line], repeat=2):
             if len(outer.paths) == len(inner.paths) == 1 and inner.paths[0][: len(outer.paths[0])] == outer.paths[0]:
-                (path,), old, hole = outer.paths, at(tree, inner.paths[0]), inner.holes[0]
+                (path,) = outer.paths
                 for row, (node,) in zip(outer.rows, outer.made, strict=True):
                     if chosen[row] and (row, inner.paths) not in self._within:
-                        made = within(node, {old: hole})
+                        made = inside(tree, path, node, dict(zip(inner.paths, inner.holes, strict=True)))
                         self._within[row, inner.paths] = put(tree, {path: made}) if made is not node else None
                     if chosen[row] and (made := self._within[row, inner.paths]):
                         yield row, inner, made
