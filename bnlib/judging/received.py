@@ -121,6 +121,8 @@ def another_order(
         shapes = sum(got[here].shape == right[there].shape for here, there in order.items())
         return shapes, sum(exact(*pair) for pair in order.items())
 
+    if checks.stub.methods:  # its outputs are not returned in any order
+        return None
     best = max((dict(zip(got, there, strict=True)) for there in itertools.permutations(got)), key=fits)
     displaced = {here: there for here, there in best.items() if here != there}
     known = sum(exact(*pair) for pair in displaced.items())
