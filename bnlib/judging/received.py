@@ -108,9 +108,7 @@ class Ordered(Finding):
         return tuple(stands[where.get(name, name)] for name in returns)
 
 
-def another_order(
-    checks: Checks, case: Case, got: Mapping[str, Array], right: Mapping[str, Array]
-) -> Ordered | None:
+def another_order(checks: Checks, case: Case, got: Mapping[str, Array], right: Mapping[str, Array]) -> Ordered | None:
     """The order in which all shapes are right, or two values that are displaced, and of several that in which most values are."""
 
     @cache

@@ -14,7 +14,6 @@ from bnlib.language.rewriting import Path, apart, at, every, places, put
 from bnlib.language.tree import ONE, Node, add, div, mul, neg, num, power, ref, renamed
 from bnlib.language.writing import plain
 
-
 Said = Callable[[], str]
 """Words are put together when they are said: of hundreds of mistakes one is."""
 
@@ -130,7 +129,9 @@ class Edits:
                     if all(apart(edit.changes[0][1], one.changes[0][1]) for one in chosen):
                         chosen.append(edit)
                 if len(chosen) > 1:
-                    yield Edit(edits[0].name, edits[0].said, tuple(c for e in chosen for c in e.changes), edits[0].often)
+                    yield Edit(
+                        edits[0].name, edits[0].said, tuple(c for e in chosen for c in e.changes), edits[0].often
+                    )
 
     def _whole(self) -> Iterator[Edit]:
         """The output as a whole: a factor too many, a parameter that was updated, two quantities that were taken for each other."""
@@ -198,7 +199,9 @@ class Edits:
             if node.op == "num":
                 yield "wrong-number", num(value), f"{value} stands where {node.data} belongs", False
             else:
-                words = partial("the exponent of {} is {}, and it should be {}".format, plain(node.args[0]), value, node.data)
+                words = partial(
+                    "the exponent of {} is {}, and it should be {}".format, plain(node.args[0]), value, node.data
+                )
                 yield "exponent", power(node.args[0], value), words, False
 
     def _shown_parts(self, parts: Mapping[str, Node]) -> dict[str, str]:

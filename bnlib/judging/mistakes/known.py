@@ -13,7 +13,7 @@ from bnlib.judging.diagnosing.evidence import MATCH, Evidence, same
 from bnlib.judging.diagnosing.terms import Term, columns, factor_table, matching
 from bnlib.judging.mistakes.edits import Edit, Edits, multipliers
 from bnlib.judging.mistakes.rules import parsed, rules
-from bnlib.judging.mistakes.stacked import Rows, Stacked
+from bnlib.judging.mistakes.stacked import Rows, Stacked, Which
 from bnlib.language.derivation import Derivation, summands
 from bnlib.language.tree import Node, letters_of
 from bnlib.language.values import Context, Values
@@ -191,7 +191,7 @@ class Way:
         return Stacked(self.edits)
 
     @cached_property
-    def _kinds(self) -> dict[str, Array]:
+    def _kinds(self) -> dict[str, Which]:
         """Which mistakes are of the exercise's own words or rules, made often, made seldom, or can be made two at a time."""
         rows, edits = self.stacked.rows, self.stacked.edits
         names = {named.name for named in parsed(self.known._own)} | self.known._words.keys()
@@ -200,10 +200,16 @@ class Way:
         often = np.array([edits[row.edit].often for row in rows]) & ~anew & seen
         own = [not {(edit := edits[row.edit]).name, f"{edit.name}@{row.line}"}.isdisjoint(names) for row in rows]
         anew_or_often = often | (anew & seen)
-        return {"spanning": anew_or_often, "own": np.array(own) & ~anew & seen, "often": often, "seldom": ~often & seen, "alone": seen & ~anew}
+        return {
+            "spanning": anew_or_often,
+            "own": np.array(own) & ~anew & seen,
+            "often": often,
+            "seldom": ~often & seen,
+            "alone": seen & ~anew,
+        }
 
     @cached_property
-    def _rank(self) -> Array:
+    def _rank(self) -> Which:
         """What is tried first: what the exercise has rules for, what is made often, lines further down."""
         own, rows, edits = {named.name for named in parsed(self.known._own)}, self.stacked.rows, self.stacked.edits
         order = sorted(
@@ -300,7 +306,7 @@ class Way:
         if ones.any():
             yield from self._two(self._remembered(_smallest(evidence).case, frozenset(names), ones, alone), evidence)
 
-    def _two(self, found: tuple[Array, Array, Array], evidence: Sequence[Evidence]) -> Iterator[Mistake]:
+    def _two(self, found: tuple[Array, Which, Which], evidence: Sequence[Evidence]) -> Iterator[Mistake]:
         value, first, second = found
         item = _smallest(evidence)
         near = self.stacked.near(self._values(item.case), value, item)
@@ -319,7 +325,7 @@ class Way:
             case.memory[key] = self.stacked.singles(self._values(case))
         return case.memory[key]
 
-    def _remembered(self, case: Case, kind: Any, ones: Array, others: Array) -> tuple[Array, Array, Array]:
+    def _remembered(self, case: Case, kind: Any, ones: Which, others: Which) -> tuple[Array, Which, Which]:
         key = (kind, id(self))
         if key not in case.memory:
             case.memory[key] = self.stacked.pairs(self._values(case), self._singles(case), ones, others)
@@ -360,7 +366,8 @@ class Way:
     def _spans(self, item: Evidence) -> tuple[Array, ...]:
         """Mistakes made often with what their terms span, feature by feature, and the factors that have a name."""
         features = item.got.shape[-1] if item.got.ndim > 1 else 1
-        rows, parts = np.zeros(0, dtype=int), np.zeros(0)
+        rows: Which = np.zeros(0, dtype=int)
+        parts: Array = np.zeros(0)
         if self.alike(item.case) and np.size(item.got) // features > len(self.signs):
             values, singles = self._values(item.case), self._singles(item.case)
             rows, parts = self.stacked.terms(values, singles, self._kinds["spanning"], self._summands)

@@ -25,6 +25,9 @@ from bnlib.numerics import Array
 Rows = Mapping[str, Array]
 """From a line to its values under several mistakes, one below the other."""
 
+Which = np.ndarray[Any, Any]
+"""Rows by number, or True and False for each."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -114,7 +117,12 @@ class Stacked:
         for number in range(self.begin[line]):
             row = self.rows[number]
             edit = self.edits[row.edit]
-            if row.anew or not edit.often or used_by[row.line] < 2 or any(each != row.line for each, _, _ in edit.changes):
+            if (
+                row.anew
+                or not edit.often
+                or used_by[row.line] < 2
+                or any(each != row.line for each, _, _ in edit.changes)
+            ):
                 continue
             places = tuple(path for path in paths if uses(named[path], row.line))
             last = line == self.source.output and not self.source.walk  # made anew for all of it is made so for all
@@ -150,13 +158,17 @@ class Stacked:
                     blocks.append(blocks[0][rows])
                 else:
                     hole = Node("any", (), (line, path))
-                    blocks.append(plain.with_hole(put(definition.tree, {path: hole}), hole, above.raw(at(definition.tree, path))[rows]))
+                    blocks.append(
+                        plain.with_hole(
+                            put(definition.tree, {path: hole}), hole, above.raw(at(definition.tree, path))[rows]
+                        )
+                    )
             value = _below(blocks)
             made = {name: _below([old, _long(plain.named(name), len(value) - count)]) for name, old in made.items()}
             made[line] = value
         return made
 
-    def pairs(self, values: Values, singles: Rows, ones: Array, others: Array) -> tuple[Array, Array, Array]:
+    def pairs(self, values: Values, singles: Rows, ones: Which, others: Which) -> tuple[Array, Which, Which]:
         """The output under two mistakes at once, one of ``ones`` and one of ``others``: the value, and which two.
 
         Args:
@@ -180,7 +192,9 @@ class Stacked:
                         blocks[0] = _put(blocks[0], mine, self._context(values, _some(made, mine)).or_nan(tree))
                 again = [row for row, _ in self.later[line]]
                 both = np.flatnonzero(np.isin(first, again) & np.isin(second, again))
-                blocks[0] = _put(blocks[0], both, np.full((1,) * blocks[0].ndim, np.nan))  # left out: two that meet here
+                blocks[0] = _put(
+                    blocks[0], both, np.full((1,) * blocks[0].ndim, np.nan)
+                )  # left out: two that meet here
             for above, now in ((ones, others), (rest, ones)):
                 rows = np.flatnonzero(above[:count])
                 if not rows.size:
@@ -205,7 +219,9 @@ class Stacked:
                     if a and b:
                         value = plain.fork().both(tree, (one, a), (two, b))
                         blocks.append(value.reshape(-1, 1, *value.shape[2:]))
-                        rows, numbers = (np.array([spot.rows[i] for i in chosen]) for spot, chosen in ((one, a), (two, b)))
+                        rows, numbers = (
+                            np.array([spot.rows[i] for i in chosen]) for spot, chosen in ((one, a), (two, b))
+                        )
                         here.append((np.repeat(rows, len(b)), np.tile(numbers, len(a))))
             for row, spot, tree in self._inside(line, others):
                 inner = others if ones[row] else ones
@@ -221,8 +237,8 @@ class Stacked:
         return self._wrapped(values, singles, *every, wraps, (made[self.source.output], first, second))
 
     def _wrapped(
-        self, values: Values, singles: Rows, ones: Array, others: Array, wraps: Array, found: tuple[Array, Array, Array]
-    ) -> tuple[Array, Array, Array]:
+        self, values: Values, singles: Rows, ones: Which, others: Which, wraps: Which, found: tuple[Array, Which, Which]
+    ) -> tuple[Array, Which, Which]:
         """The same with what is done to the output as a whole beside each other mistake."""
         output, blocks, rows = self.source.output, [found[0]], [found[1:]]
         tree, hole = self.lines[output].tree, Node("any", (), output)
@@ -235,11 +251,12 @@ class Stacked:
                 context = self._context(values, {})
                 blocks.append(_long(context.with_hole(made, hole, singles[output][inner]), len(inner)))
                 rows.append((np.full(len(inner), outer), inner))
-        return _below(blocks), *(np.concatenate(each) for each in zip(*rows, strict=True))
+        first, second = (np.concatenate(each) for each in zip(*rows, strict=True))
+        return _below(blocks), first, second
 
     def terms(
-        self, values: Values, singles: Rows, chosen: Array, summands: Callable[[Node], list[Node] | None]
-    ) -> tuple[Array, Array]:
+        self, values: Values, singles: Rows, chosen: Which, summands: Callable[[Node], list[Node] | None]
+    ) -> tuple[Which, Array]:
         """What mistakes leave of the terms of the output: which rows, and the values: (rows, terms, *shape of the output)."""
         output, count = self.source.output, self.begin[self.source.output]
         tree, plain = self.lines[output].tree, self._context(values, {})
@@ -258,7 +275,7 @@ class Stacked:
             numbers, number = np.arange(number, number + len(sources)), number + len(sources)
             hole = Node("any", (), (output, path))
             terms = summands(put(tree, {path: hole})) if path else None
-            if terms and chosen[numbers].any():
+            if path and terms and chosen[numbers].any():
                 old = self._context(values, singles).raw(at(tree, path))
                 rows.append(numbers)
                 blocks.append(_below([plain.fork().with_hole(node, hole, old[sources]) for node in terms], 1))
@@ -268,9 +285,13 @@ class Stacked:
         axes = [plain.axes[letter] for letter in self.lines[output].letters]
         others = [axis for axis in range(2, every.ndim) if axis not in axes]
         kept = np.isfinite(every).all(axis=tuple(range(1, every.ndim)))
-        kept &= np.all(np.ptp(every, axis=tuple(others)) == 0, axis=tuple(range(1, every.ndim - len(others)))) if others else True
+        kept &= (
+            np.all(np.ptp(every, axis=tuple(others)) == 0, axis=tuple(range(1, every.ndim - len(others))))
+            if others
+            else True
+        )
         value = every.transpose(0, 1, *others, *axes)[kept]
-        value = value[(slice(None), slice(None), *(0 for _ in others))]
+        value = value[(slice(None), slice(None), *(0 for _ in others))]  # type: ignore[arg-type]
         shape = tuple(plain.lengths[letter] for letter in self.lines[output].letters)
         return found[kept], np.broadcast_to(value, (*value.shape[:2], *shape))
 
@@ -279,13 +300,17 @@ class Stacked:
         if line not in self._both:
             pairs = itertools.combinations(self.spots[line], 2)
             self._both[line] = [
-                (one, two, put(self.lines[line].tree, dict(zip(one.paths + two.paths, one.holes + two.holes, strict=True))))
+                (
+                    one,
+                    two,
+                    put(self.lines[line].tree, dict(zip(one.paths + two.paths, one.holes + two.holes, strict=True))),
+                )
                 for one, two in pairs
                 if all(apart(p, q) for p in one.paths for q in two.paths)
             ]
         return self._both[line]
 
-    def _inside(self, line: str, chosen: Array) -> Iterator[tuple[int, Spot, Node]]:
+    def _inside(self, line: str, chosen: Which) -> Iterator[tuple[int, Spot, Node]]:
         """A mistake, a spot inside of what it leaves, and the line with the mistake and with a hole in the spot."""
         tree = self.lines[line].tree
         for outer, inner in itertools.product(self.spots[line], repeat=2):
@@ -295,8 +320,8 @@ class Stacked:
                     if chosen[row] and (row, inner.paths) not in self._within:
                         made = inside(tree, path, node, dict(zip(inner.paths, inner.holes, strict=True)))
                         self._within[row, inner.paths] = put(tree, {path: made}) if made is not node else None
-                    if chosen[row] and (made := self._within[row, inner.paths]):
-                        yield row, inner, made
+                    if chosen[row] and (both := self._within[row, inner.paths]):
+                        yield row, inner, both
 
     def _context(self, values: Values, made: Rows) -> _Rows:
         lengths = {letter: values.length(self.sizes.get(letter.rstrip("'"), letter)) for letter in self.letters}
@@ -304,7 +329,7 @@ class Stacked:
 
     # -- comparing
 
-    def near(self, values: Values, made: Array, item: Evidence) -> Array:
+    def near(self, values: Values, made: Array, item: Evidence) -> Which:
         """Which of several values of the output are what came back, whatever their shapes."""
         context = self._context(values, {})
         own = self.lines[self.source.output].letters
@@ -373,7 +398,11 @@ class _Rows(Context):
     def or_nan(self, node: Node) -> Array:
         with contextlib.suppress(*NO_VALUE):
             value = self.rows(node)
-            if all(length in (1, self.lengths[letter]) for letter, length in zip(self.axes, value.shape, strict=True) if letter not in _STACKS):
+            if all(
+                length in (1, self.lengths[letter])
+                for letter, length in zip(self.axes, value.shape, strict=True)
+                if letter not in _STACKS
+            ):
                 return value
         return np.full((1,) * len(self.axes), np.nan)
 
