@@ -35,8 +35,6 @@ TODAY: dict[str, tuple[str, ...]] = {
     "mean-for-sum": ("sum-over-the-batch-over-N",),
     "mu-term-missing": ("term-missing",),
     "mu-term-sign": ("sign",),
-    "no-root-no-eps": ("v-for-std",),
-    "normalization-missing": ("h-for-y",),
     "no-root": ("inv-std-twice",),
     "no-root-no-eps": (
         "var-for-std",
@@ -125,8 +123,6 @@ SAME_STEP: dict[str, tuple[str, ...]] = {
     "mean-over-everything": _MEANS,
     "mean-over-features": _MEANS,
     "mu-for-var": (*_FORWARD, "layer.batchnorm_eval_forward", "layer.block_forward"),
-    "no-root-no-eps": ("v-for-std",),
-    "normalization-missing": ("h-for-y",),
     "no-root": (*_ROOTS, *_LAYERS),
     "only-the-diagonal": ("translation.center_backward", *_LAYERS, "normalization.normalize_backward"),
     "parameter-updated": (*_PARAMETERS, "layer.affine_backward", "layer.block_backward"),
