@@ -72,7 +72,7 @@ TODAY: dict[str, tuple[str, ...]] = {
     "x-term-missing": ("term-missing",),
     "x-term-sign": ("sign",),
     "xc-for-one-x-hat": ("xc-for-x-hat",),
-    "xc-for-one-z": ("xc-for-z",),
+    "xc-for-one-z": ("lost-parentheses",),
 }
 """From the one name to those that the checks give in its place today; ``*`` stands for anything."""
 
