@@ -14,7 +14,7 @@ from bnlib import hint
 from bnlib.checks import Case, Source, answer_of, chain_of, checks_of, report_on, visible
 from bnlib.checks.translation import center_backward as backward
 from bnlib.judging.diagnosing.slips import displaced
-from bnlib.judging.examining import examine
+from bnlib.judging.examining import examine, ordinary_cases
 from bnlib.judging.rounding import MOST_ROUNDING, rounding
 from bnlib.stubs import lesson_of, lessons, translation
 
@@ -126,6 +126,43 @@ def test_outputs_in_any_other_order_are_noticed():
     three = {name: np.array([i + 1.0, 2.0 * i]) for i, name in enumerate("abc")}
     turned = dict(zip("abc", [three["c"], three["a"], three["b"]], strict=True))
     assert set(displaced(turned, three)) == set("abc")
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "name"),
+    [
+        (lambda dout, x_hat, gamma: (gamma * dout, (dout * x_hat).sum(0), (gamma * dout).sum(0)), "gamma-in-dbeta"),
+        (lambda dout, x_hat, gamma: (dout, (dout * x_hat).sum(0), dout.sum(0)), "gamma-missing"),
+        (lambda dout, x_hat, gamma: (gamma * dout, dout.T @ x_hat, dout.sum(0)), "matrix-product-for-sum"),
+    ],
+)
+def test_what_is_wrong_beside_another_order_is_named_too(spoilt, name):
+    stub = lesson_of("chain_rule").stubs["scale_shift_backward"]
+    checks, cases = checks_of(stub), visible(stub)
+
+    class One:
+        @staticmethod
+        def scale_shift_backward(*args):
+            dx_hat, dgamma, dbeta = spoilt(*args)
+            return dgamma, dbeta, dx_hat
+
+    names = examine(checks, One(), cases, checks.truth, ordinary_cases).names
+    assert names[:2] == ("wrong-shape", "swapped")
+    assert name in names
+
+
+def test_a_right_value_in_the_place_of_another_need_not_be_an_exchange():
+    stub = lesson_of("chain_rule").stubs["scale_shift_backward"]
+    checks, cases = checks_of(stub), visible(stub)
+
+    class One:
+        @staticmethod
+        def scale_shift_backward(dout, x_hat, gamma):
+            return gamma * dout, dout.sum(axis=0), (gamma * dout).sum(axis=0)
+
+    names = examine(checks, One(), cases, checks.truth, ordinary_cases).names
+    assert "gamma-in-dbeta" in names
+    assert "swapped" not in names
 
 
 def test_mistakes_in_two_outputs_are_both_told():

@@ -72,11 +72,13 @@ SAME_STEP: dict[str, tuple[str, ...]] = {
 
 BESIDE: dict[str, tuple[str, ...]] = {
     "old-weight-missing": ("old-average-over-old_weight", "old-average-doubled"),
+    "never-updated": ("running-var-zero",),
     "new-weight-missing": ("new-batch-over-new_weight", "new-batch-doubled"),
     "batch-statistics-in-evaluation": ("variance-of-the-other-mode",),
-    "bessel": ("*-bessel",),
+    "bessel": ("*-bessel", "unbiased-for-biased"),
     "dW-last-example-only": ("last-example-only",),
     "cache-order": ("x-for-x-hat",),
+    "db-skips-the-normalization": ("db-skips-the-block",),
     "db-last-example-only": ("last-example-only",),
     "biased-for-unbiased": ("variances-exchanged",),
     "dh-over-N": ("*-over-D", "*-over-N"),
@@ -108,15 +110,21 @@ BESIDE: dict[str, tuple[str, ...]] = {
     "product-with-the-slope-over-N": ("*-over-N",),
     "product-with-the-slope-sign": ("dx-hat-sign",),
     "running-statistics-in-training": ("updated-running-statistics-in-training",),
+    "start-statistics-in-training": ("never-updated",),
     "std-kept": ("sigma-kept",),
     "inv-rms-missing": ("*-over-inv_rms",),
     "inv-std-missing": ("*-times-sigma", "*-over-inv_std"),
     "sum-over-the-batch-sign": ("dgamma-sign",),
     "times-output": ("times-input",),
+    "wrong-start": ("running-var-zero",),
     "unbiased-for-biased": ("variances-exchanged",),
     "x-for-xc": ("x-for-x-hat",),
     "xc-for-x-hat": ("path-through-the-variance-over-inv_std", "path-through-the-variance-over-inv_std^2"),
-    "xc-for-z": ("path-through-the-root-mean-square-over-inv_rms",),
+    "xc-for-z": (
+        "path-through-the-root-mean-square-over-inv_rms",
+        "path-through-the-root-mean-square-over-inv_rms^2",
+        "lost-parentheses",
+    ),
 }
 """What is as good where another mistake stands beside it: on what that leaves, the two compute the same."""
 
