@@ -32,7 +32,6 @@ TODAY: dict[str, tuple[str, ...]] = {
     "gamma-missing": ("scaled-part-over-gamma",),
     "last-term-along-the-rows": ("wrong-index",),
     "lost-parentheses": ("eps-outside-the-fraction",),
-    "mean-for-sum": ("sum-over-the-batch-over-N",),
     "mu-term-missing": ("term-missing",),
     "mu-term-sign": ("sign",),
     "no-root": ("inv-std-twice",),
