@@ -43,7 +43,7 @@ EXPECTED = {
     "magics-in-answer": (ALL, "", ""),
     "mean-path-missing": (
         without("center_backward"),
-        "the path through the mean (eq. 2.9) is missing",
+        "the path through the mean (the second term of eq. 2.9) is missing",
         "",
     ),
     "not-json": (0, "not-json.ipynb: is not a notebook: its JSON breaks off or is damaged", ""),
@@ -57,7 +57,7 @@ EXPECTED = {
     "several-files": (ALL, "", ""),
     "tampers-with-the-check": (
         without("center_backward"),
-        "the path through the mean (eq. 2.9) is missing",
+        "the path through the mean (the second term of eq. 2.9) is missing",
         "tampering",
     ),
     "sum-for-mean": (
