@@ -135,7 +135,7 @@ def _syntax(text: str, error: SyntaxError, names: Names) -> str:
         if found[0] not in names:
             return f"a {found[1]} is typed {found[1]}(... for k in N)"
     words = re.sub(r"\b(for|in|if|and|not|or)\b", lambda m: "+" * len(m[0]), text)
-    if gap := re.search(r"[\w)\]]\s+[A-Za-z_(]", words):
+    if gap := re.search(r"[\w)\]]\s+[A-Za-z_(]|(?<![\w.])\d+[A-Za-z_]", words):
         left = re.findall(rf"\w*{_BRACKET}$", text[: gap.start() + 1])[0]
         right = re.findall(rf"^\w*{_BRACKET}", text[gap.end() - 1 :])[0]
         return f"something is missing between {left} and {right}: a product needs its *"
@@ -249,6 +249,12 @@ class _Reader:
         if name in REDUCTIONS:
             return self._reduction(name, item)
         if name not in FUNCTIONS or len(item.args) != 1:
+            if name == "delta" or name in self.names:
+                inside = ", ".join(map(_shown, item.args))
+                if re.fullmatch(r"[a-z](, [a-z])*", inside):
+                    raise FormulaError(f"indices stand in square brackets: {name}[{inside}]")
+            if name in self.names or isinstance(item.func, (ast.Constant, ast.Subscript, ast.BinOp)):
+                raise FormulaError(f"something is missing behind {_shown(item.func)}: a product needs its *")
             known = ", ".join(f"{each}(...)" for each in (*REDUCTIONS, *FUNCTIONS[:2], "d"))
             raise FormulaError(f"{name or _shown(item.func)}(...) means nothing here: there are {known}")
         return Node("call", (self.node(item.args[0]),), name)
