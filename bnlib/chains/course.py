@@ -80,7 +80,7 @@ class Chain:
         if through := self._through(found):
             return (
                 f"You go through {through}, which is another way than the course's. How does L change with each of them alone?",
-                "Add up all the outputs that it moves: a sum of products, dout times the slope of the output.",
+                "For each, add up all the outputs that it moves: a sum of products, dout times the slope of the output.",
                 f"The course's way begins with {self.moves[0].line}, and reveal({self.stub.id}) shows all of it.",
             )
         if place == len(self.moves):

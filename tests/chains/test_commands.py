@@ -340,7 +340,12 @@ def test_a_scratch_pad_that_does_not_fit_says_so(what, said):
 
 def test_load_and_progress_read_a_saved_derivation(tmp_path, monkeypatch, capsys, in_the_lesson):
     monkeypatch.chdir(tmp_path)
-    for lines, filled, points in ((chain_of(STUB).lines[:1], 0, 0), (chain_of(STUB).lines, 1, STUB.points)):
+    course = chain_of(STUB).lines
+    for lines, filled, passing, points in (
+        (course[:1], 0, 0, 0),
+        (course[:2], 1, 0, STUB.waypoints[0].points),
+        (course, 1, 1, STUB.points),
+    ):
         text = "\n= ".join(lines)
         setup = "from bnlib import derive\nfrom bnlib.stubs import normalization"
         cells = [v4.new_code_cell(setup), v4.new_code_cell(f'derive(normalization.input_gradient, """\n{text}\n""")')]
@@ -351,5 +356,5 @@ def test_load_and_progress_read_a_saved_derivation(tmp_path, monkeypatch, capsys
         assert capsys.readouterr().out.startswith(f"{filled} of {total} exercises of 03_normalization are filled")
         assert STUB.answer == f"\n{text}\n"
         found = standing(normalization.lesson)
-        assert (found.filled, found.passing, found.points[0]) == (filled, filled, points)
+        assert (found.filled, found.passing, found.points[0]) == (filled, passing, points)
     assert find("03_normalization").is_file()
