@@ -26,6 +26,8 @@ class Row:
     cause: str
     line: str
     names: tuple[str, ...]
+    general: bool
+    """Whether the line is true of others as well, and the page says so."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,16 @@ def symptoms():
                 re.search(r"`([\w.]+)`", head)[1],
                 start + code,
                 max(re.findall(r"`([^`]+)`", words), key=len),
-                tuple(Row(cause, line.strip("`"), tuple(re.findall(r"`([^`]+)`", names))) for cause, line, names in cells),
-            )  # fmt: skip
+                tuple(
+                    Row(cause, line.strip("`"), tuple(re.findall(r"`([^`]+)`", names)), "and others" in names)
+                    for cause, line, names in cells
+                ),
+            )
 
 
 SYMPTOMS = {symptom.heading: symptom for symptom in symptoms()}
+
+
 @contextlib.contextmanager
 def page(exercise, code, text):
     """The page's code run on one program; gives what asks a line of it."""
@@ -71,7 +78,10 @@ def page(exercise, code, text):
     ):
         warnings.simplefilter("ignore")
         if lesson.name == "layer":
-            space = {"BatchNorm": learner.BatchNorm, "forward": lambda x, g, b, eps: (learner.BatchNorm(g, b, 0.9, eps).forward(x, True), None)}
+            space = {
+                "BatchNorm": learner.BatchNorm,
+                "forward": lambda x, g, b, eps: (learner.BatchNorm(g, b, 0.9, eps).forward(x, True), None),
+            }
         else:
             space = {"forward": learner.batchnorm_forward, "backward": learner.batchnorm_backward}
         exec(code, space)
@@ -111,3 +121,73 @@ def shown(symptom):
     """The wrong programs in which a symptom is seen, and the rows whose line is true of each."""
     every = wrong_programs(symptom.exercise, symptom.code)
     return [(program, found[symptom.heading]) for program, found in every if symptom.heading in found]
+
+
+BESIDES = {
+    "beta is missing": {"bessel"},
+    "the path through the variance is missing": {"input-changed"},
+    "the running statistics are never updated (a copy is)": {"shift-missing"},
+}
+"""Programs that the collection lists under another name, and that have this mistake as well."""
+ROWS = [(heading, row) for heading, symptom in SYMPTOMS.items() for row in symptom.rows]
+
+
+def called(program, names):
+    return bool(set(program.names[0].split(" | ")) & set(names))
+
+
+@pytest.mark.parametrize(("heading", "row"), ROWS, ids=lambda each: getattr(each, "cause", each))
+def test_the_line_tells_a_wrong_program_from_all_others_with_the_symptom(heading, row):
+    """Of each name of a row there is a program that shows the symptom and of which the line is true; of others it is not."""
+    told = [program for program, rows in shown(SYMPTOMS[heading]) if row in rows]
+    assert row.names
+    for name in row.names:
+        assert any(called(program, [name]) for program in told), name
+    if not row.general:
+        others = [program.id for program in told if not called(program, {*row.names, *BESIDES.get(row.cause, ())})]
+        assert not others
+
+
+@pytest.mark.parametrize(("exercise", "code"), dict.fromkeys((s.exercise, s.code) for s in SYMPTOMS.values()))
+def test_a_right_program_shows_no_symptom(exercise, code):
+    module, name = exercise.split(".")
+    here = collection(lesson_of(module))[name]
+    for program in here.right():
+        try:
+            found = judged(exercise, code, program.text)
+        except (AttributeError, TypeError):
+            assert program.style not in here.styles, "lists, and forward passes that belong to another exercise"
+        else:
+            assert not found, program.id
+
+
+TOLD = {"normalization.batchnorm_backward": 0.8, "normalization.batchnorm_forward": 0.8, "layer.BatchNorm": 0.4}
+"""What the page says of its reach: this part of the wrong programs, or more, is told by a line."""
+
+
+@pytest.mark.parametrize("exercise", TOLD)
+def test_the_page_reaches_as_far_as_it_says(exercise):
+    told = {}
+    for code in dict.fromkeys(symptom.code for symptom in SYMPTOMS.values() if symptom.exercise == exercise):
+        for program, shows in wrong_programs(exercise, code):
+            told[program.id] = told.get(program.id, False) or any(shows.values())
+    assert np.mean(list(told.values())) >= TOLD[exercise]
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ("gamma = np.ones(D)", "gamma-missing"),
+        ("dout = np.ones((N, D))", "path-through-the-variance-missing"),
+        ("x = x - x.mean(axis=0)", "x-for-xc"),
+    ],
+)
+def test_inputs_that_hide_mistakes(change, name):
+    (key,) = {(s.exercise, s.code) for s in SYMPTOMS.values() if "dx is a multiple" in s.heading}
+    programs = [program for program, _ in wrong_programs(*key) if program.names == (name,)]
+    hidden = re.sub(r"(?m)^\n\ndef close", f"{change}\n\ndef close", key[1], count=1)
+    assert programs and hidden != key[1]
+    for program in programs:
+        for code, same in ((key[1], False), (hidden, True)):
+            with page(key[0], code, program.text) as says:
+                assert says("close(dx, dx_true)") == same
