@@ -186,7 +186,8 @@ def test_inputs_that_hide_mistakes(change, name):
     (key,) = {(s.exercise, s.code) for s in SYMPTOMS.values() if "dx is a multiple" in s.heading}
     programs = [program for program, _ in wrong_programs(*key) if program.names == (name,)]
     hidden = re.sub(r"(?m)^\n\ndef close", f"{change}\n\ndef close", key[1], count=1)
-    assert programs and hidden != key[1]
+    assert programs
+    assert hidden != key[1]
     for program in programs:
         for code, same in ((key[1], False), (hidden, True)):
             with page(key[0], code, program.text) as says:
