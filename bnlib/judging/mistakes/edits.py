@@ -449,7 +449,9 @@ EVERYWHERE = ("multiplied-by-N",)
 
 _HIDDEN = re.compile(r"(?<!\w)_\w")
 
-_SIZES = {"N": "examples", "D": "features", "H": "features", "M": "inputs", "K": "outputs"}
+_SIZES = {
+    "N": "examples", "D": "features", "H": "features", "M": "inputs", "K": "outputs", "G": "groups", "C": "channels", "E": "channels", "S": "positions",
+}  # fmt: skip
 
 
 def _slug(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ class Known:
             ``"direct path | eq. 3.23 | Is it ...?"``. One for all says that the line is one term.
         view: From a case to the arrays that are given, where the case has other names.
         outputs: From an output to the line that it is, where that has another name.
+        like: From a line to the argument of the case whose shape it comes in, where the view gives the arrays more axes or fewer.
         walk: Each line is judged on right values of those above it: mistakes are looked for in the line itself, and where it makes
             anew what stands above.
     """
@@ -55,11 +57,12 @@ class Known:
         terms: Mapping[str, Sequence[str]] | None = None,
         view: Callable[[Case], Mapping[str, Any]] | None = None,
         outputs: Mapping[str, str] | None = None,
+        like: Mapping[str, str] | None = None,
         walk: bool = False,
     ) -> None:
         self.ways = [Derivation(given, text) for text in (lines, *ways)]
         self.own_rules, self._words, self.said = tuple(parsed(rules)), words or {}, terms or {}
-        self._view, self._outputs, self.walk = view, outputs or {}, walk
+        self._view, self._outputs, self._like, self.walk = view, outputs or {}, like or {}, walk
         self._of: dict[str, list[Way]] = {}
         self._terms: dict[str, tuple[Term, ...]] = {}
 
@@ -131,6 +134,11 @@ class Known:
         if key not in case.memory:
             case.memory[key] = Values(way.names, self.arrays(case))
         return case.memory[key]
+
+    def shaped(self, line: str, value: Array, case: Case) -> Array:
+        """A value over the letters of a line in the shape in which the line is returned; one over other letters as it is."""
+        shape = np.shape(case[self._like[line]]) if line in self._like else value.shape
+        return value.reshape(shape) if value.size == prod(shape) else value
 
     def arrays(self, case: Case) -> Mapping[str, Any]:
         """What is given in a case."""
@@ -254,7 +262,7 @@ class Way:
         )
         if not node.free and self.letters:
             order = ()
-        return context.of(node, order)
+        return self.known.shaped(self.line, context.of(node, order), case)
 
     def _values(self, case: Case) -> Values:
         return self.known.values(self.derivation, case)
