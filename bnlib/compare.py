@@ -1,4 +1,4 @@
-"""Hold a learner's results against PyTorch's, where it is installed: a line a quantity, and one line where it is not."""
+"""Put a learner's results beside PyTorch's, where it is installed: a second opinion that the course did not write."""
 
 from __future__ import annotations
 
@@ -6,30 +6,43 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from bnlib.numerics import relative_error
 
 
-def compare_with_torch(name: str, mine: Mapping[str, Any], theirs: Callable[[Any], Mapping[str, Any]]) -> None:
-    """Print how far each quantity is from PyTorch's, as a fraction of its largest entry.
+def compare_with_torch(
+    forward: Callable[..., Any], given: Mapping[str, ArrayLike], dout: ArrayLike | None = None, **mine: ArrayLike
+) -> None:
+    """Print, a line a quantity, how far results lie from PyTorch's; one line where PyTorch is not installed.
+
+    Differences are the largest entry's, on the natural scale: divided by the largest entry of PyTorch's result.
 
     Args:
-        name: What is compared, for example ``"layer_norm"``.
-        mine: From a quantity to the learner's array.
-        theirs: From the module ``torch`` to the same quantities, arrays or tensors; called only where it is installed.
+        forward: The same layer in PyTorch: called with the module ``torch`` and the arrays of ``given``, by name, as tensors of
+            float64; returns the output, or a dict of results that begins with the output.
+        given: What goes in, by name.
+        dout: What arrives at the output; None where no gradient is compared.
+        **mine: The results to compare: ``out``, names of that dict, and ``dx`` for the gradient by the given ``x``.
     """
     try:
         import torch
     except ImportError:
-        print(f"{name}: nothing to compare with, PyTorch is not installed here (pip install torch)")
+        print("PyTorch is not installed here, so there is nothing to compare with. The lesson does not need it.")
         return
-    for quantity, right in theirs(torch).items():
-        wanted, got = (
-            np.asarray(getattr(value, "detach", lambda value=value: value)()) for value in (right, mine[quantity])
-        )
-        told = (
-            f"shape {got.shape} for {wanted.shape}"
-            if got.shape != wanted.shape
-            else f"{relative_error(got, wanted):.0e}"
-        )
-        print(f"{name}, {quantity}: largest difference {told}")
+    tensors = {
+        name: torch.tensor(np.asarray(value), dtype=torch.float64, requires_grad=f"d{name}" in mine)
+        for name, value in given.items()
+    }
+    results = forward(torch, **tensors)
+    results = dict(results) if isinstance(results, dict) else {"out": results}
+    if dout is not None:
+        next(iter(results.values())).backward(torch.tensor(np.asarray(dout), dtype=torch.float64))
+        results |= {f"d{name}": tensor.grad for name, tensor in tensors.items() if tensor.requires_grad}
+    width = max(map(len, mine))
+    for name, value in mine.items():
+        theirs = results[name].detach().numpy()
+        if np.shape(value) == theirs.shape:
+            print(f"{name:{width}}  differs from PyTorch's by {relative_error(value, theirs):.0e} of its largest entry")
+        else:
+            print(f"{name:{width}}  has shape {np.shape(value)}, and PyTorch's {theirs.shape}")

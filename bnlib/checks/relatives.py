@@ -54,12 +54,14 @@ def _layer(case, x=None, gamma=None, beta=None, centred=True):
     return _by_channel(gamma, x) * _normalized(x, _labels(case), case.eps, centred) + _by_channel(beta, x)
 
 
+def _layer_of(case, name, centred, value):
+    """The layer as a function of one of its arguments."""
+    return _layer(case, **{name: value}, centred=centred)
+
+
 def _gradients(case, names=("x", "gamma", "beta"), centred=True):
     """Of sum(dout * out), each by a complex step."""
-    return tuple(
-        vjp_complex(lambda value, name=name: _layer(case, **{name: value}, centred=centred), case[name], case.dout)
-        for name in names
-    )
+    return tuple(vjp_complex(partial(_layer_of, case, name, centred), case[name], case.dout) for name in names)
 
 
 # -- inputs
@@ -254,46 +256,31 @@ def _flat(case):
 _LIKE = {"out": "x", "dx": "x", "dgamma": "gamma", "dbeta": "gamma"}
 
 
-def _misplaced(case, out, there, back):
-    """What comes out when entries are moved to other places, normalized there, and moved back."""
-    moved = Case(case, x=there(case.x), dout=there(case.dout))
-    if out == "out":
-        return back(_layer(moved))
-    gradient = _gradients(moved, ({"dx": "x", "dgamma": "gamma", "dbeta": "beta"}[out],))[0]
-    return back(gradient) if out == "dx" else gradient
-
-
-def _moves(name, message, outputs, there, back):
-    """The slip, for each of the outputs; ``there`` and ``back`` also get the shape of x."""
-    return tuple(
-        Slip(
-            name,
-            message,
-            out,
-            lambda case, out=out: _misplaced(case, out, partial(there, case=case), partial(back, case=case)),
-        )
-        for out in outputs
-    )
-
-
-def _as_rows_of_channels(x, case):
-    """x.reshape(-1, C), and every column taken for a channel."""
+def _cut_into_rows(out, case):
+    """x.reshape(-1, C), every column taken for a channel, and dout likewise; what comes back is cut the other way."""
     N, C, H, W = case.x.shape
-    return np.moveaxis(x.reshape(N, H, W, C), 3, 1)
+    cut = {name: np.moveaxis(case[name].reshape(N, H, W, C), 3, 1) for name in ("x", "dout")}
+    found = _result(out, Case(case, **cut))
+    return np.moveaxis(found, 1, 3).reshape(case.x.shape) if out in ("out", "dx") else found
 
 
-def _from_rows_of_channels(x, case):
-    return np.moveaxis(x, 1, 3).reshape(case.x.shape)
+def _result(out, case):
+    """One of the outputs of a layer."""
+    return _layer(case) if out == "out" else _gradients(case, (out[1:],))[0]
 
 
-def _without_transpose(*outputs):
-    return _moves(
-        "reshaped-without-transposing",
-        "The array was reshaped to rows of C numbers, and these are neighbours in memory, not the channels of one position: move the axis of the channels to the end first, and back at the end.",
-        outputs,
-        _as_rows_of_channels,
-        _from_rows_of_channels,
-    )
+def _slips(name, message, wrong, *outputs):
+    """The same slip in several outputs; ``wrong`` makes of an output's name and a case what is returned."""
+    return tuple(Slip(name, message, out, partial(wrong, out)) for out in outputs)
+
+
+_without_transpose = partial(
+    _slips,
+    "reshaped-without-transposing",
+    "The array was reshaped to rows of C numbers, and these are neighbours in memory, not the channels of one position: move the axis of the "
+    "channels to the end first, and back at the end.",
+    _cut_into_rows,
+)
 
 
 spatial_batchnorm_forward = Checks(
@@ -367,39 +354,34 @@ _ABOUT_GROUPS = {
 }
 
 
-def _labelled(case, out, label):
-    """The layer with other entries together; ``label`` says which, from example, channel and case."""
-    labels = np.empty(case.x.shape, dtype=int)
-    for place in np.ndindex(case.x.shape):
-        labels[place] = label(place[0], place[1], case)
+def _interleaved(out, case):
+    """Channel c in group c % groups: what the layer makes of the channels in another order."""
+    order = np.arange(len(case.gamma)).reshape(-1, case.groups).T.ravel()
+    other = {name: case[name][:, order] for name in ("x", "dout")} | {
+        name: case[name][order] for name in ("gamma", "beta")
+    }
+    back = np.argsort(order)
+    found = _result(out, Case(case, **other))
+    return found[:, back] if found.ndim > 1 else found[back]
 
-    def layer(x, gamma, beta):
-        return _by_channel(gamma, x) * _normalized(x, labels, case.eps) + _by_channel(beta, x)
 
-    if out == "out":
-        return layer(case.x, case.gamma, case.beta)
-    if out == "dx":
-        return vjp_complex(lambda x: layer(x, case.gamma, case.beta), case.x, case.dout)
-    return (case.dout * _normalized(case.x, labels, case.eps)).sum(axis=(0, 2, 3))
+def _as_many_as_channels(out, case):
+    """The size of a group taken for their number."""
+    return _result(out, Case(case, groups=len(case.gamma) // case.groups))
 
 
 def _grouped_otherwise(*outputs):
-    kinds = (
-        (
-            "groups-interleaved",
-            "Channels that are no neighbours were put into one group: group 0 is the first C // groups channels. Into which shape was x brought, and which axis counts the groups?",
-            lambda k, c, case: k * case.groups + c % case.groups,
-        ),
-        (
-            "group-size-for-groups",
-            "There are as many groups as a group should have channels: groups is how many groups there are.",
-            lambda k, c, case: k * (case.x.shape[1] // case.groups) + c // case.groups,
-        ),
-    )
-    return tuple(
-        Slip(name, message, out, lambda case, out=out, label=label: _labelled(case, out, label))
-        for name, message, label in kinds
-        for out in outputs
+    return _slips(
+        "groups-interleaved",
+        "Channels that are no neighbours were put into one group: group 0 is the first C // groups channels. Into which shape was x brought, "
+        "and which axis counts the groups?",
+        _interleaved,
+        *outputs,
+    ) + _slips(
+        "group-size-for-groups",
+        "There are as many groups as a group should have channels: groups is how many groups there are.",
+        _as_many_as_channels,
+        *outputs,
     )
 
 
