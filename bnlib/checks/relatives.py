@@ -176,12 +176,12 @@ def _sums_to_zero(axes):
 
 # -- layer normalization
 
+
 _LAYER_FORWARD, _LAYER_BACKWARD = _lines("D", "N", "D", ("8.1", "8.3", "8.4"))
 _ROWS = "x: N D, gamma: D, beta: D, eps, dout: N D"
 _ABOUT_ROWS = {
     "mean-over-examples": "A mean runs over the batch. In layer normalization every example has a mean and a variance of its own: over which axis?",
     "mean-over-everything": "There is one mean for the whole array. In layer normalization every example has its own: name the axis, and keep it.",
-    "N-for-D": "A sum over the features is divided by N, the number of examples. How many terms does it have?",
 }
 
 layernorm_forward = Checks(
@@ -233,6 +233,8 @@ positions-alone-for-N-and-positions: mean(A) => sum(A) / _s | a sum over example
 positions-alone-for-N-and-positions: variance(A) => variance(A) * _n | a sum over examples and positions is divided by the number of positions alone: how many terms does it have?
 mean-for-sum: sum(A) => sum(A) / _n | the sum over the batch is divided by the number of examples: here the contributions add up
 mean-for-sum: sum(A) => sum(A) / _s | the sum over the positions is divided by their number: here the contributions add up
+layer-for-batch: mean(A) => mean(A, C, S) | a mean runs over all of one example, its channels included: that is layer normalization
+layer-for-batch: variance(A) => variance(A, C, S) | a variance runs over all of one example, its channels included: that is layer normalization
 gamma-twice: inv_std * (_h - A - B) => gamma * inv_std * (_h - A - B) | gamma is there once too often
 """
 _ABOUT_IMAGES = {
@@ -283,6 +285,18 @@ _without_transpose = partial(
 )
 
 
+def _put_back_unmoved(out, case):
+    """Right rows of channels, reshaped to images without moving the channels back."""
+    return np.moveaxis(_result(out, case), 1, 3).reshape(case.x.shape)
+
+
+_without_moving_back = partial(
+    _slips,
+    "reshaped-back-without-transposing",
+    "The numbers are right and stand in wrong places: rows of channels were reshaped to the shape of the images, and the axis of the channels was not moved back.",
+    _put_back_unmoved,
+)
+
 spatial_batchnorm_forward = Checks(
     relatives.spatial_batchnorm_forward,
     draw=_images,
@@ -297,7 +311,7 @@ spatial_batchnorm_forward = Checks(
         view=_flat,
         like=_LIKE,
     ),
-    slips=_without_transpose("out"),
+    slips=_without_transpose("out") + _without_moving_back("out"),
     hints=(
         "A position of an image is one more example of its channels. How many rows and columns has the batch of lesson 03 then?",
         "Channels to the end first: x.transpose(0, 2, 3, 1).reshape(-1, C) has a row for each example and position. Afterwards the same "
@@ -321,7 +335,7 @@ spatial_batchnorm_backward = Checks(
         view=_flat,
         like=_LIKE,
     ),
-    slips=_without_transpose("dx", "dgamma", "dbeta"),
+    slips=_without_transpose("dx", "dgamma", "dbeta") + _without_moving_back("dx"),
     hints=(
         "The same reshape as in the forward pass, now for dout. What comes back as dx must travel the other way.",
         "dout.transpose(0, 2, 3, 1).reshape(-1, C), then the backward pass of lesson 03, then dx.reshape(N, H, W, C).transpose(0, 3, 1, 2). "
@@ -345,6 +359,8 @@ positions-alone: mean(A, E, S) => sum(A, E, S) / _s | a sum over the channels of
 positions-alone: variance(A, E, S) => variance(A, E, S) * _c | a sum over the channels of a group and their positions is divided by the number of positions alone
 mean-for-sum: sum(A, N, S) => sum(A, N, S) / _n | the sum over the batch is divided by the number of examples: here the contributions add up
 mean-for-sum: sum(A, N, S) => sum(A, N, S) / _s | the sum over the positions is divided by their number: here the contributions add up
+gamma-in-dgamma: sum(dout * A, N, S) => sum(gamma * dout * A, N, S) | gamma itself is a factor: how does y change with gamma?
+gamma-in-dbeta: sum(dout, N, S) => sum(gamma * dout, N, S) | gamma is a factor: beta is added behind it
 """
 _ABOUT_GROUPS = {
     "mean-over-positions": "A mean runs over the positions of each channel by itself (that is instance normalization). The channels of a group have one in common.",
