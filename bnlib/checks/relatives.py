@@ -313,12 +313,12 @@ spatial_batchnorm_forward = Checks(
     ),
     slips=_without_transpose("out") + _without_moving_back("out"),
     hints=(
-        "A position of an image is one more example of its channels. How many rows and columns has the batch of lesson 03 then?",
+        "A position of an image is one more example of its channel. Which entries share a mean? In which table would they be one column, or one row?",
         "Channels to the end first: x.transpose(0, 2, 3, 1).reshape(-1, C) has a row for each example and position. Afterwards the same "
         "way back. Or means over axis=(0, 2, 3), with gamma[:, None, None].",
         "For channel 0 alone: c = x[:, 0]; out[:, 0] = gamma[0] * (c - c.mean()) / np.sqrt(c.var() + eps) + beta[0].",
     ),
-    idea="Move the channels to the end, flatten the rest into rows, normalize as in lesson 03, and go back the same way.",
+    idea="Bring what shares statistics into one row (or column) of a table, normalize it there, and go back the same way.",
 )
 
 spatial_batchnorm_backward = Checks(
@@ -338,11 +338,11 @@ spatial_batchnorm_backward = Checks(
     slips=_without_transpose("dx", "dgamma", "dbeta") + _without_moving_back("dx"),
     hints=(
         "The same reshape as in the forward pass, now for dout. What comes back as dx must travel the other way.",
-        "dout.transpose(0, 2, 3, 1).reshape(-1, C), then the backward pass of lesson 03, then dx.reshape(N, H, W, C).transpose(0, 3, 1, 2). "
-        "dgamma and dbeta come out with one number a channel already.",
+        "Bring dout into the table of the forward pass: dout.transpose(0, 2, 3, 1).reshape(-1, C), or dout.swapaxes(0, 1).reshape(C, -1). There the three "
+        "terms; then back. dgamma and dbeta have one number a channel: which axes are summed?",
         "For channel 0 alone, dbeta[0] = dout[:, 0].sum(): all examples, all positions.",
     ),
-    idea="A reshape is a copy of names: it sends the gradient back by the reverse reshape. Between the two stands lesson 03.",
+    idea="A reshape computes nothing: it sends the gradient back by the reverse reshape. Between the two stands what you have.",
     properties=(_sums_to_zero("all examples and positions of each channel"),),
 )
 

@@ -77,7 +77,9 @@ def layernorm_backward(dout, cache):
     """
 
 
-@lesson.exercise(returns=("out", "cache"), points=2, minutes=8, difficulty=2, equation="8.5")
+@lesson.exercise(
+    returns=("out", "cache"), points=2, minutes=8, difficulty=2, equation="8.5", builds_on=("layernorm_forward",)
+)
 def spatial_batchnorm_forward(x, gamma, beta, eps):
     """Batch normalization of images: one mean and one variance a channel, over all examples and positions (eq. 8.5).
 
@@ -99,6 +101,7 @@ def spatial_batchnorm_forward(x, gamma, beta, eps):
     minutes=8,
     difficulty=2,
     equation="8.6",
+    builds_on=("layernorm_forward", "layernorm_backward"),
     cache_of="spatial_batchnorm_forward",
 )
 def spatial_batchnorm_backward(dout, cache):
