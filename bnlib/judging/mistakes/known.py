@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -135,10 +136,14 @@ class Known:
             case.memory[key] = Values(way.names, self.arrays(case))
         return case.memory[key]
 
+    def shape(self, line: str, case: Case) -> tuple[int, ...] | None:
+        """The shape in which a line is returned, where it is that of an argument."""
+        return np.shape(case[self._like[line]]) if line in self._like else None
+
     def shaped(self, line: str, value: Array, case: Case) -> Array:
-        """A value over the letters of a line in the shape in which the line is returned; one over other letters as it is."""
-        shape = np.shape(case[self._like[line]]) if line in self._like else value.shape
-        return value.reshape(shape) if value.size == prod(shape) else value
+        """A value over the letters of a line as it is returned; one over other letters as it is."""
+        shape = self.shape(line, case)
+        return value.reshape(shape) if shape and value.size == prod(shape) else value
 
     def arrays(self, case: Case) -> Mapping[str, Any]:
         """What is given in a case."""
@@ -303,7 +308,7 @@ class Way:
             others = alone if often.sum() * alone.sum() <= MOST_PAIRS else often
             yield from self._two(self._remembered(item.case, "pairs", often, others), evidence)
             return
-        near = self.stacked.near(self._values(item.case), self._singles(item.case)[self.line], item)
+        near = self.stacked.near(self._values(item.case), self._singles(item.case)[self.line], self._over_letters(item))
         for row in sorted(near[self._kinds[kind][near]], key=self._rank.__getitem__):
             yield from self._fitting(self.mistake(int(row)), evidence)
 
@@ -317,11 +322,18 @@ class Way:
     def _two(self, found: tuple[Array, Which, Which], evidence: Sequence[Evidence]) -> Iterator[Mistake]:
         value, first, second = found
         item = _smallest(evidence)
-        near = self.stacked.near(self._values(item.case), value, item)
+        near = self.stacked.near(self._values(item.case), value, self._over_letters(item))
         for place in near[np.argsort(self._rank[first[near]] + self._rank[second[near]], kind="stable")]:
             mistake = self.mistake(int(first[place]), int(second[place]))
             if len(mistake.names) > 1 and mistake.possible:
                 yield from self._fitting(mistake, evidence)
+
+    def _over_letters(self, item: Evidence) -> Evidence:
+        """The evidence with an axis for each letter of the line, where it came in the shape of an argument."""
+        if item.got.shape != self.known.shape(self.line, item.case):
+            return item
+        shape = [self._values(item.case).length(size) for size in self.derivation.lines[self.line].sizes]
+        return replace(item, got=item.got.reshape(shape), expected=item.expected.reshape(shape))
 
     def _fitting(self, mistake: Mistake, evidence: Sequence[Evidence]) -> Iterator[Mistake]:
         if all(edit.speakable for edit in mistake.edits) and all(item.explained_by(mistake.wrong) for item in evidence):
@@ -349,7 +361,7 @@ class Way:
         return [self.mistake(row) for row in sorted(found or (), key=self._rank.__getitem__)[:MOST_SPANNING]]
 
     def _spanning(self, item: Evidence, among: Sequence[int] | None) -> list[int]:
-        key = ("spans", id(self))
+        item, key = self._over_letters(item), ("spans", id(self))
         if key not in item.case.memory:
             item.case.memory[key] = self._spans(item)
         rows, basis, triangle, lengths, factors = item.case.memory[key]
