@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bnlib.numerics import Array
-from bnlib.plots import BLUE, GREY, ORANGE, Picture, new_figure, patch
+from bnlib.plots import GREY, ORANGE, Picture, new_figure, patch
 from bnlib.plots.live import Live
 
 LAYERS = {
@@ -52,11 +52,11 @@ def who_shares(shape: tuple[int, int, int] = (3, 4, 5), groups: int = 2) -> Live
         statistics, parameter = sharing(key, shape, groups, first)
         for n, c, s in np.ndindex(shape):
             y = n * (C + 1) + c
-            inside = {"facecolor": ORANGE, "alpha": 0.75} if statistics[n, c, s] else {"facecolor": "none"}
+            inside = {"facecolor": ORANGE, "alpha": 0.6} if statistics[n, c, s] else {"facecolor": "none"}
             ax.add_patch(patch("Rectangle", (s, y), 1, 1, edgecolor="none", **inside))
             ax.add_patch(patch("Rectangle", (s, y), 1, 1, edgecolor=GREY, facecolor="none", linewidth=0.6))
             if parameter[n, c, s]:
-                ax.plot(s + 0.5, y + 0.5, ".", color=BLUE, markersize=5)
+                ax.plot(s + 0.5, y + 0.5, ".", color="black", markersize=5)
         n, c, s = first
         ax.add_patch(patch("Rectangle", (s, n * (C + 1) + c), 1, 1, edgecolor="black", facecolor="none", linewidth=2.2))
         ax.set_xlim(-0.2, S + 0.2)

@@ -50,10 +50,10 @@ export function draw(host, data) {
       for (let c = 0; c < C; c++) {
         for (let s = 0; s < S; s++) {
           const [x, y] = [across(n, s), top + c * cell];
-          if (statistics[n][c][s]) add(drawing, "rect", { x, y, width: cell, height: cell, fill: colours.orange, opacity: 0.75 });
+          if (statistics[n][c][s]) add(drawing, "rect", { x, y, width: cell, height: cell, fill: colours.orange, opacity: 0.6 });
           const box = add(drawing, "rect", { x, y, width: cell, height: cell, fill: "transparent", stroke: colours.grey, "stroke-width": 0.7 });
           box.addEventListener("pointerdown", () => choose(n, c, s));
-          if (parameter[n][c][s]) add(drawing, "circle", { cx: x + cell / 2, cy: y + cell / 2, r: cell / 9, fill: colours.blue, "pointer-events": "none" });
+          if (parameter[n][c][s]) add(drawing, "circle", { cx: x + cell / 2, cy: y + cell / 2, r: cell / 9, fill: "currentColor", "pointer-events": "none" });
         }
       }
       write(drawing, across(n, S / 2), top + C * cell + 20, `${S} positions`, { "font-size": 12 });
