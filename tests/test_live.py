@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from bnlib.numerics import jacobian_central
-from bnlib.plots import chain_rule, gates, layer, live, normalization, translation
+from bnlib.plots import chain_rule, gates, layer, live, normalization, relatives, translation
 
 STATIC = Path(live.__file__).parent / "static"
 X, DOUT = np.array([1.2, 4.6, 2.1, 3.3, 5.0, 2.6]), np.array([0.3, 1.6, -0.4, 0.9, 1.9, 0.2])
@@ -54,6 +54,7 @@ FIGURES = {
     "on_the_circle": circle,
     "walk": lambda: gates.walk(*GATES),
     "settling": lambda: layer.settling(samples(), (3.0, 4.0)),
+    "who_shares": lambda: relatives.who_shares((3, 4, 5), groups=2),
 }
 
 
@@ -118,6 +119,18 @@ def test_three_terms_add_up_to_the_gradient_wherever_an_example_is_dragged() -> 
         np.testing.assert_allclose(found["x_hat"], normalize(x, 1.0, 0.01))
         x_hat, terms = normalization._terms(dout, x, 1.5, 0.01)
         np.testing.assert_allclose(found["terms"], terms)
+
+
+def test_who_shares_is_what_the_still_picture_shows() -> None:
+    states = [
+        {"layer": name, "entry": entry} for name in relatives.LAYERS for entry in ([0, 1, 2], [2, 3, 4], [1, 2, 0])
+    ]
+    for state, found in zip(states, asked("who_shares", *states), strict=True):
+        statistics, parameter = relatives.sharing(state["layer"], (3, 4, 5), 2, tuple(state["entry"]))
+        np.testing.assert_array_equal(found["statistics"], statistics)
+        np.testing.assert_array_equal(found["parameter"], parameter)
+        assert found["counts"] == [statistics.sum(), parameter.sum()]
+        assert found["pairs"] * statistics.sum() == statistics.size
 
 
 def test_on_the_circle() -> None:
