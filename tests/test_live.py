@@ -136,7 +136,9 @@ def test_on_the_circle() -> None:
 @pytest.mark.parametrize("eps", [1e-8, 0.5])
 def test_losing_two(count: int, eps: float) -> None:
     rng = np.random.default_rng(count)
-    states = [{"x": rng.normal(size=count).tolist(), "dout": rng.normal(size=count).tolist(), "eps": eps} for _ in range(4)]
+    states = [
+        {"x": rng.normal(size=count).tolist(), "dout": rng.normal(size=count).tolist(), "eps": eps} for _ in range(4)
+    ]
     for state, found in zip(states, asked("losing_two", *states), strict=True):
         x, dout = np.array(state["x"]), np.array(state["dout"])
         np.testing.assert_allclose(found["x_hat"], normalize(x, 1.0, eps))

@@ -75,7 +75,9 @@ def _squared(case):
 
 
 def _stepped(case):
-    W_new = np.array([[w - case.rate * d for w, d in zip(*rows, strict=True)] for rows in zip(case.W, case.dW, strict=True)])
+    W_new = np.array(
+        [[w - case.rate * d for w, d in zip(*rows, strict=True)] for rows in zip(case.W, case.dW, strict=True)]
+    )
     before, after = ([sum(w * w for w in column) for column in weights.T] for weights in (case.W, W_new))
     return W_new, np.subtract(after, before), np.array([case.rate / length for length in before])
 
@@ -102,7 +104,10 @@ take_apart = Checks(
             length-not-squared: A / sum(x_hat**2) => A / sqrt(sum(x_hat**2)) | the length of x_hat stands where its square belongs: x_hat is there twice above the line
             not-divided: A / sum(x_hat**2) => A | the division by the squared length of x_hat is missing: x_hat is no unit vector
         """,
-        terms={"kept": ("dout itself", "component along 1", "component along x_hat"), "along": ("component along x_hat",)},
+        terms={
+            "kept": ("dout itself", "component along 1", "component along x_hat"),
+            "along": ("component along x_hat",),
+        },
     ),
     hints=(
         "Two directions, and they are at right angles to each other, for the sum of x_hat is zero: each component can be taken by itself.",
@@ -215,7 +220,11 @@ weight_step = Checks(
             mean-for-sum: sum(A) => mean(A) | a mean stands where a sum belongs: a squared length is the sum of the squares
             grown-reversed: A - sum(W**2) => sum(W**2) - A | the squared length before the step stands first: it says how much shorter the column is
         """,
-        terms={"grown": ("square of the step", "product of W and dW"), "W_new": ("W itself", "step"), "effective": ("effective rate | section 7",)},
+        terms={
+            "grown": ("square of the step", "product of W and dW"),
+            "W_new": ("W itself", "step"),
+            "effective": ("effective rate | section 7",),
+        },
     ),
     hints=(
         "A column of W is one output's weights: over which axis do you add up the squares, to get one number a column?",

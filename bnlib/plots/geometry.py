@@ -36,7 +36,7 @@ def losing_two(x: Any, dout: Any, eps: float) -> Live:
     """
     x, dout = np.asarray(x, dtype=float), np.asarray(dout, dtype=float)
     x_hat, flat, sent = _stages(x, dout, eps)
-    figure, (ax,) = new_figure(width=7.6, height=4.2)
+    figure, (ax,) = new_figure(width=8.6, height=3.9)
 
     def seen(point: Any) -> Any:
         return _VIEW @ _AXES[3] @ point
@@ -50,15 +50,19 @@ def losing_two(x: Any, dout: Any, eps: float) -> Live:
     ax.text(*(1.08 * up), "1", color=GREY, ha="center", va="center")
     place = seen(x_hat)
     ax.plot([0, place[0]], [0, place[1]], color=GREY, linewidth=1.0, linestyle=":")
+    for above, below in ((dout, flat), (flat, sent)):
+        ax.plot(*np.transpose([place + seen(above), place + seen(below)]), color=GREY, linewidth=0.8, linestyle=":")
     for vector, colour, width, label in (
         (dout, ORANGE, 2.2, "dout"),
-        (flat, PURPLE, 2.2, "without its part along 1"),
-        (sent, BLUE, 3.0, "dx, without gamma * r"),
+        (flat, PURPLE, 2.2, "dout without its mean"),
+        (sent, BLUE, 3.0, "dx / (gamma r)"),
     ):
-        ax.annotate("", place + seen(vector), place, arrowprops={"arrowstyle": "-|>", "color": colour, "linewidth": width})
+        ax.annotate(
+            "", place + seen(vector), place, arrowprops={"arrowstyle": "-|>", "color": colour, "linewidth": width}
+        )
         ax.plot([], [], color=colour, linewidth=width, label=label)
     ax.plot(*place, "o", color=GREEN, markersize=9, label="x_hat", zorder=4)
-    ax.set(aspect="equal", xlim=(-2.9, 2.9), ylim=(-1.9, 2.3))
+    ax.set(aspect="equal", xlim=(-2.6, 2.6), ylim=(-1.5, 2.15))
     ax.axis("off")
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     still = Picture(

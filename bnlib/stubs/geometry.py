@@ -19,8 +19,8 @@ WEIGHTS_FIRST = Setting(
 )
 
 PUT_IN_AND_SPLIT = (
-    Waypoint("the gradient is put in: no derivative is left", 1, has="sum", lacks="d"),
-    Waypoint("every sum stands by itself, none inside another", 1, has="sum", lacks="d nested"),
+    Waypoint("the gradient is put in: no derivative is left", 1, has="dout[]", lacks="d"),
+    Waypoint("every sum stands by itself, none inside another", 1, has="dout[]", lacks="d nested"),
 )
 
 

@@ -31,7 +31,10 @@ def only(case, *names):
 def features(judge, stub, sizes=(5, 8), epsilons=(0.1,), scales=(1.0,)):
     """Cases for an exercise about one feature."""
     return [
-        only(feature(judge, size, eps, scale), *stub.parameters) for size in sizes for eps in epsilons for scale in scales
+        only(feature(judge, size, eps, scale), *stub.parameters)
+        for size in sizes
+        for eps in epsilons
+        for scale in scales
     ]
 
 

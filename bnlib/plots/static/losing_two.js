@@ -88,7 +88,7 @@ export function draw(host, data) {
     const rows = [
       [colours.green, "x_hat", `${list(x_hat)}; length ${number(size(x_hat))}, of ${number(radius)}`],
       [colours.orange, "dout", `${list(given.dout)}; length ${number(size(given.dout))}`],
-      [colours.purple, "without its part along 1", `${list(flat)}; length ${number(size(flat))}`],
+      [colours.purple, "dout without its mean", `${list(flat)}; length ${number(size(flat))}`],
       [colours.blue, "dx / (gamma r)", `${list(sent)}; length ${number(size(sent))}`],
     ];
     rows.forEach(([fill, words, numbers], row) => {
