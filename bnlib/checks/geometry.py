@@ -177,6 +177,7 @@ squared_norm = Checks(
         "square = (gamma * inv_std)**2 * (sum(dout**2) - N * (dbeta / N)**2 - (1 + eps * inv_std**2) * N * (dgamma / N)**2)  # eq. 7.8",
         rules="""
             eps-ignored: 1 + eps * A => 1 | eps does not take part: x_hat is shorter than the root of N
+            taken-for-a-projection: 1 + eps * A => 1 / (1 - eps * A) | this is the length of what is at right angles to both directions, and eps leaves a trace along x_hat: see eq. 7.4
             eps-part-sign: 1 + eps * A => 1 - eps * A | the part with eps has the wrong sign: look at the square of the bracket in eq. 7.1 again, and at eq. 7.3
             product-not-doubled: 1 + eps * A => eps * A | in the square of a difference the product of both stands twice
             product-missing: 1 + eps * A => -(1 - eps * A) | in the square of a difference there is a product of both, twice, with a minus

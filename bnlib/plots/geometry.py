@@ -47,7 +47,7 @@ def losing_two(x: Any, dout: Any, eps: float) -> Live:
     ax.plot(*(np.sqrt(3) * ring), color=GREY, linewidth=1.4)
     up = seen(np.full(3, 1.1))
     ax.plot([0, up[0]], [0, up[1]], color=GREY, linewidth=0.8, linestyle="--")
-    ax.text(*(1.08 * up), "1", color=GREY, ha="center", va="center")
+    ax.text(1.08 * up[0], 1.08 * up[1], "1", color=GREY, ha="center", va="center")
     place = seen(x_hat)
     ax.plot([0, place[0]], [0, place[1]], color=GREY, linewidth=1.0, linestyle=":")
     for above, below in ((dout, flat), (flat, sent)):
