@@ -21,7 +21,7 @@ export function draw(host, data) {
   const { colours } = data;
   const state = { x: [...data.x], dout: [...data.dout], power: Math.log10(data.eps), count: 3 };
   const now = () => ({ x: state.x.slice(0, state.count), dout: state.dout.slice(0, state.count), eps: 10 ** state.power });
-  const unit = 74, [middle, level] = [260, 215];
+  const unit = 84, [middle, level] = [260, 215];
   const put = ([x, y]) => [middle + unit * x, level - unit * y];
   const svg = canvas(host, 880, 420, data.label);
   const drawing = add(svg, "g"), handles = add(svg, "g");
@@ -100,7 +100,7 @@ export function draw(host, data) {
     });
     const share = left < 0.0005 ? "less than 0.1" : number(100 * left, 1);
     write(drawing, middle, 405, `left of what runs along x_hat: ${share} %`, { "font-weight": "bold" });
-    const where = left < 0.005 ? "a projection, as good as" : "no projection";
+    const where = left < 0.005 ? "as good as a projection" : "no projection";
     told(`dx, without gamma r, is (${list(sent)}): nothing of dout along 1, ${share} % of what runs along x_hat; ${where}. Drag the beads of x and dout, or move them with the arrow keys.`);
   }
   const fewer = { label: "examples in the batch", options: [["3", "3: a circle"], ["2", "2: two points"]], value: "3" };
