@@ -221,6 +221,10 @@ weight_step = Checks(
             mean-for-sum: sum(A) => mean(A) | a mean stands where a sum belongs: a squared length is the sum of the squares
             grown-reversed: A - sum(W**2) => sum(W**2) - A | the squared length before the step stands first: it says how much shorter the column is
         """,
+        words={
+            "sum-over-features": "The squares were added up along the rows. A column of W holds the weights of one output: add up over axis 0.",
+            "sum-over-everything": "The squares of the whole array were added up. Each column has a length of its own: name the axis.",
+        },
         terms={
             "grown": ("square of the step", "product of W and dW"),
             "W_new": ("W itself", "step"),
