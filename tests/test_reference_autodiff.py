@@ -200,7 +200,27 @@ def gradients(name, d, layer, ours):
         yield f"{name}: {each}", value, other
 
 
-LESSONS = {"02": translation, "03": normalization, "08": relatives}
+# -- lesson 07
+
+
+def geometry(d):
+    lesson = answers("07_geometry")
+    x, dout, gamma = d.x[:, 0], d.dout[:, 0], float(d.gamma[0])
+    dx = autograd.grad(lambda x: anp.sum(dout * gamma * standardized(x, d.eps)))(x)
+    x_hat, inv_std = standardized(x, d.eps), 1 / np.sqrt(np.var(x) + d.eps)
+    across, slow = lesson.eigenvalues(x, gamma, d.eps)
+    kept, along = lesson.take_apart(dout, x_hat)
+    yield "take_apart and eigenvalues", across * kept + slow * along, dx
+    square = lesson.squared_norm(dout, dout @ x_hat, dout.sum(), gamma, inv_std, d.eps)
+    yield "squared_norm", square, np.sum(dx**2)
+    W, inputs = np.array([[0.6], [-1.1], [0.8]]), np.random.default_rng(7).normal(size=(len(x), 3))
+    dW = autograd.grad(lambda W: anp.sum(dout * gamma * standardized(anp.dot(inputs, W)[:, 0], d.eps)))(W)
+    h, whole = (inputs @ W)[:, 0], np.sum(np.abs(W * dW))
+    left = gamma * d.eps / (np.var(h) + d.eps) * np.sum(dout * standardized(h, d.eps))
+    yield "along_weights", [left, whole], [np.sum(W * dW), whole]
+
+
+LESSONS = {"02": translation, "03": normalization, "07": geometry, "08": relatives}
 
 
 @pytest.mark.parametrize("kind", KINDS)
