@@ -209,7 +209,7 @@ def bundle(root: Path, target: Path, chosen: Sequence[Lesson] = ()) -> list[str]
     files += [
         path
         for name, path in ours.items()
-        if path.suffix in (".py", ".js") and name.split("/")[0] not in _TEACHERS and name not in closed
+        if path.suffix in (".py", ".js", ".gz", ".txt") and name.split("/")[0] not in _TEACHERS and name not in closed
     ]
     edited = [path.name for path in notebooks if path.is_file() and has_work(path)]
     if edited:
