@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from bnlib.chains.course import Chain, Move
-from bnlib.checks import Answer, Case, Checks, Source, remembered
+from bnlib.checks import Answer, Case, Checks, Slip, Source, remembered
 from bnlib.judging.mistakes.known import Known
 from bnlib.numerics import vjp_complex
 from bnlib.stubs import training
@@ -24,6 +24,10 @@ def _loss(scores, labels):
         shifted = row - max(row.real)
         total = total - shifted[label] + np.log(sum(np.exp(value) for value in shifted))
     return total / len(labels)
+
+
+def _truths(scores, labels):
+    return _loss(scores, labels), _slope(lambda q: _loss(q, labels), np.asarray(scores, dtype=np.float64))
 
 
 def _loss_of(theta, case):
@@ -47,6 +51,16 @@ def _nudged(case):
     """The loss with each parameter nudged up, and down."""
     nudges = case.eta * np.eye(len(case.theta))
     return tuple(np.array([_loss_of(case.theta + sign * nudge, case) for nudge in nudges]) for sign in (1, -1))
+
+
+def _differences(case, directions):
+    """Quotients (6.5) along other directions than those of single parameters."""
+    ends = [[_loss_of(case.theta + sign * case.eta * way, case) for way in directions] for sign in (1, -1)]
+    return np.subtract(*ends) / (2 * case.eta)
+
+
+def _largest(a, b):
+    return np.abs(a - b).max() / (np.abs(a).max() + np.abs(b).max())
 
 
 def _checked(case):
@@ -123,7 +137,8 @@ def _one_hot(case):
     return {
         "q": scores - scores.max(axis=1, keepdims=True),
         "p_star": np.eye(scores.shape[1])[case.labels],
-        "_largest": scores.max(axis=1),
+        "_scores": scores,
+        "_classes": float(scores.shape[1]),
     }
 
 
@@ -183,13 +198,10 @@ softmax_gradient = Chain(
 softmax_loss = Checks(
     training.softmax_loss,
     draw=_draw_scores,
-    truth=lambda case: (
-        _loss(case.scores, case.labels),
-        _slope(lambda scores: _loss(scores, case.labels), np.asarray(case.scores, dtype=np.float64)),
-    ),
+    truth=lambda case: _truths(case.scores, case.labels),
     against="eqs. 6.1 and 6.2, example by example, and their complex-step derivative",
     known=Known(
-        "q: N C, p_star: N C, _largest: N",
+        "q: N C, p_star: N C, _scores: N C, _classes",
         """
         _e      = exp(q)
         p       = _e / sum(_e, C)                    # eq. 6.1
@@ -203,13 +215,31 @@ softmax_loss = Checks(
         """,
         rules="""
             sum-for-mean: A / N => A | the gradients of the examples are not divided by N: the loss of eq. 6.2 is a mean over the batch
-            divided-by-classes: A / N => A / C | there is a division by the number of classes: the mean of eq. 6.2 is over the examples
+            divided-by-classes: A / N => A / _classes | there is a division by the number of classes: the mean of eq. 6.2 is over the examples
+            divided-by-classes: mean(A) => N * mean(A) / _classes | there is a division by the number of classes: the mean of eq. 6.2 is over the examples
+            divided-by-classes-too: A / N => A / (N * _classes) | there is a division by the number of classes as well: the mean of eq. 6.2 is over the examples alone
+            divided-by-classes-too: mean(A) => mean(A) / _classes | there is a division by the number of classes as well: the mean of eq. 6.2 is over the examples alone
+            divided-by-N-twice: A / N => A / N**2 | there is one division by N too many
+            log-missing: log(A) => A | the logarithm is missing: eq. 6.2
+            log-of-another-base: log(A) => log(A) / log(2) | the logarithm has the base 2: eq. 6.2 has the natural one, np.log
+            log-of-another-base: log(A) => log(A) / log(10) | the logarithm has the base 10: eq. 6.2 has the natural one, np.log
+            not-normalized: _e / sum(_e, C) => _e | these are the exponentials: eq. 6.1 divides them by the sum of their row
+            gradient-by-the-probabilities: p - p_star => -p_star / p | this is the gradient by the probabilities: one step of the chain rule is missing, from p to the scores
+            scores-for-probabilities: p - p_star => _scores - p_star | the scores themselves stand where eq. 6.3 has the probabilities
             labels-missing: p - p_star => p | these are the probabilities alone: what the label asks for is not taken away
             probabilities-missing: p - p_star => -p_star | the probabilities are missing: eq. 6.3 has two terms
-            sign: p - p_star => p_star - p | the sign is wrong: a score that is too high must have a positive gradient
         """,
         terms={"loss": ("mean log loss",), "dscores": ("probabilities | eq. 6.3", "labels | eq. 6.3")},
         view=_one_hot,
+    ),
+    slips=tuple(
+        Slip(
+            "largest-for-label",
+            "The class with the highest score stands in the place of the label: labels[k] says which class is right.",
+            name,
+            lambda case, place=place: _truths(case.scores, case.scores.argmax(axis=1))[place],
+        )
+        for place, name in enumerate(("loss", "dscores"))
     ),
     hints=(
         "Three lines: the probabilities (6.1), the loss (6.2), the gradient (6.3). Of a row of p*, only the entry of the label is not zero.",
@@ -245,6 +275,11 @@ training_step = Checks(
             summed-loss: _loss_given => _examples * _loss_given | the loss is N times too large: it is a mean over the batch
             averaged-twice: rate * A => rate * A / _examples | the step is N times too small: the mean is in dscores already
             half-a-step: rate * A => rate * A / 2 | half a step is taken
+            gradient-alone: A - rate * B => B | this is the gradient: the new parameters are wanted
+            rate-fixed: rate => 1/10 | the learning rate is 0.1 whatever was given
+            rate-fixed: rate => 1/100 | the learning rate is 0.01 whatever was given
+            signs-alone: rate * A => rate * sign(A) | there are the signs of the gradient alone: eq. 6.4 goes further where the slope is steeper
+            gradient-of-length-one: rate * A => rate * A / sqrt(sum(A**2, M)) | the gradient was divided by its length: eq. 6.4 does not
         """,
         terms={"loss": ("loss",), "theta": ("parameters | eq. 6.4", "step | eq. 6.4")},
         view=_step_parts,
@@ -281,10 +316,41 @@ gradient_check = Checks(
             not-relative: _apart / _lengths => _apart | the distance is not divided: what is a large distance depends on how long the gradients are
             one-length: _lengths => sqrt(sum(dtheta**2, M)) | the distance is divided by one of the two lengths: eq. 6.6 has both
             one-length: _lengths => sqrt(sum(numerical**2, M)) | the distance is divided by one of the two lengths: eq. 6.6 has both
+            lost-parentheses: _apart / _lengths => _apart / sqrt(sum(dtheta**2, M)) + sqrt(sum(numerical**2, M)) | the division is by both lengths: parentheses
+            lost-parentheses: _apart / _lengths => _apart / sqrt(sum(numerical**2, M)) + sqrt(sum(dtheta**2, M)) | the division is by both lengths: parentheses
+            computed-for-measured: A / (2 * eta) => dtheta | this is what backward computed: the measured gradient is wanted
+            added: dtheta - numerical => dtheta + numerical | the two gradients are added up: their distance is the length of the difference
+            squares-averaged: sum((dtheta - numerical)**2, M) => mean((dtheta - numerical)**2, M) | the squares of the differences are averaged, and eq. 6.6 adds them up
             no-root: sqrt(sum(A**2, M)) => sum(A**2, M) | a root is missing: a length is the root of a sum of squares
         """,
         terms={"numerical": ("difference quotient",), "error": ("distance over lengths",)},
         view=_check_parts,
+    ),
+    slips=(
+        Slip(
+            "eta-not-used",
+            "This is what a very small nudge gives, whatever eta is. Nudge by the eta that was given: eq. 6.5.",
+            "numerical",
+            lambda case: _slope(lambda theta: _loss_of(theta, case), case.theta),
+        ),
+        Slip(
+            "nudges-left-behind",
+            "Each nudge comes on top of those before it: begin with an array of zeros for every parameter.",
+            "numerical",
+            lambda case: _differences(case, np.tri(len(case.theta))),
+        ),
+        Slip(
+            "nudged-together",
+            "All parameters are nudged at once: one after the other, each alone.",
+            "numerical",
+            lambda case: _differences(case, np.ones((len(case.theta), len(case.theta)))),
+        ),
+        Slip(
+            "largest-for-length",
+            "This compares the largest entries. Eq. 6.6 compares lengths, to which all entries add.",
+            "error",
+            lambda case: _largest(_gradient(case), _checked(case)[0]),
+        ),
     ),
     hints=(
         "Measured gradient first: lesson 01's central difference, of a function with one output, the loss. One loop over the parameters.",
@@ -300,7 +366,7 @@ runaway_step = Checks(
     truth=_ran_away,
     against="eqs. 6.7 and 6.8, entry by entry",
     known=Known(
-        "h: N D, b_given: D, targets: N D, rate",
+        "h: N D, b_given: D, targets: N D, rate, _features",
         """
         _shifted = h + b_given
         _y       = _shifted - mean(_shifted)          # eq. 6.7
@@ -317,13 +383,19 @@ runaway_step = Checks(
             bias-missing: h + b_given => h | the bias is not added
             half-missing: A / (2 * N) => A / N | the loss is twice too large: eq. 6.7 has a half
             sum-for-mean: A / (2 * N) => A / 2 | the loss is N times too large: eq. 6.7 has a mean over the batch
-            averaged-over-features: A / (2 * N) => A / (2 * N * D) | the loss is divided by the number of features too: eq. 6.7 adds the features up
+            averaged-over-features: A / (2 * N) => A / (2 * N * _features) | the loss is divided by the number of features too: eq. 6.7 adds the features up
             sum-for-mean: (_y - targets) / N => _y - targets | the gradient is N times too large: eq. 6.7 has a mean over the batch
             averaged-twice: sum(_dy) => mean(_dy) | the step is N times too small: the gradient by b is a sum over the batch
             targets-missing: _y - targets => _y | the targets are missing
+            targets-sign: _y - targets => _y + targets | the targets are added: the miss is y - y*
+            not-squared: A**2 => abs(A) | the misses are not squared: eq. 6.7
+            features-summed: sum(_dy) => sum(sum(_dy, D)) | the gradients of all features are added up: each bias belongs to one feature
+            features-averaged: sum(_dy) => sum(mean(_dy, D)) | the gradients of all features are averaged: each bias belongs to one feature
+            step-alone: b_given - A => -A | the old bias is missing: this is the step alone
+            mean-of-everything: mean(_shifted) => mean(mean(_shifted, D)) | the mean runs over the features too: each feature has its own
         """,
         terms={"loss": ("loss",), "b": ("bias | eq. 6.8", "step | eq. 6.8")},
-        view=lambda case: {"h": case.h, "b_given": case.b, "targets": case.targets, "rate": case.rate},
+        view=lambda case: {"h": case.h, "b_given": case.b, "targets": case.targets, "rate": case.rate, "_features": float(case.h.shape[1])},
         outputs={"loss": "_loss", "b": "_b"},
     ),
     hints=(

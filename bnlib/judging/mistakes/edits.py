@@ -449,7 +449,7 @@ EVERYWHERE = ("multiplied-by-N",)
 
 _HIDDEN = re.compile(r"(?<!\w)_\w")
 
-_SIZES = {"N": "examples", "D": "features", "H": "features", "M": "inputs", "K": "outputs"}
+_SIZES = {"N": "examples", "D": "features", "H": "features", "M": "inputs", "K": "outputs", "C": "classes"}
 
 
 def _slug(name: str) -> str:
