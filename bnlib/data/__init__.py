@@ -28,7 +28,7 @@ def digits(test: int = 500, seed: int = 0) -> tuple[Array, Array, Array, Array]:
     return x[test:], labels[test:], x[:test], labels[:test]
 
 
-def spirals(each: int = 100, arms: int = 3, seed: int = 0) -> tuple[Array, Array]:
+def spirals(each: int = 60, arms: int = 3, seed: int = 0) -> tuple[Array, Array]:
     """Points on spirals that wind around one another: classes that no straight line parts.
 
     Args:
@@ -42,5 +42,5 @@ def spirals(each: int = 100, arms: int = 3, seed: int = 0) -> tuple[Array, Array
     """
     rng = np.random.default_rng(seed)
     radius, labels = np.tile(np.linspace(0.02, 1, each), arms), np.repeat(np.arange(arms), each)
-    angle = 4 * radius + 2 * np.pi * labels / arms + rng.normal(scale=0.2, size=each * arms)
+    angle = 6 * radius + 2 * np.pi * labels / arms + rng.normal(scale=0.4, size=each * arms)
     return np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=1), labels

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from bnlib.data import digits, spirals
 from bnlib.network.nets import Network
 from bnlib.network.norms import Norm
 from bnlib.numerics import Array
@@ -18,90 +20,164 @@ from bnlib.numerics import Array
 Step = Callable[..., tuple[float, Array]]
 """``training_step`` of lesson 06: forward, backward, theta, x, labels and rate to the loss and the new theta."""
 
+Loss = Callable[[Array, Array], tuple[float, Array]]
+"""``softmax_loss`` of lesson 06: scores and labels to the loss and its gradient."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a network is to learn, and how.
+
+    Attributes:
+        sizes: Inputs, units of each hidden layer, classes.
+        x: (N, D) array.
+        labels: (N,) array of whole numbers.
+        test: Examples and labels on which the accuracy is looked at.
+        scale: Standard deviation of the first weights.
+        rate: Learning rate.
+        steps: How many.
+        batch: Examples a step, drawn anew each time.
+        seed: Of the first weights and of the batches: the same for all networks that are compared.
+        activation: "relu" or "tanh".
+    """
+
+    sizes: tuple[int, ...]
+    x: Array
+    labels: Array
+    test: tuple[Array, Array]
+    scale: float = 0.1
+    rate: float = 0.1
+    steps: int = 300
+    batch: int = 64
+    seed: int = 0
+    activation: str = "relu"
+
 
 @dataclass
 class Run:
     """What became of one training.
 
     Attributes:
-        losses: The loss of each step's batch; infinite from the step on where it was no number any more.
-        accuracies: For each look, the step and the share of the test examples that were right, in evaluation mode.
-        theta: The parameters at the end.
         network: The network.
-        biases: Of each step, how far the biases in front of the first hidden layer have gone, on average.
+        theta: The parameters at the end.
+        losses: The loss of each step's batch; infinite from the step on where it was no number any more.
+        accuracies: Steps, and the share of the test examples that were right then, in evaluation mode.
+        biases: How far the biases in front of the first hidden layer's normalization or ReLU have gone by each step, on average.
+        weights: Length of all hidden weights together, at the end over at the start.
     """
 
     network: Network
     theta: Array
-    losses: Array = field(default_factory=lambda: np.zeros(0))
-    accuracies: list[tuple[int, float]] = field(default_factory=list)
-    biases: Array = field(default_factory=lambda: np.zeros(0))
+    losses: Array
+    accuracies: tuple[list[int], list[float]]
+    biases: Array
+    weights: float
 
     @property
     def end(self) -> float:
-        """Mean loss of the last twentieth of the steps."""
-        return float(np.mean(self.losses[-max(1, len(self.losses) // 20) :]))
+        """Mean loss of the last tenth of the steps."""
+        return float(np.mean(self.losses[-max(1, len(self.losses) // 10) :]))
 
     @property
     def accuracy(self) -> float:
-        """Accuracy at the last look."""
-        return self.accuracies[-1][1]
-
-    def weights(self) -> float:
-        """Length of all hidden weights together."""
-        return float(np.sqrt(sum(np.sum(weight**2) for weight in self.network.parts(self.theta)[0][:-1])))
+        """Accuracy at the end."""
+        return self.accuracies[1][-1]
 
 
-def train(
-    step: Step,
-    network: Network,
-    theta: Array,
-    x: Array,
-    labels: Array,
-    *,
-    rate: float,
-    steps: int,
-    batch: int | None = None,
-    seed: int = 0,
-    test: tuple[Array, Array] | None = None,
-    looks: int = 10,
-) -> Run:
-    """Train a network by plain gradient descent.
+Norms = Mapping[str, Callable[..., Any] | None]
+"""What is compared: for each name what makes a normalization, or None for a plain network."""
+
+
+def digits_task(**settings: Any) -> Task:
+    """Handwritten digits for five hidden layers of 50 units."""
+    x, labels, *test = digits()
+    return Task((64, 50, 50, 50, 50, 50, 10), x, labels, (test[0], test[1]), **settings)
+
+
+def spirals_task(**settings: Any) -> Task:
+    """Three spirals for five hidden layers of 50 units; other points of them to test."""
+    x, labels = spirals(seed=0)
+    given = {"batch": 32, "steps": 400, **settings}
+    return Task((2, 50, 50, 50, 50, 50, 3), x, labels, spirals(seed=1), **given)
+
+
+def train(step: Step, norm: Callable[..., Any] | None, task: Task, looks: int = 10) -> Run:
+    """Train a network by the learner's step.
 
     Args:
-        step: The learner's training step.
-        network: What is trained.
-        theta: (P,) array, where it starts.
-        x: (N, D) array.
-        labels: (N,) array of whole numbers.
-        rate: Learning rate.
-        steps: How many.
-        batch: Examples a step, drawn anew each time; all by default.
-        seed: Of the batches: the same for each network that is compared.
-        test: Examples and labels on which the accuracy is looked at.
-        looks: How often.
+        step: ``training_step`` of lesson 06.
+        norm: What makes a normalization, or None.
+        task: What is learned, and how.
+        looks: How often the accuracy is looked at.
     """
-    rng = np.random.default_rng(seed)
-    losses, biases, accuracies = np.full(steps, np.inf), np.full(steps, np.nan), []
-    with np.errstate(all="ignore"):
-        for number in range(steps):
-            chosen = slice(None) if batch is None else rng.choice(len(x), size=batch, replace=False)
-            loss, new = step(network.forward, network.backward, theta, x[chosen], labels[chosen], rate)
+    network = Network(task.sizes, norm, task.activation)
+    theta = start = network.start(task.scale, task.seed)
+    rng = np.random.default_rng(task.seed)
+    losses, biases = np.full(task.steps, np.inf), np.full(task.steps, np.nan)
+    seen: tuple[list[int], list[float]] = ([], [])
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what grows without bound is what some experiments show
+        for number in range(task.steps):
+            chosen = rng.choice(len(task.x), size=task.batch, replace=False)
+            loss, new = step(network.forward, network.backward, theta, task.x[chosen], task.labels[chosen], task.rate)
             if not (np.isfinite(loss) and np.all(np.isfinite(new))):
-                break  # it stays infinite
-            theta, losses[number] = new, float(loss)
+                break
+            theta, losses[number] = np.asarray(new), float(loss)
             biases[number] = np.mean(np.abs(network.parts(theta)[1][0]))
-            if test and ((number + 1) % max(1, steps // looks) == 0 or number + 1 == steps):
-                accuracies.append((number + 1, accuracy(network, theta, *test)))
-    if test and not accuracies:
-        accuracies = [(steps, float(np.mean(test[1] == 0)))]
-    return Run(network, theta, losses, accuracies, biases)
+            if (number + 1) % max(1, task.steps // looks) == 0:
+                seen[0].append(number + 1)
+                seen[1].append(accuracy(network, theta, *task.test))
+        if not np.isfinite(losses[-1]) or not seen[0]:
+            seen[0].append(task.steps)
+            seen[1].append(accuracy(network, theta, *task.test))
+        grown = _length(network, theta) / _length(network, start)
+    return Run(network, theta, losses, seen, biases, grown)
+
+
+def compare(step: Step, norms: Norms, task: Task) -> dict[str, Run]:
+    """Train one network for each normalization, from the same first weights, on the same batches."""
+    return {name: train(step, norms[name], task) for name in each(list(norms), "networks trained")}
+
+
+def sweep(step: Step, norms: Norms, task: Task, setting: str, values: Sequence[float], seeds: int = 1) -> dict[str, list[list[Run]]]:
+    """Train each network with several values of one setting, and several seeds.
+
+    Returns:
+        For each name, for each value, a run for each seed.
+    """
+    jobs = [(name, value, seed) for name in norms for value in values for seed in range(seeds)]
+    runs = [
+        train(step, norms[name], replace(task, seed=task.seed + seed, **{setting: value}), looks=1)
+        for name, value, seed in each(jobs, "networks trained")
+    ]
+    by_value = [runs[first : first + seeds] for first in range(0, len(runs), seeds)]
+    return {name: by_value[at * len(values) : (at + 1) * len(values)] for at, name in enumerate(norms)}
+
+
+def layers(loss: Loss, norm: Callable[..., Any] | None, task: Task) -> tuple[list[Array], list[Array]]:
+    """What stands in each hidden layer of a fresh network, and what arrives there on the way back, for the first 200 examples."""
+    network = Network(task.sizes, norm, task.activation)
+    theta = network.start(task.scale, task.seed)
+    scores, cache = network.forward(theta, task.x[:200])
+    _, arrived = network.backward_through(loss(scores, task.labels[:200])[1], cache)
+    return cache[1][1:], arrived
+
+
+def checked(check: Callable[..., Any], norm: Callable[..., Any] | None) -> float:
+    """The error (6.6) of the whole gradient of a small network with three hidden layers, by the learner's ``gradient_check``."""
+    task = digits_task()
+    network = Network((64, 5, 5, 5, 10), norm, "tanh")
+    theta = network.start(0.5, 0)
+    return float(check(network.forward, network.backward, theta, task.x[:20], task.labels[:20], 1e-5)[1])
 
 
 def accuracy(network: Network, theta: Array, x: Array, labels: Array) -> float:
     """Share of the examples whose highest score is that of their label, in evaluation mode."""
-    with np.errstate(all="ignore"):
-        return float(np.mean(network.forward(theta, x, training=False)[0].argmax(axis=1) == labels))
+    return float(np.mean(network.forward(theta, x, training=False)[0].argmax(axis=1) == labels))
+
+
+def _length(network: Network, theta: Array) -> float:
+    return float(np.sqrt(sum(np.sum(weight**2) for weight in network.parts(theta)[0][:-1])))
 
 
 def each(things: Sequence[Any], words: str) -> Iterator[Any]:

@@ -63,19 +63,27 @@ class WithoutVariance(Norm):
 
 
 class Noisy(Norm):
-    """Noise behind the normalization, with a mean and a spread of its own for each feature and each step (Santurkar et al. 2018)."""
+    """A new distribution behind the normalization at every step: each output is stretched and shifted at random.
+
+    As in Santurkar et al. 2018, appendix A: mean and spread are drawn anew for each feature and step, and for each example around those.
+    """
 
     def __init__(self, gamma: Array, beta: Array, momentum: float = 0.9, eps: float = 1e-5) -> None:
         super().__init__(gamma, beta, momentum, eps)
         self.rng = np.random.default_rng(0)
 
     def forward(self, x: Array, training: bool) -> Array:
-        """As without noise, which is added while training."""
+        """As without noise, which is there while training only."""
         out = super().forward(x, training)
         if not training:
             return out
         middle, spread = self.rng.uniform(-0.5, 0.5, size=out.shape[1]), self.rng.uniform(1, 1.25, size=out.shape[1])
-        return out + self.rng.normal(middle, spread, size=out.shape)
+        self.stretch = self.rng.normal(spread, 0.1, size=out.shape)
+        return self.stretch * out + self.rng.uniform(middle - 0.1, middle + 0.1, size=out.shape)
+
+    def backward(self, dout: Array) -> Array:
+        """The noise does not depend on what is normalized."""
+        return super().backward(self.stretch * dout)
 
 
 WRONG: dict[str, Callable[..., Norm]] = {
