@@ -65,7 +65,7 @@ class WithoutVariance(Norm):
 class Noisy(Norm):
     """A new distribution behind the normalization at every step: each output is stretched and shifted at random.
 
-    As in Santurkar et al. 2018, appendix A: mean and spread are drawn anew for each feature and step, and for each example around those.
+    After Santurkar et al. 2018: shift and stretch are drawn anew for each feature and step, and for each example around those.
     """
 
     def __init__(self, gamma: Array, beta: Array, momentum: float = 0.9, eps: float = 1e-5) -> None:

@@ -103,6 +103,9 @@ def runaway_step(h, b, targets, rate):
     """
 
 
+lesson.in_words("wrong_and_falling", points=3)
+lesson.in_words("when_to_use_it", points=3)
+
 recall_serving = lesson.quiz(
     "recall_serving",
     "A network with batch normalization is trained. Now it is asked about one single example. Whose mean and variance normalize it?",
