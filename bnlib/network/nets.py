@@ -31,9 +31,9 @@ class Network:
 
     def start(self, scale: float, seed: int) -> Array:
         """First parameters: normal weights with this standard deviation, zero biases, gamma one, beta zero; (P,) array."""
-        rng = np.random.default_rng(seed)
+        normal = np.random.default_rng(seed).normal
         depth = len(self.sizes) - 1
-        affine = [np.zeros(shape) if len(shape) == 1 else scale * rng.normal(size=shape) for shape in self._shapes[: 2 * depth]]
+        affine = [np.zeros(shape) if len(shape) == 1 else scale * normal(size=shape) for shape in self._shapes[: 2 * depth]]
         gammas = [np.ones(len(norm.gamma)) for norm in self.norms]
         return np.concatenate([np.ravel(part) for part in (*affine, *gammas, *map(np.zeros_like, gammas))])
 

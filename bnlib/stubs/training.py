@@ -27,7 +27,6 @@ SOFTMAX = Setting(
     minutes=15,
     difficulty=3,
     equation="6.3",
-    code="softmax_loss",
 )
 def softmax_gradient():
     """How the mean log loss changes with one score (eq. 6.3)."""
