@@ -21,6 +21,7 @@ DRAWING = (
     "ipywidgets",
     "bnlib.plots",
     "bnlib.compare",
+    "bnlib.network",
     "tqdm.notebook",
 )
 
