@@ -13,7 +13,16 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-DRAWING = ("matplotlib", "mpl_toolkits", "seaborn", "plotly", "ipywidgets", "bnlib.plots", "bnlib.compare", "tqdm.notebook")
+DRAWING = (
+    "matplotlib",
+    "mpl_toolkits",
+    "seaborn",
+    "plotly",
+    "ipywidgets",
+    "bnlib.plots",
+    "bnlib.compare",
+    "tqdm.notebook",
+)
 
 
 class Nothing:

@@ -100,8 +100,8 @@ def _draw_center(rng):
 
 
 def _draw_sync(rng, far=None):
-    sizes, D = [int(n) for n in rng.choice([1, 2, 3, 4, 5], size=4, replace=False)], int(rng.integers(3, 5))
     drawn, offset = _placed(rng, 1e6, 3e6)
+    sizes, D = [int(n) for n in rng.choice([1, 2, 3, 4, 5], size=4, replace=False)], int(rng.integers(3, 5))
     x = np.vstack([_batch(rng, n, D, 0.0 if far is False else offset) for n in sizes])
     return Case(x=x, sizes=sizes, **_parameters(rng, D), **({} if far is False else {"far": drawn}))
 

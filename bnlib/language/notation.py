@@ -81,6 +81,10 @@ LETTERS = (
     Letter("running_var", r"\bar\sigma^2", "l", "running variance", "running_var", "running_var", r"\mathrm{Var}[x]"),
     Letter("unbiased", r"\tilde\sigma^2", "l", "variance of a batch, divided by N - 1", "var", "", r"\tfrac{m}{m-1} \sigma^2_{\mathcal B}"),
     Letter("mu_star", r"\mu^*", "l", "true mean, of which a batch gives an estimate", "true_mean"),
+    Letter("A", "A", "", "how many examples shard a has; B is that of shard b", "count_a"),
+    Letter("", r"v^{\mathrm{a}}", "", "variance of shard a; so with every letter that has an a or b above it", "var_a"),
+    Letter("", r"\mathrm{m2}", "l", "sum of the squared distances from the mean", "m2"),
+    Letter("", r"\mathrm{row}", "l", "one example more", "row"),
     Letter("true_var", r"{\sigma^*}^2", "l", "true variance", "true_var"),
 )  # fmt: skip
 

@@ -106,7 +106,9 @@ def test_center_shapes(judge):
 
 @hidden(precision.center_accurately)
 def test_center_far(judge):
-    cases = [Case(x=batch(judge, N, 4, offset=offset), far=bool(offset)) for N in (7, 40) for offset in (0.0, 1e9, -3e9)]
+    cases = [
+        Case(x=batch(judge, N, 4, offset=offset), far=bool(offset)) for N in (7, 40) for offset in (0.0, 1e9, -3e9)
+    ]
     judge.examine(cases)
 
 
