@@ -52,11 +52,11 @@ def _layer(x, gamma, beta, eps):
 
 
 def _gradients(case):
-    return tuple(
-        vjp_complex(lambda v, name=name: _layer(**{**given, name: v}, eps=case.eps), case[name], case.dout)
-        for given in [{name: case[name] for name in ("x", "gamma", "beta")}]
-        for name in given
-    )
+    def along(name):
+        given = {key: case[key] for key in ("x", "gamma", "beta", "eps") if key != name}
+        return vjp_complex(lambda value: _layer(**given, **{name: value}), case[name], case.dout)
+
+    return along("x"), along("gamma"), along("beta")
 
 
 # -- inputs
@@ -134,6 +134,8 @@ def _joined(name: str, parts: Any, case: Case) -> Any:
         ValueError: It is no list of arrays of their shapes; the words are for the learner.
     """
     wanted = [(n, case.x.shape[1]) for n in case.sizes]
+    if isinstance(parts, np.ndarray) and parts.ndim == 3:  # parts of one shape may come back so
+        parts = list(parts)
     if not isinstance(parts, (list, tuple)):
         raise ValueError(f"{name} should be a list with an array for each device, and is a {type(parts).__name__}")
     if (shapes := [np.shape(part) for part in parts]) != wanted:
@@ -440,7 +442,7 @@ _ALL_SUMS = {
 
 
 def _parameter(name: str, chosen: Callable[[list[Any]], Any]) -> Callable[[Case], Any]:
-    """dgamma or dbeta of what a choice of the devices' own sums makes."""
+    """A parameter's gradient, of what a choice of the devices' own sums makes."""
 
     def wrong(case: Case) -> Any:
         mu, var = _statistics(case.x)

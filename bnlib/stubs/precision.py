@@ -45,8 +45,12 @@ def update_statistics(count, mu, m2, row):
     start="sum((x_a[k] - mu)**2 for k in A) + sum((x_b[l] - mu)**2 for l in B)",
     form="sum mu[]",
     waypoints=(
-        Waypoint("the squares within a shard are its own variance", 2, has="var_a[] var_b[]"),
-        Waypoint("no example is left", 1, lacks="x_a[] x_b[]"),
+        Waypoint(
+            "each shard is measured from its own mean",
+            2,
+            has="mu_a[] mu_b[] | mu[]",
+            lacks="var_a[] var_b[] | sum",
+        ),
     ),
     points=4,
     minutes=15,
