@@ -185,6 +185,16 @@ def _normalized_with(mean: Callable[..., Any], variance: Callable[..., Any]) -> 
     return wrong
 
 
+def _stuck(case: Case) -> Any:
+    """The output where the count does not grow while one device after the other is merged."""
+    first, *others = shards(case, "x")
+    n, (mu, var) = len(first), _statistics(first)
+    for x in others:
+        k, (m, v) = len(x), _statistics(x)
+        mu, var = (n * mu + k * m) / (n + k), (n * var + k * v) / (n + k) + n * k / (n + k) ** 2 * (m - mu) ** 2
+    return case.gamma * (case.x - mu) / np.sqrt(var + case.eps) + case.beta
+
+
 def _weighted(n, values):
     return (n * values).sum(axis=0) / n.sum()
 
@@ -387,6 +397,10 @@ sync_batchnorm_forward = Checks(
     known=Known(
         "x: N D, gamma: D, beta: D, eps",
         _FORWARD + _OUT,
+        rules="""
+            not-centred: (x - mu) * inv_std => x * inv_std | the mean is not subtracted
+            no-root: 1 / sqrt(A) => 1 / A | the root is missing
+        """,
         terms={"outs": ("scaled part", "shift")},
         outputs={"outs": "out"},
     ),
@@ -396,6 +410,12 @@ sync_batchnorm_forward = Checks(
             "Each device normalizes with its own statistics: those of the whole batch are asked, so something must travel.",
             "outs",
             _one_by_one(lambda part: _layer(part.x, part.gamma, part.beta, part.eps)),
+        ),
+        Slip(
+            "count-not-updated",
+            "While one device after the other is merged, the count of what is merged already has to grow.",
+            "outs",
+            _stuck,
         ),
         *(
             Slip(name, message, "outs", _normalized_with(mean, variance))

@@ -49,13 +49,16 @@ def roofline(walks: Mapping[str, Passes], times: Mapping[str, float], entries: i
     speed = 16 * entries / seconds(np.copyto, np.empty_like(array), array)  # bytes a second
     top = 2 * 384**3 / seconds(np.matmul, square, square)
     figure, (ax,) = new_figure(width=7.2, height=3.8)
-    at = np.geomspace(0.02, 50 * top / speed, 200)
+    at = np.geomspace(0.02, max(20.0, 10 * top / speed), 200)
     ax.loglog(at, np.minimum(speed * at, top) / 1e9, color=GREY, linewidth=2, label="the roof: memory, then arithmetic")
     ax.axvline(7 / 40, color=GREY, linestyle=":", label="the least: five walks")
     for (label, time), (colour, marker, _) in zip(times.items(), _LOOKS[1:], strict=False):
         intensity = 7 / (8 * walks[label].total)
         ax.plot(intensity, operations / time / 1e9, marker, color=colour, markersize=9, label=label)
     ax.set(xlabel="operations for each byte moved", ylabel="billions of operations a second")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter("")
     ax.legend(frameon=False, loc="lower right")
     said = "; ".join(
         f"{label}: {operations / times[label] / 1e9:.2f} billion operations a second, {walks[label]}" for label in times
