@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from bnlib.chains.course import Chain, Move
-from bnlib.checks import Answer, Case, Checks, Property, Slip, negligible
+from bnlib.checks import Answer, Case, Checks, Property, Slip, negligible, remembered
 from bnlib.judging.mistakes.known import Known
 from bnlib.numerics import vjp_complex
 from bnlib.stubs import relatives
@@ -258,7 +258,8 @@ def _flat(case):
 _LIKE = {"out": "x", "dx": "x", "dgamma": "gamma", "dbeta": "gamma"}
 
 
-def _cut_into_rows(out, case):
+@remembered
+def _cut_into_rows(case, out):
     """x.reshape(-1, C), every column taken for a channel, and dout likewise; what comes back is cut the other way."""
     N, C, H, W = case.x.shape
     cut = {name: np.moveaxis(case[name].reshape(N, H, W, C), 3, 1) for name in ("x", "dout")}
@@ -272,8 +273,8 @@ def _result(out, case):
 
 
 def _slips(name, message, wrong, *outputs):
-    """The same slip in several outputs; ``wrong`` makes of an output's name and a case what is returned."""
-    return tuple(Slip(name, message, out, partial(wrong, out)) for out in outputs)
+    """The same slip in several outputs; ``wrong`` makes of a case, and an output's name, what is returned."""
+    return tuple(Slip(name, message, out, partial(wrong, out=out)) for out in outputs)
 
 
 _without_transpose = partial(
@@ -285,7 +286,8 @@ _without_transpose = partial(
 )
 
 
-def _put_back_unmoved(out, case):
+@remembered
+def _put_back_unmoved(case, out):
     """Right rows of channels, reshaped to images without moving the channels back."""
     return np.moveaxis(_result(out, case), 1, 3).reshape(case.x.shape)
 
@@ -370,7 +372,8 @@ _ABOUT_GROUPS = {
 }
 
 
-def _interleaved(out, case):
+@remembered
+def _interleaved(case, out):
     """Channel c in group c % groups: what the layer makes of the channels in another order."""
     order = np.arange(len(case.gamma)).reshape(-1, case.groups).T.ravel()
     other = {name: case[name][:, order] for name in ("x", "dout")} | {
@@ -381,7 +384,8 @@ def _interleaved(out, case):
     return found[:, back] if found.ndim > 1 else found[back]
 
 
-def _as_many_as_channels(out, case):
+@remembered
+def _as_many_as_channels(case, out):
     """The size of a group taken for their number."""
     return _result(out, Case(case, groups=len(case.gamma) // case.groups))
 
