@@ -209,7 +209,7 @@ layernorm_backward = Checks(
         rules=_GAMMA_OUTSIDE.format(over="D") + _DBETA,
         words=_ABOUT_ROWS
         | {
-            "only-the-diagonal@dx": "Only the diagonal of the Jacobian was used: every feature reaches all outputs of its example."
+            "only-the-diagonal@dx": "Where a mean belongs, only the feature's own term is there: mean and variance contain every feature of the example."
         },
         terms={"dx": _PATHS},
     ),
@@ -471,12 +471,15 @@ rmsnorm_backward = Checks(
             layer-norm-gradient: inv_rms * (_h - z * A) => (_h - mean(_h, D) - (x - mean(x, D)) * mean(_h * (x - mean(x, D)), D) / (variance(x, D) + eps)) / sqrt(variance(x, D) + eps) | this is the gradient of layer normalization: which of its terms belongs to the mean that eq. 8.9 does not subtract?
             gamma-outside: inv_rms * (_h - A) => gamma * inv_rms * (dout - z * mean(dout * z, D)) | gamma stands in front of everything: the mean runs over features with different gammas, so it cannot leave it
             gamma-outside: z * mean(_h * z, D) => gamma * z * mean(dout * z, D) | gamma has left a mean that runs over features with different gammas
+            x-for-z: inv_rms * (_h - z * A) => inv_rms * (_h - x * A) | inv_rms is missing in the last term: does x stand where z belongs, or does a bracket end before that term?
             gamma-lost: mean(_h * z, D) => mean(dout * z, D) | gamma is missing inside the mean: what arrives at z is gamma * dout
             variance-for-mean-square: mean(x**2, D) => variance(x, D) | the variance stands where the mean of the squares belongs: eq. 8.9 subtracts no mean
         """,
-        words=_ABOUT_ROWS
-        | {
-            "mean-over-examples": "A mean runs over the batch. In eq. 8.9 every example has a root mean square of its own: over which axis?"
+        words={
+            "mean-over-examples": "A mean runs over the batch. In eq. 8.9 every example has a root mean square of its own: over which axis?",
+            "mean-over-everything": "There is one mean for the whole array. In eq. 8.9 every example has its own: name the axis, and keep it.",
+            "only-the-diagonal@dx": "Where a mean belongs, only the feature's own term is there: the root mean square contains every feature "
+            "of the example.",
         },
         terms={"dx": ("direct path", "path through the root mean square")},
     ),
