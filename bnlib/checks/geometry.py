@@ -319,13 +319,13 @@ along_weights = Chain(
             "sum(h[i, j] * d(L, h[i, j]) for i in N)",
         ),
         Move(
-            "What do the gradients d(L, h[i, j]) add up to over the batch? That is exercise one of this lesson.",
+            "What do the gradients d(L, h[i, j]) add up to over the batch? That is eq. 7.2.",
             "Zero. So mu[j] may be subtracted from h[i, j], and h[i, j] - mu[j] is x_hat[i, j] / r[j].",
             "sum(x_hat[i, j] * d(L, h[i, j]) for i in N) / r[j]",
         ),
         Move(
-            "This sum is exercise two of this lesson.",
-            "Put in its result (7.4), with the index j: one r[j] of the three is divided away.",
+            "All d(L, h[i, j]) add up to zero, so mu[j] may be subtracted from h[i, j]: then x_hat stands there, and the sum is that of eq. 7.4.",
+            "Put in the result of (7.4), with the index j, over r[j]: one r[j] of the three is divided away.",
             "gamma[j] * eps * r[j]**2 * sum(dout[k, j] * x_hat[k, j] for k in N)",
         ),
     ),
