@@ -146,6 +146,9 @@ eigenvalues = Checks(
         """,
         rules="""
             what-is-taken-out: gamma * eps * inv_std**3 => gamma * inv_std * (1 - eps * inv_std**2) | this is the share that is taken out, and asked is what is left
+            std-multiplied: 1 / sqrt(A) => sqrt(A) | this is the standard deviation (with eps), and r is one over it
+            exponent: gamma * eps * inv_std**3 => gamma * eps * inv_std**2 | one power of inv_std is missing
+            exponent: gamma * eps * inv_std**3 => gamma * eps * inv_std | two powers of inv_std are missing
             over-var: A / (var + eps) => A / var | eps is divided by the variance alone: r**2 has eps in it as well
         """,
         terms={"across": ("factor of all that is kept",), "along": ("factor of what runs along x_hat",)},
@@ -195,6 +198,7 @@ squared_norm = Checks(
             dbeta-not-squared: dbeta**2 => dbeta | dbeta is not squared
             dgamma-not-squared: dgamma**2 => dgamma | dgamma is not squared
             r-not-squared: eps * inv_std**2 => eps * inv_std | one inv_std is missing beside eps: see eq. 7.3
+            dout-not-squared: sum(dout**2) => sum(dout) | dout is added up and not squared
             summed-before-squared: sum(dout**2) => sum(dout)**2 | dout is added up before it is squared: square each entry first
             length-and-not-its-square: gamma**2 * inv_std**2 * A => sqrt(gamma**2 * inv_std**2 * A) | this is the length of dx, and asked is its square
             not-the-square: gamma**2 * inv_std**2 * A => gamma * inv_std * A | the factor in front is squared too, when dx is squared
