@@ -83,7 +83,6 @@ LETTERS = (
     Letter("running_mean", r"\bar\mu", "l", "running mean", "running_mean", "running_mean", r"\mathrm{E}[x]"),
     Letter("running_var", r"\bar\sigma^2", "l", "running variance", "running_var", "running_var", r"\mathrm{Var}[x]"),
     Letter("unbiased", r"\tilde\sigma^2", "l", "variance of a batch, divided by N - 1", "var", "", r"\tfrac{m}{m-1} \sigma^2_{\mathcal B}"),
-    Letter("rate", r"\mathrm{rate}", "", "learning rate of gradient descent", "rate", "lr"),
     Letter("along", r"\mathrm{along}", "i", "component of dout along x_hat", "along"),
     Letter("kept", r"\mathrm{kept}", "i", "what is at right angles to 1 and to x_hat in dout", "kept"),
     Letter("mu_star", r"\mu^*", "l", "true mean, of which a batch gives an estimate", "true_mean"),
