@@ -1,4 +1,4 @@
-"""Stand-ins for what draws, where nobody looks: importing matplotlib takes longer than grading ten people.
+"""Stand-ins for what draws, or trains to be drawn, where nobody looks: importing matplotlib takes longer than grading ten people.
 
 A hollow module has every name one may ask it for; what the names stand for can be called, indexed and used as a context
 or a decorator, and nothing comes of it.
@@ -13,7 +13,16 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-DRAWING = ("matplotlib", "mpl_toolkits", "seaborn", "plotly", "ipywidgets", "bnlib.plots", "bnlib.network", "tqdm.notebook")
+DRAWING = (
+    "matplotlib",
+    "mpl_toolkits",
+    "seaborn",
+    "plotly",
+    "ipywidgets",
+    "bnlib.plots",
+    "bnlib.network",
+    "tqdm.notebook",
+)
 
 
 class Nothing:

@@ -125,7 +125,9 @@ def test_the_bundle_holds_no_solution_and_no_hidden_test(tmp_path):
     assert any(name.endswith("notebooks/02_translation.ipynb") for name in names)
     assert any(name.endswith("/Makefile") for name in names)
     assert any(name.endswith("bnlib/plots/static/kit.js") for name in names), "figures that move"
-    assert {"digits.csv.gz", "digits.txt"} <= {name.rpartition("bnlib/data/")[2] for name in names}, "and whose they are"
+    assert {"digits.csv.gz", "digits.txt"} <= {name.rpartition("bnlib/data/")[2] for name in names}, (
+        "and whose they are"
+    )
     assert any(name.endswith("/.github/workflows/classroom.yml") for name in names)
     squeezed = {
         name: re.sub(r"\s+", " ", json.dumps(text) if name.endswith(".ipynb") else text) for name, text in texts.items()
