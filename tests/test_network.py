@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from bnlib import data
+from bnlib.grading.hidden.reference import reference
 from bnlib.network import experiments, norms
 from bnlib.network.nets import Network
 from bnlib.numerics import jacobian_central
-from bnlib.stubs import layer
+from bnlib.stubs import layer, lesson_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -176,3 +177,41 @@ def test_the_wheel_has_the_digits_and_says_whose_they_are():
     packed = {path.name for pattern in patterns for path in Path(data.__file__).parent.glob(pattern)}
     assert packed == {"digits.csv.gz", "digits.txt"}
     assert "CC BY 4.0" in (root / "bnlib" / "data" / "digits.txt").read_text(encoding="utf-8")
+
+
+def log_loss(scores, labels):
+    shifted = scores - anp.max(scores, axis=1)[:, None]
+    log_p = shifted - anp.log(anp.sum(anp.exp(shifted), axis=1))[:, None]
+    return -anp.mean(log_p[anp.arange(len(labels)), labels])
+
+
+@pytest.mark.parametrize(("shape", "far"), [((6, 4), 0.0), ((1, 3), 0.0), ((40, 10), 0.0), ((5, 4), 700.0)])
+def test_the_reference_answers_agree_with_autograd(shape, far):
+    rng = np.random.default_rng([*shape, int(far)])
+    scores, labels = far + 2 * rng.normal(size=shape), rng.integers(shape[1], size=shape[0])
+    lesson = reference(lesson_of("06_training"))
+    loss, dscores = lesson.softmax_loss(scores, labels)
+    assert abs(loss - log_loss(scores, labels)) < 1e-10
+    assert np.abs(dscores - autograd.grad(log_loss)(scores, labels)).max() < 1e-10
+
+
+def test_a_reference_step_through_a_normalized_network_agrees_with_autograd():
+    network, theta, x, labels = small(norms.Norm)
+    lesson = reference(lesson_of("06_training"))
+    weights, biases, gammas, betas = network.parts(theta)
+    found, new = lesson.training_step(network.forward, network.backward, theta, x, labels, 0.5)
+
+    def of(weights, biases, gammas, betas):
+        a = x
+        for number, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+            h = anp.dot(a, weight) + bias
+            if number < len(gammas):
+                h = gammas[number] * (h - anp.mean(h, axis=0)) / anp.sqrt(anp.var(h, axis=0) + 1e-5) + betas[number]
+                a = anp.tanh(h)
+        return log_loss(h, labels)
+
+    right = autograd.grad(of, (0, 1, 2, 3))(weights, biases, gammas, betas)
+    assert abs(found - of(weights, biases, gammas, betas)) < 1e-10
+    for group, slopes in zip(network.parts((theta - new) / 0.5), right, strict=True):
+        for ours, other in zip(group, slopes, strict=True):
+            assert np.abs(ours - other).max() < 1e-10
