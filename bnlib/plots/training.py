@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bnlib.plots import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, Picture, new_figure
+from bnlib.plots.live import Live
 
 _COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE)
 _STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
@@ -158,22 +159,27 @@ def given_away(runs: Mapping[str, Any]) -> Picture:
     )
 
 
-def runaway(losses: Any, biases: Any) -> Picture:
-    """A bias that runs away while the loss stands still.
+def runaway(losses: Any, biases: Any, h: Any, targets: Any, rate: float) -> Live:
+    """A bias that runs away while the loss stands still; the rate and the gradient can be chosen.
 
     Args:
-        losses: (T,) array.
-        biases: (T,) array.
+        losses: (T,) array, of the learner's steps.
+        biases: (T,) array, the bias after each.
+        h: (N,) array, what the bias is added to.
+        targets: (N,) array.
+        rate: The learning rate.
     """
     figure, (left, right) = new_figure(columns=2, width=8.0, height=3.0)
     left.plot(losses, color=BLUE, linewidth=2)
     right.plot(biases, color=VERMILION, linewidth=2)
     left.set(xlabel="step", ylabel="loss", ylim=(0, 1.5 * max(losses)))
     right.set(xlabel="step", ylabel="bias")
-    return Picture(
+    still = Picture(
         figure,
         f"Two panels over {len(losses)} steps. Left the loss, a level line at {losses[-1]:.1f}. Right the bias, a straight line from {biases[0]:.1f} to {biases[-1]:.1f}.",
     )
+    first = {"rate": rate, "gradient": "wrong"}
+    return Live("runaway", still, h=np.ravel(h), targets=np.ravel(targets), steps=len(losses), first=first)
 
 
 def _smooth(losses: Any, width: int = 10) -> Any:
