@@ -595,7 +595,7 @@ below_zero = Answer(
     why={
         "a": "More examples do not help: the two means are as large as before, and are rounded as before.",
         "b": "A mean of squares is never negative. On paper the two forms are equal; in floating point one of them has lost its digits.",
-        "c": "A float64 has 16 digits. The square of 1e8 takes all of them, and the variance, a number near 1, would have to stand behind the last.",
+        "c": "A float64 has 16 digits. The square of 1e9 needs 18 and more, and the variance, a number near 1, would have to stand behind the last.",
         "d": "1e16 is far below what overflows, 1e308; and an overflow gives inf.",
     },
 )
