@@ -340,6 +340,7 @@ merge_statistics = Checks(
             means-apart-missing: A + B * _apart**2 => A | two shards of variance zero have a variance together, if their means differ: that part is missing
             means-apart-missing: A + (mu_a - mu)**2 => A | a shard's distance from the common mean is missing: two shards of variance zero can have a variance together
             means-apart-missing: A + (mu_b - mu)**2 => A | a shard's distance from the common mean is missing: two shards of variance zero can have a variance together
+            sign: A + B * _apart**2 => A - B * _apart**2 | what the distance of the means adds is subtracted: two shards apart spread more, not less
             means-apart-halved: _apart**2 => _apart**2 / 2 | what the distance of the means adds is half as large as it should be
             means-apart-not-squared: _apart**2 => _apart | the distance between the means is not squared
             std-for-variance: A / _total + B => sqrt(A / _total + B) | a root is taken: the variance is asked
