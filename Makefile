@@ -8,9 +8,11 @@ WORKERS  ?= 2
 PY := .venv/bin/python
 
 # The suite runs a small dask cluster too; authors need what tests need (jupytext).
-TESTED := .[test,dask]
-AUTHORS := .[dev,test]
+RUN := .[lab,grade]
+TESTED := .[lab,grade,test,dask]
+AUTHORS := .[lab,grade,dev,test]
 TORCH := torch>=2.7,<3
+LOWEST := build/lowest
 
 # Learners' copies hold this file too, and have no solutions: what needs them is not offered there.
 AUTHOR := $(wildcard solutions)
@@ -30,6 +32,7 @@ help:
 ifneq ($(AUTHOR),)
 	@echo 'make test       run the whole suite'
 	@echo 'make test-torch install PyTorch too, and run what compares with it'
+	@echo 'make test-lowest run it with the oldest versions that pyproject.toml allows'
 	@echo 'make grade      grade examples/submissions and say where the report is'
 	@echo 'make bench      run the scripts of benchmarks/'
 	@echo 'make lint       ruff and mypy'
@@ -37,6 +40,9 @@ ifneq ($(AUTHOR),)
 endif
 	@echo 'make clean      remove .venv, build/ and caches; notebooks stay'
 	@echo 'Another Python: make lab PYTHON=python3.12     Options for JupyterLab: make lab LAB_ARGS="--port=9999"'
+
+# A .venv that somebody else made is theirs.
+OURS := { [ -e .venv/.made-by-make ] || [ -e .venv/.bnlib-run ]; }
 
 # $(call install,LEVEL,WHAT): bring .venv to a level (run, test or dev) unless it is there already.
 # A stamp holds a checksum of the two files that decide what is installed, and the folder, as a venv cannot move.
@@ -65,7 +71,8 @@ if [ $$keep = no ]; then \
   done; \
   if [ -z "$$base" ] && [ $$seen = no ] && [ -n "$(PYTHON)" ]; then reason='PYTHON=$(PYTHON) does not run'; fi; \
   [ -n "$$base" ] || stop "$$reason"; \
-  rm -rf .venv; \
+  if [ -e .venv ] && ! $(OURS); then stop '.venv is there, and make did not make it: give it another name, or remove it'; fi; \
+  rm -rf .venv; mkdir .venv; touch .venv/.made-by-make; \
   "$$base" -m venv .venv || stop 'could not make .venv: the lines above say why'; \
 fi; \
 levels='run $(1)'; \
@@ -80,7 +87,7 @@ for level in $$levels; do echo "$$key" > .venv/.bnlib-$$level; done
 endef
 
 install-run:
-	$(call install,run,.)
+	$(call install,run,$(RUN))
 
 # JupyterLab sees notebooks/ only, and nothing here writes there. Without a screen it prints the address to open.
 lab: install-run
@@ -92,11 +99,12 @@ lab: install-run
 	  --LabApp.default_url=/lab/tree/$(LESSON) $$options $(LAB_ARGS)
 
 clean:
-	@rm -rf .venv build dist bnlib.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@if $(OURS); then rm -rf .venv; fi
+	@rm -rf build dist bnlib.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ifneq ($(AUTHOR),)
-.PHONY: test test-torch grade bench lint notebooks install-test install-dev
+.PHONY: test test-torch test-lowest grade bench lint notebooks install-test install-dev
 
 install-test:
 	$(call install,test,$(TESTED))
@@ -114,6 +122,15 @@ test: install-test
 test-torch: install-test
 	@$(PY) -m pip install --quiet --constraint constraints.txt '$(TORCH)'
 	@$(PY) -m pytest -p no:cacheprovider -k torch tests
+
+# A venv of its own, made anew: what is asked is whether the bounds hold, and no newer version may be left in it.
+test-lowest: install-test
+	@rm -rf $(LOWEST) && mkdir -p $(LOWEST)
+	@$(PY) .ci/lowest.py > $(LOWEST)/constraints.txt
+	@$(PY) -m venv $(LOWEST)/venv
+	@$(LOWEST)/venv/bin/python -m pip install --quiet --constraint $(LOWEST)/constraints.txt --editable '$(TESTED)'
+	@$(LOWEST)/venv/bin/python -m pytest -n $(WORKERS) --dist loadfile -p no:cacheprovider \
+	  --nbval-lax --nbval-cell-timeout=120 --ignore-glob='tests/*.ipynb' tests solutions
 
 grade: install-run
 	@.venv/bin/bnlib grade examples/submissions --out build/grades --force --cell-seconds 10

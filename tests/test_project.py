@@ -56,7 +56,8 @@ def test_environment_yml_has_the_names_and_bounds_of_pyproject():
     conda = {CONDA_NAMES.get(name, name): specifier for name, specifier in bounds(plain).items()}
     python, _ = conda.pop("python"), conda.pop("pip")
 
-    assert conda == bounds(PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"])
+    extras = PROJECT["optional-dependencies"]
+    assert conda == bounds(PROJECT["dependencies"] + extras["lab"] + extras["grade"] + extras["test"])
     assert python == SpecifierSet(PROJECT["requires-python"])
     assert pip_section == ["-e ."], "everything but bnlib itself comes from conda"
 
