@@ -34,6 +34,7 @@ ifneq ($(AUTHOR),)
 	@echo 'make test-torch install PyTorch too, and run what compares with it'
 	@echo 'make test-lowest run it with the oldest versions that pyproject.toml allows'
 	@echo 'make grade      grade examples/submissions and say where the report is'
+	@echo 'make dist       build wheel, sdist and the bundle for learners into dist/'
 	@echo 'make bench      run the scripts of benchmarks/'
 	@echo 'make lint       ruff and mypy'
 	@echo 'make notebooks  execute solutions/ and write notebooks/ anew (for authors: replaces what is there)'
@@ -104,7 +105,7 @@ clean:
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ifneq ($(AUTHOR),)
-.PHONY: test test-torch test-lowest grade bench lint notebooks install-test install-dev
+.PHONY: test test-torch test-lowest grade dist bench lint notebooks install-test install-dev
 
 install-test:
 	$(call install,test,$(TESTED))
@@ -135,6 +136,12 @@ test-lowest: install-test
 grade: install-run
 	@.venv/bin/bnlib grade examples/submissions --out build/grades --force --cell-seconds 10
 	@echo "The report is in $$PWD/build/grades: start with gradebook.csv"
+
+dist: install-test
+	@rm -rf dist && mkdir dist
+	@$(PY) -c 'from setuptools import build_meta; build_meta.build_sdist("dist")' >/dev/null
+	@$(PY) -m pip wheel --quiet --no-build-isolation --no-deps --wheel-dir dist dist/*.tar.gz
+	@.venv/bin/bnlib release --zip dist/course.zip
 
 bench: install-test
 	@set -eu; ls benchmarks/*.py >/dev/null 2>&1 || { echo 'benchmarks/ holds no script'; exit 0; }; \
