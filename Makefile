@@ -33,6 +33,7 @@ ifneq ($(AUTHOR),)
 	@echo 'make test       run the whole suite'
 	@echo 'make test-torch install PyTorch too, and run what compares with it'
 	@echo 'make test-lowest run it with the oldest versions that pyproject.toml allows'
+	@echo 'make test-peers install nbgrader too, and let it release and grade'
 	@echo 'make grade      grade examples/submissions and say where the report is'
 	@echo 'make dist       build wheel, sdist and the bundle for learners into dist/'
 	@echo 'make bench      run the scripts of benchmarks/'
@@ -105,7 +106,7 @@ clean:
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ifneq ($(AUTHOR),)
-.PHONY: test test-torch test-lowest grade dist bench lint notebooks install-test install-dev
+.PHONY: test test-torch test-lowest test-peers grade dist bench lint notebooks install-test install-dev
 
 install-test:
 	$(call install,test,$(TESTED))
@@ -132,6 +133,10 @@ test-lowest: install-test
 	@$(LOWEST)/venv/bin/python -m pip install --quiet --constraint $(LOWEST)/constraints.txt --editable '$(TESTED)'
 	@$(LOWEST)/venv/bin/python -m pytest -n $(WORKERS) --dist loadfile -p no:cacheprovider \
 	  --nbval-lax --nbval-cell-timeout=120 --ignore-glob='tests/*.ipynb' tests solutions
+
+test-peers: install-test
+	@$(PY) tests/peers/environments.py nbgrader
+	@$(PY) -m pytest -p no:cacheprovider tests/peers
 
 grade: install-run
 	@.venv/bin/bnlib grade examples/submissions --out build/grades --force --cell-seconds 10

@@ -74,8 +74,33 @@ def _teachers(commands: Any) -> None:
     formulas.set_defaults(run=_formulas)
 
     command.add_arguments(commands.add_parser("grade", help="grade a folder of submissions (teachers)"))
-    export.add_arguments(commands.add_parser("export", help="grades and feedback for Canvas and Moodle (teachers)"))
+    platforms = export.add_arguments(
+        commands.add_parser("export", help="grades and feedback for Canvas and Moodle, sources for nbgrader (teachers)")
+    )
+    nbgrader = platforms.add_parser("nbgrader", help="the lessons as nbgrader's source notebooks")
+    nbgrader.add_argument("folder", type=Path, metavar="DIR", help="the nbgrader course's folder")
+    nbgrader.add_argument(
+        "--lesson", action="append", default=[], metavar="KEY", help="this lesson alone (may be repeated)"
+    )
+    command.add_course(nbgrader)
+    nbgrader.set_defaults(run=_nbgrader)
     gradescope.add_arguments(commands.add_parser("gradescope", help="autograder and results for Gradescope (teachers)"))
+
+
+def _nbgrader(arguments: argparse.Namespace) -> int:
+    from bnlib.nbgrader import export
+    from bnlib.release import ReleaseError
+
+    try:
+        chosen = [lesson_of(key) for key in arguments.lesson]
+        for path in export(_folder(arguments) / "solutions", arguments.folder, chosen):
+            print(f"wrote {path}")
+    except KeyError as error:
+        return _say(str(error.args[0]))
+    except ReleaseError as error:
+        return _say(str(error))
+    print(f"Then, in {arguments.folder}: nbgrader generate_assignment LESSON")
+    return 0
 
 
 def _folder(arguments: argparse.Namespace) -> Path:

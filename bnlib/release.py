@@ -40,7 +40,7 @@ _WORDS = re.compile(r"\*\*Your answer to `(\w+)`\*\*.*")
 
 _BUNDLE = (".gitignore", "LICENSE", "LICENSE-text", "Makefile", "constraints.txt", "environment.yml", "pyproject.toml")
 _RENAMED = {"docs/learners.md": "README.md", "examples/classroom.yml": ".github/workflows/classroom.yml"}
-_TEACHERS = ("authoring.py", "formulas.py", "release.py", "grading")
+_TEACHERS = ("authoring.py", "formulas.py", "nbgrader.py", "release.py", "grading")
 _ALL_LESSONS = b"LESSONS: notebooks\n"
 """The line of the Classroom workflow that says what it checks; a bundle names the notebooks it hands out."""
 
@@ -61,7 +61,7 @@ def build(path: Path) -> None:
     notebook = nbformat.from_dict(parse(path))
     normalise(notebook, path)
     _execute(notebook, path)
-    _write(notebook, path)
+    write_notebook(notebook, path)
 
 
 def normalise(notebook: Any, path: Path) -> None:
@@ -117,7 +117,7 @@ def released(notebook: Any, path: Path) -> Any:
             continue
         cell.outputs, cell.execution_count = [], None
         if cell.id in lesson.stubs:
-            cell.source = stub_source(lesson.stubs[cell.id], _before_function(cell.source))
+            cell.source = stub_source(lesson.stubs[cell.id], before_function(cell.source))
         elif BEGIN in cell.source:
             raise ReleaseError(f"{path.name}: cell {cell.id} holds {BEGIN}, but fills no exercise")
     notebook.metadata[METADATA]["released"] = digest(notebook)
@@ -153,7 +153,7 @@ def release(solutions: Path, notebooks: Path, force: bool = False) -> list[Path]
         )
     notebooks.mkdir(parents=True, exist_ok=True)
     for name, notebook in versions.items():
-        _write(notebook, notebooks / name)
+        write_notebook(notebook, notebooks / name)
     return [notebooks / name for name in versions]
 
 
@@ -276,7 +276,7 @@ def _code_metadata(cell: Any, lesson: Lesson, path: Path) -> tuple[Any, str]:
     if filled:
         stub = _stub(lesson, filled, path)
         if isinstance(stub, Derivation):
-            cell.source = _before_function(cell.source) + _derivation(stub)
+            cell.source = before_function(cell.source) + _derivation(stub)
         else:
             _agrees_with_contract(stub, cell.source, path)
             cell.source = _documented(stub, cell.source, path)
@@ -355,7 +355,7 @@ def _documented(stub: Stub, source: str, path: Path) -> str:
     return documented
 
 
-def _before_function(source: str) -> str:
+def before_function(source: str) -> str:
     """What an answer cell holds above ``@fill`` or ``derive``, which learners keep."""
     found = re.search(r"^[ \t]*(?:@|\w+\.)*(?:fill|derive)\(", source, re.MULTILINE)
     assert found is not None
@@ -431,7 +431,7 @@ def _stable(output: Any, cell: Any, path: Path) -> Any:
     return output
 
 
-def _write(notebook: Any, path: Path) -> None:
+def write_notebook(notebook: Any, path: Path) -> None:
     """Write a notebook in one piece: never half a file."""
     text = nbformat.writes(notebook, version=nbformat.NO_CONVERT)
     partial = path.with_name(f".{path.name}.partial")
