@@ -61,6 +61,9 @@ def _teachers(commands: Any) -> None:
     release = commands.add_parser("release", help="generate notebooks/ from solutions/ (teachers)")
     release.add_argument("--solutions", type=Path, help="folder of the sources (default solutions/ of the course)")
     release.add_argument("--out", type=Path, help="folder to write (default notebooks/ of the course)")
+    release.add_argument(
+        "--address", default="", metavar="URL", help="where learners fetch the bundle: their first cell installs from there"
+    )
     release.add_argument("--zip", type=Path, metavar="FILE", help="also pack the bundle for learners")
     release.add_argument(
         "--lesson", action="append", default=[], metavar="KEY", help="pack this lesson alone (may be repeated)"
@@ -152,7 +155,7 @@ def _release(arguments: argparse.Namespace) -> int:
         chosen = [lesson_of(key) for key in arguments.lesson]
         course = _folder(arguments)
         solutions, notebooks = arguments.solutions or course / "solutions", arguments.out or course / "notebooks"
-        for path in release(solutions, notebooks, arguments.force):
+        for path in release(solutions, notebooks, arguments.force, arguments.address):
             print(f"released {path}")
         if arguments.zip:
             names = bundle(course, arguments.zip, chosen)
