@@ -62,7 +62,10 @@ def _teachers(commands: Any) -> None:
     release.add_argument("--solutions", type=Path, help="folder of the sources (default solutions/ of the course)")
     release.add_argument("--out", type=Path, help="folder to write (default notebooks/ of the course)")
     release.add_argument(
-        "--address", default="", metavar="URL", help="where learners fetch the bundle: their first cell installs from there"
+        "--address",
+        default="",
+        metavar="URL",
+        help="where learners fetch the bundle: their first cell installs from there",
     )
     release.add_argument("--zip", type=Path, metavar="FILE", help="also pack the bundle for learners")
     release.add_argument(

@@ -375,7 +375,8 @@ def test_every_lesson_imports_what_a_learner_calls_and_tells_of_load():
         cells = parse(path)["cells"]
         code, text = ([cell["source"] for cell in cells if cell["cell_type"] == kind] for kind in ("code", "markdown"))
         names = {}
-        exec(code[0], names)
+        assert code[0] == install_cell().source
+        exec(code[1], names)
         called = {name for name in bnlib.__all__ if any(f"{name}(" in source for source in code + text)}
         assert called | {"check", "fill", "hint", "load", "progress", "quiz"} <= set(names), path
         assert any("`load(" in source for source in text), path
