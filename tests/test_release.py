@@ -22,6 +22,7 @@ from bnlib.release import (
     ReleaseError,
     bundle,
     has_work,
+    install_cell,
     joined,
     normalise,
     release,
