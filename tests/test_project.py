@@ -19,6 +19,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib  # comes with pytest
 
+import bnlib
 from bnlib.cli import command_line
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -78,6 +79,12 @@ def test_the_python_bounds_are_the_same_everywhere():
     assert allowed == PYTHONS
     assert f"(3, {lowest}) <= sys.version_info[:2] < (3, {highest + 1})" in makefile
     assert all(f"python{version}" in makefile for version in allowed)
+
+
+def test_the_version_is_the_same_everywhere():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == PROJECT["version"] == bnlib.__version__
+    assert f"## {PROJECT['version']}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
 # -- constraints.txt
