@@ -152,7 +152,7 @@ def given_away(runs: Mapping[str, Any]) -> Picture:
     right.set(ylabel="length of weights, end / start", xticks=[])
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     said = "; ".join(
-        f"{name}: loss {run.end:.1f}, biases {run.biases[-1]:.1f}, weights {run.weights:.1f} times as long"
+        f"{name}: loss {run.end:.2f}, biases {run.biases[-1]:.1f}, weights {run.weights:.1f} times as long"
         for name, run in zip(names, runs.values(), strict=True)
     )
     return Picture(
