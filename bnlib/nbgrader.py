@@ -16,7 +16,7 @@ from typing import Any
 import nbformat
 
 from bnlib.notebooks import parse
-from bnlib.release import BEGIN, END, ReleaseError, before_function, released_from, sources, write_notebook
+from bnlib.release import BEGIN, END, WRITE_HERE, ReleaseError, before_function, released_from, sources, write_notebook
 from bnlib.stubs import Derivation, Lesson, Stub, lesson_of, stub_source
 
 TODO = "# your code here"
@@ -26,6 +26,7 @@ CONFIG = f"""\
 c = get_config()
 c.CourseDirectory.course_id = "batchnorm-gradient"
 c.ClearSolutions.code_stub = {{"python": "{TODO}"}}
+c.ClearSolutions.text_stub = "{WRITE_HERE}"
 c.ExecutePreprocessor.timeout = 120  # a check stops an endless answer by itself, after 30 seconds
 """
 

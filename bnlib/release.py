@@ -38,6 +38,9 @@ if {installs} is None:
 """
 """The first cell of a released notebook; it needs nothing but Python."""
 
+WRITE_HERE = "*Write here, in place of this line.*"
+"""The empty answer to a question that is answered in words."""
+
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 SECONDS_A_CELL = 120
@@ -142,7 +145,7 @@ def released(notebook: Any, path: Path, address: str = "") -> Any:
     for cell in notebook.cells:
         if cell.cell_type != "code":
             if cell.id in lesson.written:
-                cell.source = f"{cell.source.partition(BEGIN)[0]}*Write here, in place of this line.*"
+                cell.source = cell.source.partition(BEGIN)[0] + WRITE_HERE
             continue
         cell.outputs, cell.execution_count = [], None
         if cell.id in lesson.stubs:

@@ -8,15 +8,15 @@ from bnlib.cli import main
 from bnlib.grading.course import Course
 from bnlib.nbgrader import CONFIG, TODO, answer, source
 from bnlib.notebooks import parse
-from bnlib.release import ReleaseError, sources
+from bnlib.release import WRITE_HERE, ReleaseError, sources
 from bnlib.stubs import layer, lesson_of
 
 ROOT = Course().root
 
 
-def cleared(text):
+def cleared(text, stub=TODO):
     """What ClearSolutions makes of a cell: each region becomes the stub, indented as its first mark is."""
-    return re.sub(r"^([ \t]*)### BEGIN SOLUTION\n.*?### END SOLUTION$", rf"\1{TODO}", text, flags=re.M | re.S)
+    return re.sub(r"^([ \t]*)### BEGIN SOLUTION\n.*?### END SOLUTION$", rf"\1{stub}", text, flags=re.M | re.S)
 
 
 @pytest.mark.parametrize("path", sources(ROOT / "solutions"), ids=lambda path: path.stem)
@@ -26,6 +26,8 @@ def test_cleared_answers_are_those_of_the_release(path):
     for cell in source(path).cells:
         if cell.id in lesson.functions:
             assert cleared(cell.source) == released[cell.id]
+        elif cell.id in lesson.written:
+            assert cleared(cell.source, WRITE_HERE) == released[cell.id]
         elif cell.cell_type == "code" and cell.id not in lesson.stubs:
             assert cell.metadata.nbgrader.locked is True
 
