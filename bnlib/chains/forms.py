@@ -14,6 +14,7 @@ word           the line has it when there is
 ``nested``     a sum inside another
 ``sums>2``     more than two sums or means; any number will do
 ``dy[]``       an entry of dy; any name will do
+``minus``      a difference, or a minus in front
 ============== ====================================================================
 """
 
@@ -54,6 +55,8 @@ def has(node: Node, word: str) -> bool:
         return len({each for each in below(node) if each.op == "reduce"}) > int(match[1])
     if match := re.fullmatch(r"(\w+)\[\]", word):
         return any(each.op == "ref" and each.data[0] == match[1] for each in below(node))
+    if word == "minus":
+        return any(each.op == "neg" for each in below(node))
     raise ValueError(f"no form is called {word}")
 
 
@@ -73,6 +76,8 @@ def words(word: str) -> str:
         return "a sum stands inside another, and need not"
     if word.endswith("[]"):
         return f"there is still {word[:-2]} in it"
+    if word == "minus":
+        return "there is still a difference in it"
     number = int(word[-1])
     return f"there are more sums in it than needed: {_NUMBERS[number]} enough"
 

@@ -18,17 +18,14 @@ WEIGHTS_FIRST = Setting(
     """,
 )
 
-PUT_IN_AND_SPLIT = (
-    Waypoint("the gradient is put in: no derivative is left", 1, has="dout[]", lacks="d"),
-    Waypoint("every sum stands by itself, none inside another", 1, has="dout[]", lacks="d nested"),
-)
+PUT_IN = Waypoint("the gradient is put in: no derivative is left", 1, has="nested", lacks="d")
 
 
 @lesson.derivation(
     setting=ONE_FEATURE,
     start="sum(d(L, x[i]) for i in N)",
     form="d delta unequal sum",
-    waypoints=PUT_IN_AND_SPLIT,
+    waypoints=(PUT_IN, Waypoint("every sum stands by itself, none inside another", 1, has="dout[]", lacks="d nested")),
     points=3,
     minutes=10,
     difficulty=1,
@@ -42,7 +39,7 @@ def sum_of_gradient():
     setting=ONE_FEATURE,
     start="sum(d(L, x[i]) * x_hat[i] for i in N)",
     form="d delta unequal nested sums>1",
-    waypoints=PUT_IN_AND_SPLIT,
+    waypoints=(PUT_IN, Waypoint("every sum stands by itself, none inside another", 1, has="sums>1 minus", lacks="d nested")),
     points=4,
     minutes=15,
     difficulty=2,
@@ -109,7 +106,7 @@ def squared_norm(dout, dgamma, dbeta, gamma, inv_std, eps):
             has="d(L,h) d(h) d(x_hat) d(y) d(product) delta x[]",
             lacks="d(L,W)",
         ),
-        Waypoint("the sum over the inputs is done: neither x nor W is left", 1, has="h[] x_hat[]", lacks="x[] W[]"),
+        Waypoint("the sum over the inputs is done: neither x nor W is left", 1, has="d(L,h) h[] minus", lacks="x[] W[]"),
     ),
     points=4,
     minutes=20,
