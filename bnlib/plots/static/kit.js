@@ -138,7 +138,7 @@ export function start(name, draw) {
   for (const host of document.querySelectorAll(`[data-figure="${name}"]:not([data-moving])`)) {
     host.setAttribute("data-moving", "");
     const data = JSON.parse(host.querySelector("script").textContent);
-    const still = host.querySelector("svg");
+    const still = host.firstElementChild;
     const place = add(host, "div", { style: "line-height:1.4" });
     try {
       draw(place, data);
