@@ -7,8 +7,9 @@ WORKERS  ?= 2
 
 PY := .venv/bin/python
 
-# The suite runs a small dask cluster too; authors need what tests need (jupytext).
-TESTED := .[test,dask]
+# The suite runs a small dask cluster and builds the web page too; authors need what tests need (jupytext).
+TESTED := .[test,dask,docs]
+BROWSED := .[test,docs,browser]
 AUTHORS := .[dev,test]
 TORCH := torch>=2.7,<3
 
@@ -31,6 +32,8 @@ ifneq ($(AUTHOR),)
 	@echo 'make test       run the whole suite'
 	@echo 'make test-torch install PyTorch too, and run what compares with it'
 	@echo 'make grade      grade examples/submissions and say where the report is'
+	@echo 'make docs       build the web page in build/site/html'
+	@echo 'make test-browser  JupyterLab and the web page in Chromium, as a learner uses them'
 	@echo 'make bench      run the scripts of benchmarks/'
 	@echo 'make lint       ruff and mypy'
 	@echo 'make notebooks  execute solutions/ and write notebooks/ anew (for authors: replaces what is there)'
@@ -69,7 +72,7 @@ if [ $$keep = no ]; then \
   "$$base" -m venv .venv || stop 'could not make .venv: the lines above say why'; \
 fi; \
 levels='run $(1)'; \
-for level in test dev; do \
+for level in test dev browser; do \
   if [ "$$(cat .venv/.bnlib-$$level 2>/dev/null)" = "$$key" ]; then levels="$$levels $$level"; fi; \
 done; \
 rm -f .venv/.bnlib-*; \
@@ -96,13 +99,16 @@ clean:
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ifneq ($(AUTHOR),)
-.PHONY: test test-torch grade bench lint notebooks install-test install-dev
+.PHONY: test test-torch test-browser docs grade bench lint notebooks install-test install-dev install-browser
 
 install-test:
 	$(call install,test,$(TESTED))
 
 install-dev:
 	$(call install,dev,$(AUTHORS))
+
+install-browser:
+	$(call install,browser,$(BROWSED))
 
 # One run, so that two workers stay busy and one closing line tells the result. nbval takes every notebook it meets:
 # those under tests/ are material of tests, not tests.
@@ -114,6 +120,15 @@ test: install-test
 test-torch: install-test
 	@$(PY) -m pip install --quiet --constraint constraints.txt '$(TORCH)'
 	@$(PY) -m pytest -p no:cacheprovider -k torch tests
+
+# Chromium is taken from the machine; where there is none, the tests say so in one line.
+test-browser: install-browser
+	@$(PY) -m pytest -p no:cacheprovider --browser tests/browser
+
+# SHOW="translation.center" lets the page tell that answer, folded. Nothing is fetched.
+docs: install-test
+	@$(PY) docs/site/compose.py build/site --show $(SHOW)
+	@echo "The page is $$PWD/build/site/html/index.html"
 
 grade: install-run
 	@.venv/bin/bnlib grade examples/submissions --out build/grades --force --cell-seconds 10

@@ -66,7 +66,7 @@ class QuizView:
     def __str__(self) -> str:
         lines = [f"Quiz. {self.question.question}"]
         lines += [f"  ({choice.letter}) {choice.text}" for choice in self.question.choices]
-        return "\n".join([*lines, f'Answer with {self._call} or another letter.'])
+        return "\n".join([*lines, f"Answer with {self._call} or another letter."])
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         plain = {"text/plain": str(self)}
