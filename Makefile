@@ -2,6 +2,7 @@
 # Written for GNU make 3.81 and a POSIX shell: that is what macOS and a bare Debian have.
 
 LESSON   := 01_chain_rule.ipynb
+NOTEBOOKS ?= notebooks
 LAB_ARGS ?=
 WORKERS  ?= 2
 
@@ -85,13 +86,13 @@ endef
 install-run:
 	$(call install,run,.)
 
-# JupyterLab sees notebooks/ only, and nothing here writes there. Without a screen it prints the address to open.
+# JupyterLab sees that folder only, and nothing here writes there. Without a screen it prints the address to open.
 lab: install-run
 	@set -eu; options=; \
 	if [ "$$(id -u)" = 0 ]; then options="--allow-root"; fi; \
 	if [ "$$(uname)" = Linux ] && [ -z "$${DISPLAY-}$${WAYLAND_DISPLAY-}$${BROWSER-}" ]; then \
 	  options="$$options --no-browser"; echo 'No screen here: open the address that JupyterLab prints.'; fi; \
-	PATH="$$PWD/.venv/bin:$$PATH"; export PATH; exec $(PY) -m jupyterlab --ServerApp.root_dir=notebooks \
+	PATH="$$PWD/.venv/bin:$$PATH"; export PATH; exec $(PY) -m jupyterlab --ServerApp.root_dir='$(NOTEBOOKS)' \
 	  --LabApp.default_url=/lab/tree/$(LESSON) $$options $(LAB_ARGS)
 
 clean:
@@ -123,7 +124,7 @@ test-torch: install-test
 
 # Chromium is taken from the machine; where there is none, the tests say so in one line.
 test-browser: install-browser
-	@$(PY) -m pytest -p no:cacheprovider --browser tests/browser
+	@$(PY) -m pytest -p no:cacheprovider tests/browser
 
 # SHOW="translation.center" lets the page tell that answer, folded. Nothing is fetched.
 docs: install-test

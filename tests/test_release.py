@@ -152,7 +152,18 @@ def test_the_bundle_offers_only_commands_that_work_in_it(tmp_path):
     assert listed == ["lab", "clean"]
     assert "No rule to make target" in _make(root, "test").stderr
     everything = re.findall(r"^make ([\w-]+)", _make(ROOT, "help").stdout, re.MULTILINE)
-    assert everything == ["lab", "test", "test-torch", "grade", "docs", "test-browser", "bench", "lint", "notebooks", "clean"]
+    assert everything == [
+        "lab",
+        "test",
+        "test-torch",
+        "grade",
+        "docs",
+        "test-browser",
+        "bench",
+        "lint",
+        "notebooks",
+        "clean",
+    ]
 
 
 def _make(root, target):

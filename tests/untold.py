@@ -14,6 +14,7 @@ BNLIB = ROOT / "bnlib"
 GRAMMAR = ("from ", "import ", "except ", "def ", "class ", "@")
 """Lines that begin so are found in many programs and tell no answer."""
 
+
 def secrets():
     """Lines of the sealed files that say something: formulas, messages, keys."""
     for path in sorted(BNLIB.rglob("*")):

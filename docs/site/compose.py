@@ -75,13 +75,17 @@ def main(arguments: list[str] | None = None) -> int:
     """Compose and build; a warning of Sphinx (a broken link, a page in no table of contents) is an error."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="folder of the page; OUT/html/index.html is its first")
-    parser.add_argument("--show", nargs="*", default=(), metavar="LESSON.EXERCISE", help="answers that the page may tell")
+    parser.add_argument(
+        "--show", nargs="*", default=(), metavar="LESSON.EXERCISE", help="answers that the page may tell"
+    )
     given = parser.parse_args(arguments)
     compose(given.out / "source", given.show)
     html = given.out / "html"
     shutil.rmtree(html, ignore_errors=True)
     trees = str(given.out / "trees")
-    return sphinx_build(["-q", "-W", "--keep-going", "-E", "-c", str(HERE), "-d", trees, str(given.out / "source"), str(html)])
+    return sphinx_build(
+        ["-q", "-W", "--keep-going", "-E", "-c", str(HERE), "-d", trees, str(given.out / "source"), str(html)]
+    )
 
 
 if __name__ == "__main__":

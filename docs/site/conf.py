@@ -31,7 +31,8 @@ autodoc_typehints = "none"  # docstrings say what is meant
 html_theme = "furo"
 html_title = project
 html_static_path = ["static"]
-html_css_files = ["page.css"]
+html_css_files, html_js_files = ["page.css"], ["page.js"]
+html_favicon = "static/icon.svg"
 html_copy_source = html_show_sourcelink = False
 pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"
 mathjax_path = "tex-svg.js"  # shipped with the page
@@ -58,7 +59,9 @@ def _lead(app: Sphinx, doctree: nodes.document, page: str) -> None:
         return
     for text in list(doctree.findall(nodes.Text)):
         inside = text.parent
-        if isinstance(inside, nodes.literal | nodes.literal_block | nodes.reference | nodes.math | nodes.raw | nodes.title):
+        if isinstance(
+            inside, nodes.literal | nodes.literal_block | nodes.reference | nodes.math | nodes.raw | nodes.title
+        ):
             continue
         parts: list[Any] = _MENTION.split(text.astext())
         for place in range(1, len(parts), 2):
@@ -71,7 +74,17 @@ def _lead(app: Sphinx, doctree: nodes.document, page: str) -> None:
             inside.replace(text, [nodes.Text(part) if isinstance(part, str) else part for part in parts])
 
 
+def _level(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: Any) -> None:
+    """Captions of tables of contents are headings of the theme's; what is heard needs their level."""
+    for part in ("body", "furo_navigation_tree"):
+        if context.get(part):
+            context[part] = context[part].replace(
+                'class="caption" role="heading"', 'class="caption" role="heading" aria-level="2"'
+            )
+
+
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.connect("doctree-read", _number)
     app.connect("doctree-resolved", _lead)
+    app.connect("html-page-context", _level, priority=900)  # after the theme has made its navigation
