@@ -8,7 +8,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-
 from untold import secrets
 
 from bnlib import sealed

@@ -22,8 +22,10 @@ class Learner:
         page.goto(address.format(f"{lesson}.ipynb"))
         page.locator(".jp-Notebook-cell").first.wait_for()
         page.wait_for_function(
-            "() => { const w = window.jupyterapp?.shell.currentWidget;"
-            " return w?.content?.activeCell && w.sessionContext.session?.kernel?.status === 'idle'; }"
+            "(path) => { const open = window.jupyterapp?.shell.currentWidget;"
+            " return open?.context?.path === path && open.content.activeCell"
+            " && open.sessionContext.session?.kernel?.status === 'idle'; }",
+            arg=f"{lesson}.ipynb",
         )
         page.evaluate("jupyterapp.shell.currentWidget.content.activate()")
         page.keyboard.press("Escape")
@@ -132,7 +134,7 @@ def test_a_lesson_from_a_wrong_answer_to_the_next_lesson(learner, lab, faults, p
     assert not faults(page, ".jp-mod-active .jp-OutputArea")
 
     page.evaluate("jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
-    page.locator("body[data-jp-theme-light=false]").wait_for()
+    page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
     page.keyboard.press("Escape")
     me.go("check-center_slopes")
     picture(me.active, "check-right-dark")

@@ -7,7 +7,6 @@ import pytest
 from bnlib.release import sources
 from bnlib.stubs import lessons
 
-
 LESSONS = [path.stem for path in sources(Path(__file__).resolve().parents[2] / "solutions")]
 
 
