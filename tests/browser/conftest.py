@@ -44,8 +44,11 @@ def lab(tmp_path_factory):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     options = (
-        f"--no-browser --port={port} --IdentityProvider.token={TOKEN} --expose-app-in-browser --LabApp.news_url=None"
+        f"--no-browser --port={port} --IdentityProvider.token={TOKEN} --expose-app-in-browser"
     )
+    quiet = folder / "config" / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
+    quiet.mkdir(parents=True)
+    (quiet / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
     own = {f"JUPYTER_{kind}_DIR": str(folder / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")}
     with open(folder / "log", "w+") as log:
         make = ["make", "-s", "-C", str(ROOT), "lab", f"NOTEBOOKS={notebooks}", f"LAB_ARGS={options}"]
@@ -89,7 +92,7 @@ def opened(chromium):
 
     def new(width=1280, dark=False):
         context = chromium.new_context(
-            viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light"
+            viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light", device_scale_factor=1.5
         )
         contexts.append(context)
         page = context.new_page()
@@ -126,4 +129,4 @@ def faults():
 def picture():
     """Save a picture of the page, or of an element, for the docs and to be looked at."""
     PICTURES.mkdir(parents=True, exist_ok=True)
-    return lambda what, name: what.screenshot(path=PICTURES / f"{name}.png")
+    return lambda what, name, **how: what.screenshot(path=PICTURES / f"{name}.png", **how)

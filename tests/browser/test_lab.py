@@ -118,6 +118,12 @@ def test_a_lesson_from_a_wrong_answer_to_the_next_lesson(learner, lab, faults, p
     assert not faults(page, ".jp-mod-active .jp-OutputArea")
     assert "Visible checks passed" in me.answer("center_slopes", RIGHT["center_slopes"])
     assert "Visible checks passed" in me.answer("center_jacobian_full", RIGHT["center_jacobian_full"])
+    assert "wrong" in me.answer("center_backward", RIGHT["center_backward"].replace("mean", "sum"))
+    me.active.evaluate("(cell) => cell.scrollIntoView({block: 'end'})")
+    below = me.active.bounding_box()
+    above = me.active.locator("xpath=preceding-sibling::*[1]").bounding_box()
+    height = below["y"] + below["height"] - above["y"]
+    picture(page, "check", clip={**above, "height": height})
     assert "Visible checks passed" in me.answer("center_backward", RIGHT["center_backward"])
     assert not faults(page, ".jp-mod-active .jp-OutputArea")
 
