@@ -43,9 +43,7 @@ def lab(tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    options = (
-        f"--no-browser --port={port} --IdentityProvider.token={TOKEN} --expose-app-in-browser"
-    )
+    options = f"--no-browser --port={port} --IdentityProvider.token={TOKEN} --expose-app-in-browser"
     quiet = folder / "config" / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
     quiet.mkdir(parents=True)
     (quiet / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
