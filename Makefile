@@ -34,6 +34,7 @@ ifneq ($(AUTHOR),)
 	@echo 'make test-torch install PyTorch too, and run what compares with it'
 	@echo 'make grade      grade examples/submissions and say where the report is'
 	@echo 'make docs       build the web page in build/site/html'
+	@echo 'make pdf        the lessons on paper, in build/pdf (needs chromium)'
 	@echo 'make test-browser  JupyterLab and the web page in Chromium, as a learner uses them'
 	@echo 'make bench      run the scripts of benchmarks/'
 	@echo 'make lint       ruff and mypy'
@@ -100,7 +101,7 @@ clean:
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ifneq ($(AUTHOR),)
-.PHONY: test test-torch test-browser docs grade bench lint notebooks install-test install-dev install-browser
+.PHONY: test test-torch test-browser docs pdf grade bench lint notebooks install-test install-dev install-browser
 
 install-test:
 	$(call install,test,$(TESTED))
@@ -130,6 +131,16 @@ test-browser: install-browser
 docs: install-test
 	@$(PY) docs/site/compose.py build/site --show $(SHOW)
 	@echo "The page is $$PWD/build/site/html/index.html"
+
+# The lessons on paper, by the browser that is there; figures and quizzes stand as they stand on the page.
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+pdf: docs
+	@[ -n "$(CHROMIUM)" ] || { echo 'make pdf needs chromium or google-chrome: install one, or name one: make pdf CHROMIUM=...' >&2; exit 1; }
+	@set -eu; mkdir -p build/pdf; options=; if [ "$$(id -u)" = 0 ]; then options=--no-sandbox; fi; \
+	for page in build/site/html/lessons/*.html build/site/html/formulas.html; do \
+	  pdf="build/pdf/$$(basename "$$page" .html).pdf"; \
+	  "$(CHROMIUM)" --headless --disable-gpu $$options --virtual-time-budget=20000 --no-pdf-header-footer \
+	    --print-to-pdf="$$pdf" "file://$$PWD/$$page" 2>/dev/null; echo "$$pdf"; done
 
 grade: install-run
 	@.venv/bin/bnlib grade examples/submissions --out build/grades --force --cell-seconds 10

@@ -1,5 +1,6 @@
 """The web page in Chromium: figures move and quizzes answer without a kernel, at both widths, in both themes."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,8 @@ import pytest
 from bnlib.release import sources
 from bnlib.stubs import lessons
 
-LESSONS = [path.stem for path in sources(Path(__file__).resolve().parents[2] / "solutions")]
+ROOT = Path(__file__).resolve().parents[2]
+LESSONS = [path.stem for path in sources(ROOT / "solutions")]
 
 
 def looked(page, site, name):
@@ -52,8 +54,26 @@ def test_pages_fit_and_can_be_read(opened, site, faults, picture, width, dark):
         assert not faults(page, "article"), name
 
 
+@pytest.mark.parametrize("name", LESSONS)
+def test_nothing_is_cut_off_on_paper(opened, site, name):
+    page = opened(width=720)  # a sheet of A4 between its margins, in CSS pixels
+    page.emulate_media(media="print")
+    looked(page, site, f"lessons/{name}")
+    wide = "[...document.querySelectorAll('.math, .cell_output, pre')].filter((box) => box.scrollWidth > box.clientWidth + 1)"
+    assert page.evaluate(f"{wide}.map((box) => box.textContent.slice(0, 60))") == []
+
+
 def test_search_finds_a_word(opened, site):
     page = opened()
     page.goto(f"{site}/search.html?q=Jacobian")
     page.locator("#search-results li").first.wait_for()
     assert "Lesson" in page.locator("#search-results").inner_text()
+
+
+def test_the_lessons_are_printed():
+    done = subprocess.run(["make", "-s", "-C", ROOT, "pdf"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for name in LESSONS:
+        paper = (ROOT / "build" / "pdf" / f"{name}.pdf").read_bytes()
+        assert paper.startswith(b"%PDF")
+        assert paper.count(b"/Type /Page\n") > 5
