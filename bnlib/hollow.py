@@ -13,7 +13,17 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-DRAWING = ("matplotlib", "mpl_toolkits", "seaborn", "plotly", "ipywidgets", "bnlib.plots", "tqdm.notebook")
+DRAWING = (
+    "matplotlib",
+    "mpl_toolkits",
+    "seaborn",
+    "plotly",
+    "ipywidgets",
+    "bnlib.plots",
+    "bnlib.compare",
+    "bnlib.network",
+    "tqdm.notebook",
+)
 
 
 class Nothing:

@@ -107,9 +107,10 @@ def standing(lesson: Lesson) -> Standing:
             report, filled = None, filled + 1
         if report and "empty" not in report.names:
             filled += 1
+        if report:
+            points += stub.points if report.ok else report.earned
         if report and report.ok:
             passing += 1
-            points += stub.points
         elif not following:
             following = stub.name
     total = len(lesson.stubs)

@@ -35,6 +35,9 @@ _MARK = re.compile(r"^# (NBVAL_\w+)\n", re.MULTILINE)
 
 _CHECK = re.compile(r"check\(\s*(\w+)\.(\w+)\s*\)")
 _BOX = re.compile(r"> \*\*Exercise `(\w+)`\*\*.*")
+_WORDS = re.compile(r"\*\*Your answer to `(\w+)`\*\*.*")
+"""First line of a cell that is answered in words."""
+
 _BUNDLE = (".gitignore", "LICENSE", "LICENSE-text", "Makefile", "constraints.txt", "environment.yml", "pyproject.toml")
 _RENAMED = {"docs/learners.md": "README.md", "examples/classroom.yml": ".github/workflows/classroom.yml"}
 _TEACHERS = ("authoring.py", "formulas.py", "release.py", "grading")
@@ -81,7 +84,7 @@ def normalise(notebook: Any, path: Path) -> None:
         cell.source = cell.source.strip("\n")
         if cell.cell_type == "markdown":
             cell.source = _BOX.sub(lambda match: _box(lesson, match[1], path), cell.source)
-            cell.metadata, name = nbformat.from_dict({}), "text"
+            cell.metadata, name = _text_metadata(cell, lesson, path)
         else:
             tags = _tags(cell)
             cell.metadata, name = _code_metadata(cell, lesson, path)
@@ -93,7 +96,8 @@ def normalise(notebook: Any, path: Path) -> None:
             raise ReleaseError(f"{path.name}: two cells are {name}; every cell must be different from the others")
         seen.add(name)
         cell.id = name
-    missing = [name for stub in lesson.stubs for name in (stub, f"check-{stub}") if name not in seen]
+    wanted = [*(name for stub in lesson.stubs for name in (stub, f"check-{stub}")), *lesson.written]
+    missing = [name for name in wanted if name not in seen]
     if missing:
         raise ReleaseError(f"{path.name}: no cell for {', '.join(missing)}")
 
@@ -108,6 +112,8 @@ def released(notebook: Any, path: Path) -> Any:
     notebook = copy.deepcopy(notebook)
     for cell in notebook.cells:
         if cell.cell_type != "code":
+            if cell.id in lesson.written:
+                cell.source = f"{cell.source.partition(BEGIN)[0]}*Write here, in place of this line.*"
             continue
         cell.outputs, cell.execution_count = [], None
         if cell.id in lesson.stubs:
@@ -209,7 +215,7 @@ def bundle(root: Path, target: Path, chosen: Sequence[Lesson] = ()) -> list[str]
     files += [
         path
         for name, path in ours.items()
-        if path.suffix in (".py", ".js") and name.split("/")[0] not in _TEACHERS and name not in closed
+        if path.suffix in (".py", ".js", ".gz", ".txt") and name.split("/")[0] not in _TEACHERS and name not in closed
     ]
     edited = [path.name for path in notebooks if path.is_file() and has_work(path)]
     if edited:
@@ -240,6 +246,25 @@ def _lesson(path: Path) -> Lesson:
         return lesson_of(path.stem)
     except KeyError as error:
         raise ReleaseError(f"{path.name}: {error.args[0]}") from None
+
+
+def _text_metadata(cell: Any, lesson: Lesson, path: Path) -> tuple[Any, str]:
+    """Metadata and name of a text cell: of one that is answered in words nbgrader's for grading by hand, of others none."""
+    found = _WORDS.match(cell.source)
+    if not found:
+        if BEGIN in cell.source:
+            raise ReleaseError(f"{path.name}: a text holds {BEGIN}, but does not begin with **Your answer to `NAME`**")
+        return nbformat.from_dict({}), "text"
+    written = lesson.written.get(found[1])
+    if written is None or cell.source.count(BEGIN) != 1 or not cell.source.endswith(END):
+        raise ReleaseError(
+            f"{path.name}: the answer in words to {found[1]} needs an in_words of that name in bnlib/stubs/{lesson.name}.py, "
+            f"and one region between {BEGIN} and {END} at its end"
+        )
+    points = f"{written.points} point{'s' if written.points > 1 else ''}"
+    cell.source = _WORDS.sub(f"**Your answer to `{written.name}`** · {points}, given by a person", cell.source, count=1)
+    nbgrader = {"schema_version": 3, "task": False, "grade": True, "solution": True, "locked": False}
+    return nbformat.from_dict({"nbgrader": nbgrader | {"grade_id": written.name, "points": written.points}}), written.name
 
 
 def _code_metadata(cell: Any, lesson: Lesson, path: Path) -> tuple[Any, str]:

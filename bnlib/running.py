@@ -205,6 +205,8 @@ def load(key: str | int) -> None:
     filled = [name for name, stub in lesson.stubs.items() if stub.answer is not None and written.get(name)]
     more = "" if len(filled) == len(lesson.stubs) else " (more in an open one? Save it, then load again)"
     print(f"{len(filled)} of {len(lesson.stubs)} exercises of {lesson.key} are filled in the saved notebook{more}")
+    if filled:
+        print(f"  Call them so: from bnlib.stubs import {lesson.name}, then {lesson.name}.NAME(...)")
     for cell in notebook.cells:
         if cell.exercise and cell.id in errors:
             print(f"  {cell.exercise}: {errors[cell.id]}")

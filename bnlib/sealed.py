@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
-FOLDERS = ("checks",)
+FOLDERS = ("checks", "network")
 """Folders of bnlib that are sealed, with modules and data files alike; their own ``__init__.py`` stays as it is."""
 
 PACK = "sealed.txt"

@@ -245,5 +245,5 @@ def test_every_exercise_whose_derivative_is_not_linear_has_an_exact_test():
     assert exact == {
         "dvar_dx", "dinvstd_dx", "xhat_jacobian", "normalize_jacobian", "normalize_backward", "batchnorm_backward",
         "rms_scale_backward", "batchnorm_backward_composed", "root_backward", "invert_backward", "gates_backward",
-        "folded_backward", "batchnorm_train_backward", "block_backward", "BatchNorm",
+        "folded_backward", "batchnorm_train_backward", "block_backward", "BatchNorm", "eigenvalues",
     }  # fmt: skip

@@ -12,13 +12,14 @@ import pytest
 from bnlib.authoring import FIRST, AuthoringError, new_exercise, new_lesson
 
 ROOT = Path(__file__).parent.parent
+NEXT = f"{1 + max(int(path.name[:2]) for path in (ROOT / 'solutions').glob('[0-9][0-9]_*.ipynb')):02d}_triples"
 
 FILLED = {
     "bnlib/stubs/triples.py": {"Double": "Triple", "2 * x": "3 * x"},
     "bnlib/checks/triples.py": {"value + value": "3 * value", '"double"': '"triple"', "x = 3, out = 6": "x = 3, out = 9"},
     "tests/equations/triples.py": {"x[k, l] + x[k, l]": "3 * x[k, l]"},
     "tests/answers/triples.txt": {"x + x": "x + x + x", "2 *": "3 *", "*= 2": "*= 3", "double-": "triple-"},
-    "solutions/06_triples.ipynb": {"return 2 * x": "return 3 * x", "2\\\\, x": "3\\\\, x"},
+    f"solutions/{NEXT}.ipynb": {"return 2 * x": "return 3 * x", "2\\\\, x": "3\\\\, x"},
 }  # fmt: skip
 """The second exercise is to triple what the example doubles."""
 
@@ -86,7 +87,7 @@ def test_a_new_lesson_is_green_and_touches_no_other_file(copy):
         "            return importlib.machinery.PathFinder.find_spec(name, ['" + str(copy) + "'])\n"
         "sys.meta_path.insert(0, First)\n"
     )
-    bnlib(copy, "build", "solutions/06_triples.ipynb")
+    bnlib(copy, "build", f"solutions/{NEXT}.ipynb")
     bnlib(copy, "release")
     site.unlink()
     after = fingerprints(copy)
@@ -94,7 +95,7 @@ def test_a_new_lesson_is_green_and_touches_no_other_file(copy):
     assert changed == set()
     added = {name for name in after if name not in before}
     assert added == {
-        "bnlib/stubs/triples.py", "bnlib/checks/triples.py", "solutions/06_triples.ipynb", "notebooks/06_triples.ipynb",
+        "bnlib/stubs/triples.py", "bnlib/checks/triples.py", f"solutions/{NEXT}.ipynb", f"notebooks/{NEXT}.ipynb",
         "tests/hidden/test_triples.py", "tests/equations/triples.py", "tests/answers/triples.txt",
     }  # fmt: skip
     modules = [f"tests/{name}.py" for name in ("test_equations", "hidden/test_triples", "test_answers", "test_course")]

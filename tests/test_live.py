@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from bnlib.numerics import jacobian_central
-from bnlib.plots import chain_rule, gates, layer, live, normalization, translation
+from bnlib.plots import chain_rule, gates, geometry, layer, live, normalization, relatives, translation
 from bnlib.quizzes import QuizView, verdict
 from bnlib.stubs import translation as stubs
 
@@ -54,8 +54,10 @@ FIGURES = {
     "contraction": lambda: translation.contraction(np.arange(8.0).reshape(4, 2) ** 2, centring(4, 2)),
     "three_terms": lambda: normalization.three_terms(DOUT, X, 1.5, 0.01, np.zeros(6)),
     "on_the_circle": circle,
+    "losing_two": lambda: geometry.losing_two(np.array([2.6, 0.4, 4.0]), np.array([1.5, 0.9, 0.2]), 1e-5),
     "walk": lambda: gates.walk(*GATES),
     "settling": lambda: layer.settling(samples(), (3.0, 4.0)),
+    "who_shares": lambda: relatives.who_shares((3, 4, 5), groups=2),
 }
 
 
@@ -127,6 +129,18 @@ def test_three_terms_add_up_to_the_gradient_wherever_an_example_is_dragged() -> 
         np.testing.assert_allclose(found["terms"], terms)
 
 
+def test_who_shares_is_what_the_still_picture_shows() -> None:
+    states = [
+        {"layer": name, "entry": entry} for name in relatives.LAYERS for entry in ([0, 1, 2], [2, 3, 4], [1, 2, 0])
+    ]
+    for state, found in zip(states, asked("who_shares", *states), strict=True):
+        statistics, parameter = relatives.sharing(state["layer"], (3, 4, 5), 2, tuple(state["entry"]))
+        np.testing.assert_array_equal(found["statistics"], statistics)
+        np.testing.assert_array_equal(found["parameter"], parameter)
+        assert found["counts"] == [statistics.sum(), parameter.sum()]
+        assert found["pairs"] * statistics.sum() == statistics.size
+
+
 def test_on_the_circle() -> None:
     states = [{"xc": [0.3, 1.1], "dout": [0.5, -0.2]}, {"xc": [-2.0, 0.4], "dout": [1.0, 1.0]}]
     for state, found in zip(states, asked("on_the_circle", *states), strict=True):
@@ -136,6 +150,28 @@ def test_on_the_circle() -> None:
         np.testing.assert_allclose(np.array(found["dxc"]) @ normalization._PLANE, truth, atol=1e-8)
         np.testing.assert_allclose(np.linalg.norm(found["z"]), np.sqrt(3), rtol=1e-6)
         assert found["angle"] == pytest.approx(90, abs=1e-4)
+
+
+@pytest.mark.parametrize("count", [3, 2])
+@pytest.mark.parametrize("eps", [1e-8, 0.5])
+def test_losing_two(count: int, eps: float) -> None:
+    rng = np.random.default_rng(count)
+    states = [
+        {"x": rng.normal(size=count).tolist(), "dout": rng.normal(size=count).tolist(), "eps": eps} for _ in range(4)
+    ]
+    for state, found in zip(states, asked("losing_two", *states), strict=True):
+        x, dout = np.array(state["x"]), np.array(state["dout"])
+        np.testing.assert_allclose(found["x_hat"], normalize(x, 1.0, eps))
+        np.testing.assert_allclose(found["flat"], dout - dout.mean())
+        r = 1 / np.sqrt(x.var() + eps)
+        np.testing.assert_allclose(
+            r * np.array(found["sent"]), dout @ jacobian_central(lambda x: normalize(x, 1.0, eps), x), atol=1e-7
+        )
+        along = dout @ (x - x.mean()) / np.sum((x - x.mean()) ** 2) * (x - x.mean())
+        np.testing.assert_allclose(found["left"] * along, along * eps * r * r)
+        if count == 2:
+            np.testing.assert_allclose(found["sent"], found["left"] * along, atol=1e-9)
+    assert all(np.allclose(axes @ axes.T, np.diag(np.any(axes, axis=1))) for axes in geometry._AXES.values())
 
 
 def test_a_nudge_and_a_gradient_meet_in_dx_at_every_cut() -> None:

@@ -178,6 +178,7 @@ def test_load_fills_the_stubs_from_the_saved_file(write, monkeypatch, capsys, tm
     load("02_translation")
     assert capsys.readouterr().out == (
         f"1 of {len(translation.lesson.stubs)} exercises of 02_translation are filled in the saved notebook (more in an open one? Save it, then load again)\n"
+        "  Call them so: from bnlib.stubs import translation, then translation.NAME(...)\n"
     )
     assert translation.center(np.ones((2, 2))).sum() == 0
     with pytest.raises(NotebookError, match=r"01_chain_rule\.ipynb: not found"):
@@ -206,7 +207,7 @@ def test_load_counts_what_is_filled_not_what_is_there(write, monkeypatch, capsys
 
 def test_load_of_a_released_notebook_finds_nothing_filled(monkeypatch, capsys):
     root = Path(__file__).parent.parent
-    for folder, words in (("notebooks", r"0 of (\d+) .*\(more in"), ("solutions", r"(\d+) of \1 .*notebook$")):
+    for folder, words in (("notebooks", r"0 of (\d+) .*\(more in"), ("solutions", r"(\d+) of \1 .*notebook\n  Call")):
         monkeypatch.chdir(root / folder)
         for lesson in lessons():
             load(lesson.key)

@@ -147,7 +147,80 @@ def normalized_batch(lesson, d):
             yield f"{exercise}: {name}", value, other
 
 
-LESSONS = {"02": translation, "03": normalization}
+# -- lesson 08
+
+
+def images(d):
+    """The batch as images of two by three positions, more channels than features, two groups."""
+    rng, N = np.random.default_rng(len(d.x)), len(d.x)
+    each = rng.uniform(1, 2, size=(4, 2, 3))
+    return Data(
+        x=d.x[:, :1, None, None] * each,
+        dout=rng.normal(size=(N, 4, 2, 3)) + 0.5,
+        gamma=rng.normal(size=4),
+        beta=rng.normal(size=4),
+        eps=d.eps,
+    )
+
+
+def over(axes, shape=None):
+    """A layer that takes its statistics over these axes, of x in this shape."""
+
+    def layer(d, x, gamma, beta):
+        rows = x if shape is None else anp.reshape(x, shape(x))
+        xc = rows - anp.mean(rows, axis=axes, keepdims=True)
+        x_hat = anp.reshape(xc / anp.sqrt(anp.mean(xc**2, axis=axes, keepdims=True) + d.eps), x.shape)
+        place = (1, -1) + (1,) * (x.ndim - 2)
+        return anp.reshape(gamma, place) * x_hat + anp.reshape(beta, place)
+
+    return layer
+
+
+def rms(d, x, gamma, beta):
+    return gamma * x / anp.sqrt(anp.mean(x**2, axis=1, keepdims=True) + d.eps) + 0 * beta
+
+
+def relatives(d):
+    lesson, photos = answers("08_relatives"), images(d)
+    layers = {
+        "layernorm": (d, over(1), ()),
+        "spatial_batchnorm": (photos, over((0, 2, 3)), ()),
+        "groupnorm": (photos, over((2, 3, 4), lambda x: (len(x), 2, 2, *x.shape[2:])), (2,)),
+    }
+    for name, (of, layer, more) in layers.items():
+        out, cache = getattr(lesson, f"{name}_forward")(of.x, of.gamma, of.beta, *more, of.eps)
+        yield f"{name}: out", out, layer(of, of.x, of.gamma, of.beta)
+        yield from gradients(name, of, layer, getattr(lesson, f"{name}_backward")(of.dout, cache))
+    yield from gradients("rmsnorm", d, rms, lesson.rmsnorm_backward(d.dout, d.x, d.gamma, d.eps))
+
+
+def gradients(name, d, layer, ours):
+    others = autograd.grad(lambda *given: anp.sum(d.dout * layer(d, *given)), (0, 1, 2))(d.x, d.gamma, d.beta)
+    for each, value, other in zip(("dx", "dgamma", "dbeta"), ours, others, strict=False):
+        yield f"{name}: {each}", value, other
+
+
+# -- lesson 07
+
+
+def geometry(d):
+    lesson = answers("07_geometry")
+    x, dout, gamma = d.x[:, 0], d.dout[:, 0], float(d.gamma[0])
+    dx = autograd.grad(lambda x: anp.sum(dout * gamma * standardized(x, d.eps)))(x)
+    x_hat, inv_std = standardized(x, d.eps), 1 / np.sqrt(np.var(x) + d.eps)
+    across, slow = lesson.eigenvalues(x, gamma, d.eps)
+    kept, along = lesson.take_apart(dout, x_hat)
+    yield "take_apart and eigenvalues", across * kept + slow * along, dx
+    square = lesson.squared_norm(dout, dout @ x_hat, dout.sum(), gamma, inv_std, d.eps)
+    yield "squared_norm", square, np.sum(dx**2)
+    W, inputs = np.array([[0.6], [-1.1], [0.8]]), np.random.default_rng(7).normal(size=(len(x), 3))
+    dW = autograd.grad(lambda W: anp.sum(dout * gamma * standardized(anp.dot(inputs, W)[:, 0], d.eps)))(W)
+    h, whole = (inputs @ W)[:, 0], np.sum(np.abs(W * dW))
+    left = gamma * d.eps / (np.var(h) + d.eps) * np.sum(dout * standardized(h, d.eps))
+    yield "along_weights", [left, whole], [np.sum(W * dW), whole]
+
+
+LESSONS = {"02": translation, "03": normalization, "07": geometry, "08": relatives}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -171,3 +244,32 @@ def test_reference_agrees_with_torch(kind):
     for exercise in ("batchnorm_backward", "batchnorm_backward_composed"):
         results = (ours, *getattr(lesson, exercise)(d.dout, cache))
         agree(zip(("out", "dx", "dgamma", "dbeta"), results, theirs, strict=True))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "one feature"])
+def test_relatives_agree_with_torch(kind):
+    """Where an example has one feature its dx is zero, and PyTorch's is rounding."""
+    torch = pytest.importorskip("torch")
+    functional, lesson, d = torch.nn.functional, answers("08_relatives"), KINDS[kind]
+    photos = images(d)
+    layers = [
+        ("layernorm", d, (), lambda x, g, b: functional.layer_norm(x, x.shape[1:], g, b, d.eps)),
+        ("spatial_batchnorm", photos, (), lambda x, g, b: functional.batch_norm(x, None, None, g, b, True, eps=d.eps)),
+        ("groupnorm", photos, (2,), lambda x, g, b: functional.group_norm(x, 2, g, b, d.eps)),
+        ("groupnorm", photos, (4,), lambda x, g, b: functional.instance_norm(x, None, None, g, b, eps=d.eps)),
+    ]
+    for name, of, more, layer in layers:
+        given = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (of.x, of.gamma, of.beta)]
+        out = layer(*given)
+        out.backward(torch.tensor(of.dout))
+        ours, cache = getattr(lesson, f"{name}_forward")(of.x, of.gamma, of.beta, *more, of.eps)
+        found = (ours, *getattr(lesson, f"{name}_backward")(of.dout, cache))
+        theirs = [value.detach().numpy() for value in (out, *(value.grad for value in given))]
+        agree(
+            (f"{name} {more}: {each}", a, b)
+            for each, a, b in zip(("out", "dx", "dgamma", "dbeta"), found, theirs, strict=True)
+        )
+    x, gamma = (torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (d.x, d.gamma))
+    functional.rms_norm(x, x.shape[1:], gamma, d.eps).backward(torch.tensor(d.dout))
+    ours = lesson.rmsnorm_backward(d.dout, d.x, d.gamma, d.eps)
+    agree(zip(("rms dx", "rms dgamma"), ours, (x.grad.numpy(), gamma.grad.numpy()), strict=True))

@@ -120,11 +120,12 @@ def test_the_bundle_holds_no_solution_and_no_hidden_test(tmp_path):
     target = tmp_path / "learners.zip"
     names = bundle(ROOT, target)
     with zipfile.ZipFile(target) as archive:
-        texts = {name: archive.read(name).decode() for name in names}
+        texts = {name: archive.read(name).decode(errors="replace") for name in names}  # the digits are packed
     assert not [name for name in names if re.search(r"solutions|tests/|grading|release\.py", name)]
     assert any(name.endswith("notebooks/02_translation.ipynb") for name in names)
     assert any(name.endswith("/Makefile") for name in names)
     assert any(name.endswith("bnlib/plots/static/kit.js") for name in names), "figures that move"
+    assert {"digits.csv.gz", "digits.txt"} <= {name.rpartition("bnlib/data/")[2] for name in names}, "and whose they are"
     assert any(name.endswith("/.github/workflows/classroom.yml") for name in names)
     squeezed = {
         name: re.sub(r"\s+", " ", json.dumps(text) if name.endswith(".ipynb") else text) for name, text in texts.items()
@@ -158,6 +159,7 @@ def test_the_bundle_offers_only_commands_that_work_in_it(tmp_path):
         "test-torch",
         "grade",
         "docs",
+        "pdf",
         "test-browser",
         "bench",
         "lint",

@@ -45,7 +45,7 @@ def readable(folder):
     """All that can be read in the bundle: text of files, and cells as they are written."""
     for path in sorted(folder.rglob("*")):
         if path.is_file():
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8", errors="replace")  # the digits are packed
             if path.suffix == ".ipynb":
                 text += "\n".join(cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
                                   for cell in json.loads(text)["cells"])  # fmt: skip

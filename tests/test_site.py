@@ -22,8 +22,8 @@ pytest.importorskip("myst_nb", reason="the web page needs the extra [docs]")
 
 ROOT = Path(__file__).parent.parent
 COMPOSE = ROOT / "docs" / "site" / "compose.py"
-PAGES = [*(f"lessons/{lesson.key}" for lesson in lessons()), "formulas", "notation", "learners", "teaching", "grading"]
-PAGES += ["security", "diagnosis", "architecture", "language", "speed", "contributing", "api", "index"]
+PAGES = [f"lessons/{lesson.key}" for lesson in lessons()]
+PAGES += [*(path.stem for path in (ROOT / "docs").glob("*.md")), "contributing", "api", "index"]
 
 
 def composer():

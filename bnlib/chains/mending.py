@@ -274,14 +274,17 @@ def _opened(run: Sequence[Node]) -> Iterator[tuple[Node, str]]:
     """What stands in front of the first of some terms belongs to all of them."""
     first, *others = run
     lead = first.args[0] if first.op == "neg" else first
-    if first.op == "neg":
-        others = [neg(term) for term in others]
-    if lead.op == "mul":
-        for cut in range(1, len(lead.args)):
-            front, back = mul(*lead.args[:cut]), mul(*lead.args[cut:])
-            whole = mul(front, add(back, *others))
-            words = f"{text_of(front)} belongs to all terms, and stands at the first only"
-            yield neg(whole) if first.op == "neg" else whole, words
+    minus = [neg(term) for term in others]
+    names = all(node.op in ("ref", "num", "neg") for term in others for node in below(term))
+    for cut in range(1, len(lead.args)) if lead.op == "mul" else ():
+        front, back = mul(*lead.args[:cut]), mul(*lead.args[cut:])
+        words = f"{text_of(front)} belongs to all terms, and stands at the first only"
+        if first.op != "neg":
+            yield mul(front, add(back, *others)), words
+            continue
+        yield neg(mul(front, add(back, *minus))), words
+        if names and cut == len(lead.args) - 1:  # -a * b - c as it is typed, with brackets around b - c
+            yield neg(mul(front, add(back, *others))), words
 
 
 def _fractions(node: Node, place: Place, into: Into) -> Iterator[Edit]:
@@ -300,7 +303,7 @@ def _fractions(node: Node, place: Place, into: Into) -> Iterator[Edit]:
             mul(above, below),
             f"the division by {text_of(below)} should be a product{at_place(place)}",
             "upside-down",
-            1.1,
+            1.05,
         )
 
 

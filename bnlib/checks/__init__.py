@@ -126,9 +126,12 @@ def report_on(stub: Stub, cases: int = 3) -> Report:
 
 
 def _to_do(stub: Stub) -> str:
+    opening = stub.opening.rstrip(", ")
     if stub.begun:
-        return f"The cell that begins with {stub.opening} ended in an error, and what was there before does not count: mend it"
-    return f"Write it in the cell that begins with {stub.opening}"
+        return (
+            f"The cell that begins with {opening} ended in an error, and what was there before does not count: mend it"
+        )
+    return f"Write it in the cell that begins with {opening}"
 
 
 def _examined(stub: Stub, cases: int) -> Report:

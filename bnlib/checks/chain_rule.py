@@ -424,7 +424,7 @@ two_pistons = Chain(
             "sum(d(L, y[p]) * d(y[p], x) for p in P)",
         ),
         Move(
-            "Two derivatives are left, and both are plain numbers. How much does L rise when y[p] alone rises by 1?",
+            "What is left to differentiate has plain numbers for slopes. How much does L rise when y[p] alone rises by 1?",
             "L is a sum of b[p] * y[p], so its slope by y[p] is b[p]; the slope of y[p] = a[p] * x by x is a[p].",
             "sum(b[p] * a[p] for p in P)",
         ),

@@ -1094,7 +1094,12 @@ bias_before_gradient = Chain(
         ),
         Move(
             "What arrives at h[i, j] is the gradient of the layer, eq. 5.8.",
-            "Put in its three terms, and add up each by itself over i in N.",
+            "Put it in, with h in the place of x and dy in that of dout: three terms under the sum over i.",
+            "sum(gamma[j] * r[j] * (dy[i, j] - mean(dy[k, j] for k in N) - x_hat[i, j] * mean(dy[k, j] * x_hat[k, j] for k in N)) for i in N)",
+        ),
+        Move(
+            "There are three terms under the sum over i. Which of their factors have an i?",
+            "Add up each term by itself over i in N: what has no i comes out in front, or N times.",
             "gamma[j] * r[j] * (sum(dy[i, j] for i in N) - N * mean(dy[k, j] for k in N) - sum(x_hat[i, j] for i in N) * mean(dy[k, j] * x_hat[k, j] for k in N))",
         ),
         Move(

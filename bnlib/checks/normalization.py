@@ -826,7 +826,7 @@ input_gradient = Chain(
             "gamma * sum(dout[k] * ((delta[k, i] - 1/N) * r + (x[k] - mu) * d(r, x[i])) for k in N)",
         ),
         Move(
-            "One derivative is left, that of r = (var + eps)**(-1/2).",
+            "What is left is the derivative of r = (var + eps)**(-1/2).",
             "Chain rule: -1/2 * r**3 times the derivative of var, which is 2/N * (x[i] - mu).",
             "gamma * sum(dout[k] * ((delta[k, i] - 1/N) * r - (x[k] - mu) * r**3 * (x[i] - mu) / N) for k in N)",
         ),
@@ -853,7 +853,7 @@ variance_slope = Chain(
             "mean(2 * (x[k] - mu) * (d(x[k], x[i]) - d(mu, x[i])) for k in N)",
         ),
         Move(
-            "Two derivatives are left, and you know both of them.",
+            "You know the derivatives that are left.",
             "That of x[k] is delta[k, i], that of mu is 1/N.",
             "mean(2 * (x[k] - mu) * (delta[k, i] - 1/N) for k in N)",
         ),
@@ -897,7 +897,7 @@ x_hat_slopes = Chain(
             "(d(x[k], x[i]) - d(mu, x[i])) * r + (x[k] - mu) * d(r, x[i])",
         ),
         Move(
-            "Three derivatives are left, and you know all of them.",
+            "You know the derivatives that are left.",
             "delta[k, i], 1/N, and that of r (eq. 3.12): -1/N * r**3 * (x[i] - mu).",
             "(delta[k, i] - 1/N) * r - (x[k] - mu) * r**3 * (x[i] - mu) / N",
         ),

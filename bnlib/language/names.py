@@ -143,7 +143,7 @@ class Names:
             letter = letter.rstrip("'")
             if found.setdefault(letter, size) != size:
                 raise LetterError(
-                    f"{letter} counts {found[letter]} in one place and {size} in another ({place}): take two letters"
+                    f"{letter} counts {found[letter]} in one place and {size} in another ({place}): take two letters, or the other size"
                 )
 
         for each in walk(node):

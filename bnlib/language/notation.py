@@ -80,8 +80,19 @@ LETTERS = (
     Letter("running_mean", r"\bar\mu", "l", "running mean", "running_mean", "running_mean", r"\mathrm{E}[x]"),
     Letter("running_var", r"\bar\sigma^2", "l", "running variance", "running_var", "running_var", r"\mathrm{Var}[x]"),
     Letter("unbiased", r"\tilde\sigma^2", "l", "variance of a batch, divided by N - 1", "var", "", r"\tfrac{m}{m-1} \sigma^2_{\mathcal B}"),
+    Letter("rate", r"\mathrm{rate}", "", "learning rate of gradient descent", "rate", "lr"),
+    Letter("along", r"\mathrm{along}", "i", "component of dout along x_hat", "along"),
+    Letter("kept", r"\mathrm{kept}", "i", "what is at right angles to 1 and to x_hat in dout", "kept"),
     Letter("mu_star", r"\mu^*", "l", "true mean, of which a batch gives an estimate", "true_mean"),
     Letter("true_var", r"{\sigma^*}^2", "l", "true variance", "true_var"),
+    Letter("C", "C", "", "how many classes there are", "C"),
+    Letter("q", "q", "kl", "score: how much the network is for class l in example k", "scores", "input of CrossEntropyLoss"),
+    Letter("p", "p", "kl", "probability that the softmax makes of it", "p", "softmax"),
+    Letter("p_star", "p^*", "kl", "what the probability should be: 1 at the label", "labels"),
+    Letter("theta", r"\theta", "i", "all parameters of a network", "theta", "parameters()", r"\Theta"),
+    Letter("rate", r"\rho", "", "learning rate", "rate", "lr"),
+    Letter("numerical", "n", "i", "gradient by a parameter, measured", "numerical"),
+    Letter("y_star", "y^*", "kl", "what the output should be", "targets"),
 )  # fmt: skip
 
 TYPESET = {letter.name: letter.latex for letter in LETTERS if letter.name}

@@ -28,6 +28,9 @@ _SIGNS = str.maketrans({
     "μ": "mu", "µ": "mu", "σ": "sigma", "γ": "gamma", "β": "beta", "δ": "delta", "ε": "eps", "ϵ": "eps", "Σ": "sum",
     "∑": "sum", "√": "sqrt", "∂": "d", "≠": "!=", "∈": " in ", "\u00a0": " ",
 })  # fmt: skip
+_BRACKET = r"(?:\[[^\[\]]*\]|\((?:[^()\[\]]|\[[^\[\]]*\])*\))?"
+"""The indices behind a name, or what stands in brackets, where there is some; none inside another."""
+
 _HATS = ((re.compile("x\u0302"), "x_hat"), (re.compile("y\u0302"), "y_hat"))
 
 
@@ -79,7 +82,7 @@ def read(text: str, names: Names, check: bool = True) -> Node:
     try:
         body = ast.parse(f"({plain}\n)", mode="eval").body
     except SyntaxError as error:
-        raise FormulaError(_syntax(plain, error)) from None
+        raise FormulaError(_syntax(plain, error, names)) from None
     except (RecursionError, MemoryError, ValueError):
         raise FormulaError("this line is nested too deeply to be read") from None
     node = _Reader(names, pattern=not check).node(body)
@@ -122,14 +125,20 @@ def define(names: Names, text: str) -> Names:
     return names
 
 
-def _syntax(text: str, error: SyntaxError) -> str:
+def _syntax(text: str, error: SyntaxError, names: Names) -> str:
     at = (error.offset or 1) - 2
     if "=" in text.replace("==", "").replace("!=", ""):
         return "one = too many: a line is one formula, and an = stands at its beginning only"
-    if found := re.search(
-        r"[\w)\]]\s+[A-Za-z_(]", re.sub(r"\b(for|in|if|and|not|or)\b", lambda m: "+" * len(m[0]), text)
-    ):
-        return f"something is missing between {text[max(0, found.start() - 8) : found.end() + 8].strip()!r}: a product needs its *"
+    if re.search(r"\bfor\s+\w+\s*,|\bin\s+\w+\s*,", text):
+        return "every letter has a for of its own: for k in N for l in D"
+    for found in re.finditer(r"\b(sum|mean)(_\w*)?\b(?!\s*\()", text):
+        if found[0] not in names:
+            return f"a {found[1]} is typed {found[1]}(... for k in N)"
+    words = re.sub(r"\b(for|in|if|and|not|or)\b", lambda m: "+" * len(m[0]), text)
+    if gap := re.search(r"[\w)\]]\s+[A-Za-z_(]|(?<![\w.])\d+[A-Za-z_]", words):
+        left = re.findall(rf"\w*{_BRACKET}$", text[: gap.start() + 1])[0]
+        right = re.findall(rf"^\w*{_BRACKET}", text[gap.end() - 1 :])[0]
+        return f"something is missing between {left} and {right}: a product needs its *"
     return f"this is no formula, near {text[max(0, at - 6) : at + 10].strip()!r}"
 
 
@@ -170,6 +179,9 @@ class _Reader:
         return ref(name, self.names.sizes_of(name))
 
     def _subscript(self, item: ast.Subscript) -> Node:
+        if isinstance(item.value, ast.Subscript):
+            one = _shown(item).replace("][", ", ")
+            raise FormulaError(f"all indices stand in one bracket: {one}, not {_shown(item)}")
         if not isinstance(item.value, ast.Name):
             raise FormulaError(f"only names have indices: {_shown(item)}")
         name = item.value.id
@@ -237,6 +249,12 @@ class _Reader:
         if name in REDUCTIONS:
             return self._reduction(name, item)
         if name not in FUNCTIONS or len(item.args) != 1:
+            if name == "delta" or name in self.names:
+                inside = ", ".join(map(_shown, item.args))
+                if re.fullmatch(r"[a-z](, [a-z])*", inside):
+                    raise FormulaError(f"indices stand in square brackets: {name}[{inside}]")
+            if name in self.names or isinstance(item.func, (ast.Constant, ast.Subscript, ast.BinOp)):
+                raise FormulaError(f"something is missing behind {_shown(item.func)}: a product needs its *")
             known = ", ".join(f"{each}(...)" for each in (*REDUCTIONS, *FUNCTIONS[:2], "d"))
             raise FormulaError(f"{name or _shown(item.func)}(...) means nothing here: there are {known}")
         return Node("call", (self.node(item.args[0]),), name)
@@ -310,6 +328,8 @@ def _unknown(name: str, names: Names) -> str:
     meant = near.get(name.lower().replace("_", ""))
     if meant:
         return f"{name} is written {meant} here"
+    if name[0] == "d" and name[1:] in names:
+        return f"{name} is not one of the names here: a derivative is typed d(of this, by that), as in d(y[k], x[i])"
     return f"{name} is not one of the names here: {', '.join((*names, *names.sizes))}"
 
 

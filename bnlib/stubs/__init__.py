@@ -226,6 +226,15 @@ class Quiz:
         return f"{self.lesson.name}.{self.name}"
 
 
+@dataclass(frozen=True)
+class Written:
+    """A question that is answered in words. A person reads the answer and gives the points; no score of bnlib has them."""
+
+    name: str
+    lesson: Lesson
+    points: int
+
+
 class Lesson:
     """A lesson's contract: its exercises and quiz questions in the order of the notebook.
 
@@ -243,6 +252,7 @@ class Lesson:
         self.stubs: dict[str, Stub] = {}
         self.derivations: dict[str, Derivation] = {}
         self.quizzes: dict[str, Quiz] = {}
+        self.written: dict[str, Written] = {}
 
     @property
     def name(self) -> str:
@@ -320,6 +330,12 @@ class Lesson:
         quiz = Quiz(name, self, question, tuple(Choice(letter, text) for letter, text in choices.items()))
         self.quizzes[name] = quiz
         return quiz
+
+    def in_words(self, name: str, points: int) -> Written:
+        """Declare a question that is answered in words; the notebook asks it."""
+        written = Written(name, self, points)
+        self.written[name] = written
+        return written
 
     def __repr__(self) -> str:
         return f"Lesson({self.key!r})"

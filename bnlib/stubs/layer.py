@@ -245,9 +245,7 @@ def block_forward(x, W, b, gamma, beta, eps):
         Waypoint(
             "b[j] reaches the loss through every example of h", 1, has="d(L,h) d(h) d(x_hat) d(y)", lacks="d(L,b)"
         ),
-        Waypoint(
-            "the gradient of the layer is put in, and its terms are added up one by one", 1, has="dy[]", lacks="d delta"
-        ),
+        Waypoint("the gradient of the layer is put in, under the sum or term by term", 1, has="dy[]", lacks="d delta"),
     ),
     points=3,
     minutes=15,

@@ -17,7 +17,7 @@ from bnlib.checks import CheckFailed, chain_of
 from bnlib.exercises import ArgumentError, SignatureError
 from bnlib.progress import standing
 from bnlib.running import find
-from bnlib.stubs import NotFilledError, lessons, normalization, stub_source
+from bnlib.stubs import NotFilledError, layer, lessons, normalization, stub_source, translation
 
 ROOT = Path(__file__).parent.parent.parent
 STUB = normalization.input_gradient
@@ -245,6 +245,59 @@ def test_hint_goes_with_the_learner(capsys):
     assert said == [f"Hint 1 of 3: {first.look}", f"Hint 2 of 3: {first.do}", f"Hint 1 of 3: {second.look}"]
 
 
+@pytest.mark.parametrize(
+    ("stub", "lines", "place"),
+    [
+        (normalization.x_hat_slopes, ["(delta[k, i] - 1/N) * r + (x[k] - mu) * d(r, x[i])"], 1),
+        (normalization.x_hat_slopes, ["delta[k, i] * r + x[k] * d(r, x[i]) - r/N - mu * d(r, x[i])"], 1),
+        (STUB, ["gamma * sum(dout[k] * r * (delta[k, i] - 1/N - x_hat[k] * x_hat[i] / N) for k in N)"], 5),
+        (
+            STUB,
+            ["gamma * sum(dout[k] * ((delta[k, i] - 1/N) * r - r**3 * (x[k] - mu) * (x[i] - mu) / N) for k in N)"],
+            4,
+        ),
+        (
+            layer.bias_before_gradient,
+            [
+                "sum(gamma[j] * r[j] * (dy[i, j] - mean(dy[k, j] for k in N) - x_hat[i, j] * mean(dy[k, j] * x_hat[k, j] for k in N)) for i in N)"
+            ],
+            2,
+        ),
+    ],
+)
+def test_a_hint_is_no_move_that_was_made_in_other_words(stub, lines, place):
+    found = judged(stub, "\n= ".join([stub.start, *lines]))
+    assert not found.message
+    assert chain_of(stub).hints(found)[0] == chain_of(stub).moves[place].look
+
+
+@pytest.mark.parametrize("stub", DERIVATIONS, ids=ids)
+def test_where_only_a_step_is_missing_the_hint_names_it(stub):
+    chain = chain_of(stub)
+    found = judged(stub, f"{chain.lines[0]}\n= {chain.lines[-1]}")
+    look, do, line = chain.hints(found)
+    assert stub.waypoints[0].words in look
+    shown = judged(stub, "\n= ".join([chain.lines[0], line.removeprefix("Such a line is: "), chain.lines[-1]]))
+    assert shown.finished
+    assert shown.reached[0]
+    assert do in [move.do for move in chain.moves]
+
+
+def test_who_goes_another_way_is_not_sent_back_to_the_start():
+    chain = chain_of(STUB)
+    found = judged(STUB, f"{STUB.start}\n= d(L, x_hat[i]) * r + d(L, mu) / N + d(L, var) * 2/N * (x[i] - mu)")
+    assert not found.message
+    look, _, way = chain.hints(found)
+    assert "through mu and var" in look
+    assert "reveal(normalization.input_gradient)" in way
+    same = judged(
+        translation.center_gradient,
+        "d(L, h[i, j])\n= sum(d(L, h_hat[k, l]) * d(h_hat[k, l], h[i, j]) for k in N for l in D)",
+    )
+    gradient = chain_of(translation.center_gradient)
+    assert gradient.hints(same)[0] == gradient.moves[1].look
+
+
 def test_reveal_shows_the_course_and_keeps_the_learners_text(capsys):
     derive(STUB, "d(L, x[i])\n= 1")
     reveal(STUB)
@@ -287,7 +340,12 @@ def test_a_scratch_pad_that_does_not_fit_says_so(what, said):
 
 def test_load_and_progress_read_a_saved_derivation(tmp_path, monkeypatch, capsys, in_the_lesson):
     monkeypatch.chdir(tmp_path)
-    for lines, filled, points in ((chain_of(STUB).lines[:1], 0, 0), (chain_of(STUB).lines, 1, STUB.points)):
+    course = chain_of(STUB).lines
+    for lines, filled, passing, points in (
+        (course[:1], 0, 0, 0),
+        (course[:2], 1, 0, STUB.waypoints[0].points),
+        (course, 1, 1, STUB.points),
+    ):
         text = "\n= ".join(lines)
         setup = "from bnlib import derive\nfrom bnlib.stubs import normalization"
         cells = [v4.new_code_cell(setup), v4.new_code_cell(f'derive(normalization.input_gradient, """\n{text}\n""")')]
@@ -298,5 +356,5 @@ def test_load_and_progress_read_a_saved_derivation(tmp_path, monkeypatch, capsys
         assert capsys.readouterr().out.startswith(f"{filled} of {total} exercises of 03_normalization are filled")
         assert STUB.answer == f"\n{text}\n"
         found = standing(normalization.lesson)
-        assert (found.filled, found.passing, found.points[0]) == (filled, filled, points)
+        assert (found.filled, found.passing, found.points[0]) == (filled, passing, points)
     assert find("03_normalization").is_file()

@@ -37,7 +37,7 @@ Not ``-I``: that would ignore PYTHONHASHSEED, which is fixed so that the same su
 environment is the grader's choice anyway, and the current folder is taken off ``sys.path`` before the first import.
 """
 
-HIDDEN = ("checks", "grading", "language")
+HIDDEN = ("checks", "grading", "language", "network")
 """Folders of bnlib that learner code cannot read: the checks compute what is right, for any input, and the language differentiates."""
 
 

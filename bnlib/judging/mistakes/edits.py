@@ -279,7 +279,7 @@ class Edits:
                 f"{first}-for-{_counted(node)['N']}",
                 div(Node("reduce", node.args, ("sum", over, unequal)), ref(first)),
                 words,
-                False,
+                True,
             )
         if kind == "mean" and set(every) != now:
             total = Node("reduce", node.args, ("sum", tuple((size, size) for size in every), unequal))
@@ -295,16 +295,20 @@ class Edits:
 
     def _left_out(self, node: Node) -> Iterator[tuple[str, Node, str | Said, bool]]:
         """A sum or mean without its first or last term, or of the last alone."""
-        kind, over, _ = node.data
-        if kind != "variance" and len(over) == 1:
+        kind, over, unequal = node.data
+        for letter, size in over if kind != "variance" else ():
+            rest = tuple(each for each in over if each[0] != letter)
+            body = (Node("reduce", node.args, ("sum", rest, unequal)),) if rest else node.args
             for which in ("first", "last"):
-                part, N = Node("reduce", node.args, (f"sum but the {which}", over, ())), ref(over[0][1])
-                one = _SIZES.get(over[0][1], over[0][1]).rstrip("s")
+                part, N = Node("reduce", body, (f"sum but the {which}", ((letter, size),), ())), ref(size)
+                one = _SIZES.get(size, size).rstrip("s")
                 words = f"the {which} {one} is left out of a {kind}: where does the loop begin, and where does it end?"
                 if kind == "sum" and which == "last":
                     alone = f"only the last {one} is left of a sum: does each pass of a loop replace what was there (= for +=)?"
                     yield f"last-{one}-only", add(node, neg(part)), alone, True
-                for left in (part,) if kind == "sum" else (div(part, N), div(part, add(N, neg(ONE)))):
+                others = [ref(each) for _, each in rest]
+                counts = () if kind == "sum" else (mul(N, *others), mul(add(N, neg(ONE)), *others))
+                for left in [div(part, count) for count in counts] or [part]:
                     yield f"{which}-{one}-left-out", left, words, True
 
     def _indices(self, line: str, node: Node) -> Iterator[tuple[str, Node, str | Said, bool]]:
@@ -449,7 +453,9 @@ EVERYWHERE = ("multiplied-by-N",)
 
 _HIDDEN = re.compile(r"(?<!\w)_\w")
 
-_SIZES = {"N": "examples", "D": "features", "H": "features", "M": "inputs", "K": "outputs"}
+_SIZES = {
+    "N": "examples", "D": "features", "H": "features", "M": "inputs", "K": "outputs", "G": "groups", "C": "channels", "E": "channels", "S": "positions",
+}  # fmt: skip
 
 
 def _slug(name: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -41,6 +43,7 @@ class Known:
             ``"direct path | eq. 3.23 | Is it ...?"``. One for all says that the line is one term.
         view: From a case to the arrays that are given, where the case has other names.
         outputs: From an output to the line that it is, where that has another name.
+        like: From a line to the argument of the case whose shape it comes in, where the view gives the arrays more axes or fewer.
         walk: Each line is judged on right values of those above it: mistakes are looked for in the line itself, and where it makes
             anew what stands above.
     """
@@ -55,11 +58,12 @@ class Known:
         terms: Mapping[str, Sequence[str]] | None = None,
         view: Callable[[Case], Mapping[str, Any]] | None = None,
         outputs: Mapping[str, str] | None = None,
+        like: Mapping[str, str] | None = None,
         walk: bool = False,
     ) -> None:
         self.ways = [Derivation(given, text) for text in (lines, *ways)]
         self.own_rules, self._words, self.said = tuple(parsed(rules)), words or {}, terms or {}
-        self._view, self._outputs, self.walk = view, outputs or {}, walk
+        self._view, self._outputs, self._like, self.walk = view, outputs or {}, like or {}, walk
         self._of: dict[str, list[Way]] = {}
         self._terms: dict[str, tuple[Term, ...]] = {}
 
@@ -131,6 +135,15 @@ class Known:
         if key not in case.memory:
             case.memory[key] = Values(way.names, self.arrays(case))
         return case.memory[key]
+
+    def shape(self, line: str, case: Case) -> tuple[int, ...] | None:
+        """The shape in which a line is returned, where it is that of an argument."""
+        return np.shape(case[self._like[line]]) if line in self._like else None
+
+    def shaped(self, line: str, value: Array, case: Case) -> Array:
+        """A value over the letters of a line as it is returned; one over other letters as it is."""
+        shape = self.shape(line, case)
+        return value.reshape(shape) if shape and value.size == prod(shape) else value
 
     def arrays(self, case: Case) -> Mapping[str, Any]:
         """What is given in a case."""
@@ -254,7 +267,7 @@ class Way:
         )
         if not node.free and self.letters:
             order = ()
-        return context.of(node, order)
+        return self.known.shaped(self.line, context.of(node, order), case)
 
     def _values(self, case: Case) -> Values:
         return self.known.values(self.derivation, case)
@@ -295,7 +308,7 @@ class Way:
             others = alone if often.sum() * alone.sum() <= MOST_PAIRS else often
             yield from self._two(self._remembered(item.case, "pairs", often, others), evidence)
             return
-        near = self.stacked.near(self._values(item.case), self._singles(item.case)[self.line], item)
+        near = self.stacked.near(self._values(item.case), self._singles(item.case)[self.line], self._over_letters(item))
         for row in sorted(near[self._kinds[kind][near]], key=self._rank.__getitem__):
             yield from self._fitting(self.mistake(int(row)), evidence)
 
@@ -309,11 +322,18 @@ class Way:
     def _two(self, found: tuple[Array, Which, Which], evidence: Sequence[Evidence]) -> Iterator[Mistake]:
         value, first, second = found
         item = _smallest(evidence)
-        near = self.stacked.near(self._values(item.case), value, item)
+        near = self.stacked.near(self._values(item.case), value, self._over_letters(item))
         for place in near[np.argsort(self._rank[first[near]] + self._rank[second[near]], kind="stable")]:
             mistake = self.mistake(int(first[place]), int(second[place]))
             if len(mistake.names) > 1 and mistake.possible:
                 yield from self._fitting(mistake, evidence)
+
+    def _over_letters(self, item: Evidence) -> Evidence:
+        """The evidence with an axis for each letter of the line, where it came in the shape of an argument."""
+        if item.got.shape != self.known.shape(self.line, item.case):
+            return item
+        shape = [self._values(item.case).length(size) for size in self.derivation.lines[self.line].sizes]
+        return replace(item, got=item.got.reshape(shape), expected=item.expected.reshape(shape))
 
     def _fitting(self, mistake: Mistake, evidence: Sequence[Evidence]) -> Iterator[Mistake]:
         if all(edit.speakable for edit in mistake.edits) and all(item.explained_by(mistake.wrong) for item in evidence):
@@ -341,7 +361,7 @@ class Way:
         return [self.mistake(row) for row in sorted(found or (), key=self._rank.__getitem__)[:MOST_SPANNING]]
 
     def _spanning(self, item: Evidence, among: Sequence[int] | None) -> list[int]:
-        key = ("spans", id(self))
+        item, key = self._over_letters(item), ("spans", id(self))
         if key not in item.case.memory:
             item.case.memory[key] = self._spans(item)
         rows, basis, triangle, lengths, factors = item.case.memory[key]

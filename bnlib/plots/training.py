@@ -1,0 +1,166 @@
+"""Figures of lesson 06: digits, curves of training, what the layers see, wrong gradients, a bias that runs away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from bnlib.plots import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, Picture, new_figure
+
+_COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE)
+_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+
+
+def some_digits(x: Any, labels: Any) -> Picture:
+    """A few digits with their labels.
+
+    Args:
+        x: (K, 64) array, 8 by 8 pixels each.
+        labels: (K,) array.
+    """
+    rows = 2
+    figure, axes = new_figure(columns=len(x) // rows, rows=rows, width=8.0, height=2.2)
+    for ax, image, label in zip(axes, np.asarray(x), labels, strict=False):
+        grey = np.full((8, 8, 3), 0.5)
+        ax.imshow(np.dstack([grey, np.reshape(image, (8, 8))]), interpolation="nearest")
+        ax.set_title(str(label), fontsize=9)
+        ax.set_axis_off()
+    return Picture(
+        figure, f"Small grey pictures of handwritten digits, a label above each: {', '.join(map(str, labels))}."
+    )
+
+
+def curves(runs: Mapping[str, Any]) -> Picture:
+    """Loss and accuracy over the steps, one line a network.
+
+    Args:
+        runs: For each label, what :func:`bnlib.network.experiments.train` returned.
+    """
+    figure, (left, right) = new_figure(columns=2, width=8.0, height=3.4)
+    for (label, run), colour, style in zip(runs.items(), _COLOURS, _STYLES, strict=False):
+        left.plot(_smooth(run.losses), color=colour, linestyle=style, linewidth=1.8, label=label)
+        right.plot(*run.accuracies, color=colour, linestyle=style, linewidth=1.8, marker="o", markersize=3)
+    left.set(xlabel="step", ylabel="loss of a batch, mean of 10", ylim=(0, None))
+    right.set(xlabel="step", ylabel="accuracy on digits kept apart", ylim=(0, 1.02))
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    said = "; ".join(f"{label}: loss {run.end:.1f}, accuracy {run.accuracy:.1f}" for label, run in runs.items())
+    return Picture(figure, f"Left the loss over the steps, right the accuracy, one line a network. At the end, {said}.")
+
+
+def by_setting(runs: Mapping[str, Sequence[Sequence[Any]]], values: Sequence[float], name: str, guess: float) -> Picture:
+    """Loss at the end and accuracy over a setting, a line a network, a dot a seed.
+
+    Args:
+        runs: What :func:`bnlib.network.experiments.sweep` returned.
+        values: Of the setting.
+        name: What the setting is called.
+        guess: The loss of a network that knows nothing.
+    """
+    figure, axes = new_figure(columns=2, width=8.0, height=3.4)
+    top, said = 1.5 * guess, []
+    for (label, row), colour, style in zip(runs.items(), _COLOURS, _STYLES, strict=False):
+        ends = np.minimum([[run.end for run in each] for each in row], top)
+        right = np.array([[run.accuracy for run in each] for each in row])
+        for ax, array in zip(axes, (ends, right), strict=True):
+            ax.plot(values, np.median(array, axis=1), color=colour, linestyle=style, linewidth=1.8, label=label)
+            for seed in array.T:
+                ax.plot(values, seed, ".", color=colour, markersize=5)
+        said.append(f"{label}: " + ", ".join(f"{v:g} gives {_told(e, top)}" for v, e in zip(values, np.median(ends, axis=1), strict=True)))
+    axes[0].axhline(guess, color=GREY, linestyle=":", linewidth=1)
+    axes[0].annotate("guessing", (0.0, guess), xycoords=("axes fraction", "data"), xytext=(3, 3), textcoords="offset points", fontsize=8)
+    axes[0].set(ylim=(0, 1.04 * top), ylabel="loss at the end")
+    axes[1].set(ylim=(0, 1.02), ylabel="accuracy on examples kept apart")
+    for ax in axes:
+        ax.set_xscale("log")
+        ax.set_xlabel(name)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    return Picture(
+        figure,
+        f"Two panels over {name}: the loss at the end, and the accuracy. Loss at the end, {'; '.join(said)}. A loss over {top:.1f}, or none, is drawn at the top.",
+    )
+
+
+def in_the_layers(seen: Mapping[str, tuple[Any, Any]]) -> Picture:
+    """Histograms of what stands in each hidden layer, and of the gradient that arrives there; a row a network.
+
+    Args:
+        seen: For each label, what :func:`bnlib.network.experiments.layers` returned.
+    """
+    depth = len(next(iter(seen.values()))[0])
+    figure, axes = new_figure(columns=depth, rows=2 * len(seen), width=8.0, height=1.25 * 2 * len(seen))
+    said = []
+    for number, (label, (outputs, gradients)) in enumerate(seen.items()):
+        for what, arrays, row, colour in (("output", outputs, 2 * number, BLUE), ("gradient", gradients, 2 * number + 1, VERMILION)):
+            limit = 1.0 if what == "output" else 4 * float(np.std(gradients[-1]))
+            for layer, array in enumerate(arrays):
+                ax = axes[row * depth + layer]
+                ax.hist(np.clip(np.ravel(array), -limit, limit), bins=25, range=(-limit, limit), color=colour)
+                ax.set_yticks([])
+                ax.set_xticks([-limit, 0, limit], [f"{-limit:.2g}", "0", f"{limit:.2g}"], fontsize=7)
+                ax.spines["left"].set_visible(False)
+                ax.set_title(f"layer {layer + 1}" if row == 0 else "", fontsize=9)
+            axes[row * depth].set_ylabel(f"{label}\n{what}", fontsize=8)
+        full = 100 * np.mean([np.mean(np.abs(array) > 0.97) for array in outputs])
+        ratio = np.std(gradients[0]) / np.std(gradients[-1])
+        said.append(f"{label}: {full:.0f} % of the outputs beyond 0.97, gradient in layer 1 about {ratio:.1g} times that in layer {depth}")
+    return Picture(figure, f"Histograms for each of {depth} hidden layers, of outputs between -1 and 1 and of gradients. {'; '.join(said)}.")
+
+
+def given_away(runs: Mapping[str, Any]) -> Picture:
+    """What tells wrong gradients apart: the loss, how far the biases go, how long the weights are at the end.
+
+    Args:
+        runs: For each label, what :func:`bnlib.network.experiments.train` returned.
+    """
+    figure, (left, middle, right) = new_figure(columns=3, width=8.4, height=3.4)
+    for (label, run), colour, style in zip(runs.items(), _COLOURS, _STYLES, strict=False):
+        left.plot(_smooth(run.losses), color=colour, linestyle=style, linewidth=1.8, label=label)
+        middle.plot(run.biases, color=colour, linestyle=style, linewidth=1.8)
+    names, grown = list(runs), [run.weights for run in runs.values()]
+    for place, (value, colour) in enumerate(zip(grown, _COLOURS, strict=False)):
+        right.bar(place, value, color=colour)
+        right.text(place, value, f"{value:.1f}", ha="center", va="bottom", fontsize=9)
+    right.axhline(1, color=GREY, linewidth=1, linestyle=":")
+    left.set(xlabel="step", ylabel="loss of a batch, mean of 10", ylim=(0, None))
+    middle.set(xlabel="step", ylabel="biases of layer 1, mean size")
+    right.set(ylabel="length of the weights, end over start", xticks=[])
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    said = "; ".join(
+        f"{name}: loss {run.end:.1f}, biases {run.biases[-1]:.1f}, weights {run.weights:.1f} times as long" for name, run in zip(names, runs.values(), strict=True)
+    )
+    return Picture(figure, f"Three panels: the loss over the steps, the mean size of the biases, and the length of the weights. At the end, {said}.")
+
+
+def runaway(losses: Any, biases: Any) -> Picture:
+    """A bias that runs away while the loss stands still.
+
+    Args:
+        losses: (T,) array.
+        biases: (T,) array.
+    """
+    figure, (left, right) = new_figure(columns=2, width=8.0, height=3.0)
+    left.plot(losses, color=BLUE, linewidth=2)
+    right.plot(biases, color=VERMILION, linewidth=2)
+    left.set(xlabel="step", ylabel="loss", ylim=(0, 1.5 * max(losses)))
+    right.set(xlabel="step", ylabel="bias")
+    return Picture(
+        figure,
+        f"Two panels over {len(losses)} steps. Left the loss, a level line at {losses[-1]:.1f}. Right the bias, a straight line from {biases[0]:.1f} to {biases[-1]:.1f}.",
+    )
+
+
+def _smooth(losses: Any, width: int = 10) -> Any:
+    """Each loss as the mean of those before it; where it is infinite the line ends."""
+    losses = np.asarray(losses)
+    losses = losses[np.isfinite(losses)]
+    sums = np.cumsum(np.insert(losses, 0, 0.0))
+    ends = np.arange(1, len(losses) + 1)
+    begins = np.maximum(ends - width, 0)
+    return (sums[ends] - sums[begins]) / (ends - begins)
+
+
+def _told(loss: float, top: float) -> str:
+    return f"{loss:.1f}" if loss < top else "none"
