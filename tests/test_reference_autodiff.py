@@ -220,7 +220,33 @@ def geometry(d):
     yield "along_weights", [left, whole], [np.sum(W * dW), whole]
 
 
-LESSONS = {"02": translation, "03": normalization, "07": geometry, "08": relatives}
+# -- lesson 09
+
+
+def precision(d):
+    lesson = answers("09_precision")
+    cuts = [1, len(d.x) - 2]
+    parts, arriving = np.split(d.x, cuts), np.split(d.dout, cuts)
+    merged = lesson.merge_statistics(1, d.x[0], 0 * d.x[0], len(d.x) - 1, d.x[1:].mean(axis=0), d.x[1:].var(axis=0))
+    yield from zip(("merged mu", "merged var"), merged, (np.mean(d.x, axis=0), np.var(d.x, axis=0)), strict=True)
+
+    def layer(x, gamma, beta):
+        return gamma * standardized(x, d.eps) + beta
+
+    outs, cache = lesson.sync_batchnorm_forward(parts, d.gamma, d.beta, d.eps)
+    yield "outs", np.vstack(outs), layer(d.x, d.gamma, d.beta)
+    others = autograd.grad(lambda *given: anp.sum(d.dout * layer(*given)), (0, 1, 2))(d.x, d.gamma, d.beta)
+    dxs, *parameters = lesson.sync_batchnorm_backward(arriving, cache)
+    inv_std = 1 / np.sqrt(d.x.var(axis=0) + d.eps)
+    x_hat = (d.x - d.x.mean(axis=0)) * inv_std
+    for name, ours in (
+        ("sync", (np.vstack(dxs), *parameters)),
+        ("fast", lesson.batchnorm_backward_fast(d.dout, x_hat, inv_std, d.gamma)),
+    ):
+        yield from zip((f"{name} dx", f"{name} dgamma", f"{name} dbeta"), ours, others, strict=True)
+
+
+LESSONS = {"02": translation, "03": normalization, "07": geometry, "08": relatives, "09": precision}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -241,8 +267,16 @@ def test_reference_agrees_with_torch(kind):
     out.backward(torch.tensor(d.dout, dtype=torch.float64))
     theirs = [out.detach().numpy(), x.grad.numpy(), gamma.grad.numpy(), beta.grad.numpy()]
     ours, cache = lesson.batchnorm_forward(d.x, d.gamma, d.beta, d.eps)
-    for exercise in ("batchnorm_backward", "batchnorm_backward_composed"):
-        results = (ours, *getattr(lesson, exercise)(d.dout, cache))
+    spread, cut = answers("09_precision"), len(d.x) // 3
+    outs, sync_cache = spread.sync_batchnorm_forward(np.split(d.x, [cut]), d.gamma, d.beta, d.eps)
+    dxs, *parameters = spread.sync_batchnorm_backward(np.split(d.dout, [cut]), sync_cache)
+    for results in (
+        *(
+            (ours, *lesson_backward(d.dout, cache))
+            for lesson_backward in (lesson.batchnorm_backward, lesson.batchnorm_backward_composed)
+        ),
+        (np.vstack(outs), np.vstack(dxs), *parameters),
+    ):
         agree(zip(("out", "dx", "dgamma", "dbeta"), results, theirs, strict=True))
 
 

@@ -279,6 +279,17 @@ def test_what_a_contract_calls_a_cache_is_never_sent(cache):
     assert repr(kept[handle])[:5] == repr(eval(cache, {"x": X}))[:5]  # noqa: S307
 
 
+def test_parts_of_different_lengths_are_sent_as_a_list_of_arrays():
+    from bnlib.grading.process.answers import Kept, returned
+
+    parts = [X, X[:1]]
+    sent, _ = returned((parts, None), ("outs", "cache"), Kept())
+    assert all(one is other for one, other in zip(sent, parts, strict=True))
+    refused, _ = returned(([X, object()], None), ("outs", "cache"), Kept())
+    assert type(refused).__name__ == "list"
+    assert not isinstance(refused, list)
+
+
 def test_a_cache_of_an_ended_process_is_refused(learner):
     graded = learner(
         helper="def forward(x):\n    return {'x': x}\ndef use(c):\n    return c['x']\ndef die():\n    import os; os._exit(3)"

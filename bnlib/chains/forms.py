@@ -71,6 +71,8 @@ def words(word: str) -> str:
         return "there is still a sum in it"
     if word == "nested":
         return "a sum stands inside another, and need not"
+    if word.endswith("[]"):
+        return f"there is still {word[:-2]} in it"
     number = int(word[-1])
     return f"there are more sums in it than needed: {_NUMBERS[number]} enough"
 
@@ -79,6 +81,7 @@ def wanted(form: str) -> str:
     """The name of the row that a last line of this form gets."""
     said = {"d": "no derivative", "delta": "no delta", "sum": "no sum", "nested": "no sum inside another"}
     parts = [said[word] for word in form.split() if word in said]
+    parts += [f"no {word[:-2]}" for word in form.split() if word.endswith("[]")]
     parts += [f"at most {word[-1]} sum{'s' if word[-1] != '1' else ''}" for word in form.split() if word[:5] == "sums>"]
     return "the last line has " + " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
 

@@ -111,11 +111,11 @@ class Checks:
             return self.call(learner, case)
         given = dict(case)
         if self.stub.cache_of:
-            given["cache"] = _cache(learner, self.stub.lesson.stubs[self.stub.cache_of], case)
+            given["cache"] = cache_of(learner, self.stub.lesson.stubs[self.stub.cache_of], case)
         return getattr(learner, self.stub.name)(*(given[name] for name in self.stub.parameters))
 
 
-def _cache(learner: Any, forward: Stub, case: Case) -> Any:
+def cache_of(learner: Any, forward: Stub, case: Case) -> Any:
     """What the learner's forward pass leaves for the way back. It runs on copies: what it does to them is its own matter.
 
     Raises:

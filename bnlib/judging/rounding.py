@@ -1,4 +1,7 @@
-"""How far apart two right answers may be: what the rounding of the inputs does to them."""
+"""How far apart two right answers may be: what the rounding of the inputs does to them.
+
+Where a case says whether it is ``far`` from zero (lesson 09), keeping the digits is the exercise, and nothing is allowed for.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,8 @@ UNITS = 8 * float(np.finfo(float).eps)
 @remembered
 def rounding(case: Case) -> float:
     """What two right answers may differ by, relatively, because a batch lies far from zero and is narrow: its mean takes digits away."""
+    if "far" in case:
+        return 0.0
     lost = 0.0
     for batch in _batches(case).values():
         varies = batch[..., np.ptp(batch, axis=0) > 0]
@@ -36,7 +41,7 @@ def noise(case: Case, *, gradient: bool = True) -> float:
     deviation as factors, and does not shrink with the gradient that comes in.
     """
     batches = _batches(case)
-    if not batches:
+    if not batches or "far" in case:
         return 0.0
     rows = max(map(len, batches.values()))
     largest = [float(np.max(np.abs(value))) for key, value in _numbers(case).items() if key != "eps"]

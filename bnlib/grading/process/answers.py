@@ -59,7 +59,12 @@ def _position(value: Any, name: str, kept: Kept) -> Any:
         return kept.handle(value)
     if value is None or type(value) in (bool, float, complex):
         return value
-    return _numbers(value)
+    numbers = _numbers(value)
+    if isinstance(numbers, Unsupported) and type(value) in (tuple, list) and len(value) < 100:
+        parts = [_numbers(item) for item in value]  # an array for each device: their lengths differ
+        if not any(isinstance(part, Unsupported) for part in parts):
+            return parts
+    return numbers
 
 
 def _numbers(value: Any) -> Any:

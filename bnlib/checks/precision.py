@@ -1,0 +1,630 @@
+"""Lesson 09: what is checked about statistics that keep their digits, a batch on several devices, and a fast way back.
+
+Statistics are computed in exact arithmetic, with fractions; gradients are complex-step derivatives of the layer, written feature by feature.
+Half of the inputs of the first exercises lie far from zero (``Case.far``): there no digit may be lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from bnlib.chains.course import Chain, Move
+from bnlib.checks import Answer, Case, Checks, Property, Slip, negligible
+from bnlib.judging.asked import cache_of
+from bnlib.judging.mistakes.known import Known
+from bnlib.numerics import vjp_complex
+from bnlib.stubs import precision
+
+FAR = 1e-7
+"""Allowed where the inputs are far from zero: Welford's update keeps nine digits there, the mean of the squares three."""
+
+
+# -- definitions
+
+
+def _exact(x):
+    """Mean, and sum of the squared distances from it, of each feature: as fractions."""
+    columns = [[Fraction(value) for value in column] for column in x.T.tolist()]
+    means = [sum(column) / len(column) for column in columns]
+    return means, [sum((value - mu) ** 2 for value in column) for column, mu in zip(columns, means, strict=True)]
+
+
+def _statistics(x):
+    mu, m2 = _exact(x)
+    return np.array([float(value) for value in mu]), np.array([float(value / len(x)) for value in m2])
+
+
+def _centred(x):
+    mu, _ = _exact(x)
+    return np.array([[float(Fraction(v) - mu[l]) for l, v in enumerate(row)] for row in x.tolist()])
+
+
+def _layer(x, gamma, beta, eps):
+    out = np.empty(x.shape, dtype=np.result_type(x, gamma, beta))
+    for l in range(x.shape[1]):
+        xc = x[:, l] - sum(x[:, l]) / len(x)
+        out[:, l] = gamma[l] * xc / np.sqrt(sum(xc**2) / len(x) + eps) + beta[l]
+    return out
+
+
+def _gradients(case):
+    def along(name):
+        given = {key: case[key] for key in ("x", "gamma", "beta", "eps") if key != name}
+        return vjp_complex(lambda value: _layer(**given, **{name: value}), case[name], case.dout)
+
+    return along("x"), along("gamma"), along("beta")
+
+
+# -- inputs
+
+
+def _batch(rng, N, D, offset=0.0):
+    return rng.normal(size=(N, D)) * rng.uniform(0.5, 2.0, size=D) + rng.uniform(1, 4, size=D) + offset
+
+
+def _parameters(rng, D):
+    gamma = rng.uniform(0.5, 2.0, size=D) * rng.choice([-1.0, 1.0], size=D)
+    return {"gamma": gamma, "beta": rng.normal(size=D) + 1.0, "eps": float(10 ** rng.uniform(-2.5, -1))}
+
+
+def _placed(rng, least, most):
+    """Whether the input lies far from zero, and how far."""
+    far = bool(rng.random() < 0.5)
+    return far, float(rng.uniform(least, most) * rng.choice([-1, 1])) * far
+
+
+def _draw_update(rng):
+    far, offset = _placed(rng, 1e6, 3e6)
+    x = _batch(rng, int(rng.integers(3, 9)), int(rng.integers(3, 6)), offset)
+    mu, var = _statistics(x[:-1])
+    return Case(count=len(x) - 1, mu=mu, m2=var * (len(x) - 1), row=x[-1], examples=x, far=far)
+
+
+def _draw_merge(rng):
+    far, offset = _placed(rng, 1e6, 3e6)
+    (A, B), D = rng.choice([3, 4, 5, 7, 9], size=2, replace=False), int(rng.integers(3, 6))
+    x = np.vstack([_batch(rng, A, D, offset), _batch(rng, B, D, offset)])
+    (mu_a, var_a), (mu_b, var_b) = _statistics(x[:A]), _statistics(x[A:])
+    return Case(
+        count_a=int(A), mu_a=mu_a, var_a=var_a, count_b=int(B), mu_b=mu_b, var_b=var_b, examples=x, far=far
+    )  # fmt: skip
+
+
+def _draw_center(rng):
+    far, offset = _placed(rng, 1e6, 3e6)
+    return Case(x=_batch(rng, int(rng.integers(4, 9)), int(rng.integers(3, 6)), offset), far=far)
+
+
+def _draw_sync(rng, far=None):
+    drawn, offset = _placed(rng, 1e6, 3e6)
+    sizes, D = [int(n) for n in rng.choice([1, 2, 3, 4, 5], size=4, replace=False)], int(rng.integers(3, 5))
+    x = np.vstack([_batch(rng, n, D, 0.0 if far is False else offset) for n in sizes])
+    return Case(x=x, sizes=sizes, **_parameters(rng, D), **({} if far is False else {"far": drawn}))
+
+
+def _draw_sync_backward(rng):
+    case = _draw_sync(rng, far=False)
+    case["dout"] = rng.normal(size=case.x.shape) + 0.7
+    return case
+
+
+def _draw_fast(rng):
+    N, D = int(rng.integers(5, 9)), int(rng.integers(3, 5))
+    case = Case(x=_batch(rng, N, D), dout=rng.normal(size=(N, D)) + 0.7, **_parameters(rng, D))
+    inv_std = 1 / np.sqrt(_statistics(case.x)[1] + case.eps)
+    return Case(case, x_hat=_centred(case.x) * inv_std, inv_std=inv_std)
+
+
+# -- devices
+
+
+def shards(case: Case, name: str) -> list[Any]:
+    """A batch of a case as it is spread over the devices."""
+    return np.split(case[name], np.cumsum(case.sizes)[:-1])
+
+
+def _joined(name: str, parts: Any, case: Case) -> Any:
+    """What came back from the devices as one batch.
+
+    Raises:
+        ValueError: It is no list of arrays of their shapes; the words are for the learner.
+    """
+    wanted = [(n, case.x.shape[1]) for n in case.sizes]
+    if isinstance(parts, np.ndarray) and parts.ndim == 3:  # parts of one shape may come back so
+        parts = list(parts)
+    if not isinstance(parts, (list, tuple)):
+        raise ValueError(f"{name} should be a list with an array for each device, and is a {type(parts).__name__}")
+    if (shapes := [np.shape(part) for part in parts]) != wanted:
+        raise ValueError(f"{name} should hold arrays of the shapes {wanted}, and holds {shapes}")
+    return np.concatenate(parts)
+
+
+def _run_forward(learner, case):
+    value = learner.sync_batchnorm_forward(shards(case, "x"), case.gamma, case.beta, case.eps)
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        return value
+    return _joined("outs", value[0], case), value[1]
+
+
+def _run_backward(learner, case):
+    cache = cache_of(learner, precision.sync_batchnorm_forward, Case(case, shards=shards(case, "x")))
+    value = learner.sync_batchnorm_backward(shards(case, "dout"), cache)
+    if not isinstance(value, (list, tuple)) or len(value) != 3:
+        return value
+    return _joined("dxs", value[0], case), *value[1:]
+
+
+def _one_by_one(compute: Callable[[Case], Any]) -> Callable[[Case], Any]:
+    """What is computed of each device's own part, put together again."""
+
+    def wrong(case: Case) -> Any:
+        parts = [
+            Case(case, **{name: shards(case, name)[d] for name in ("x", "dout") if name in case})
+            for d in range(len(case.sizes))
+        ]
+        return np.concatenate([compute(part) for part in parts])
+
+    return wrong
+
+
+def _normalized_with(mean: Callable[..., Any], variance: Callable[..., Any]) -> Callable[[Case], Any]:
+    """The output with statistics that are made of those of the devices: arrays of counts, means and variances."""
+
+    def wrong(case: Case) -> Any:
+        n = np.array(case.sizes)[:, None]
+        mus, variances = np.stack([part.mean(axis=0) for part in shards(case, "x")]), [
+            part.var(axis=0) for part in shards(case, "x")
+        ]  # fmt: skip
+        mu = mean(n, mus)
+        return case.gamma * (case.x - mu) / np.sqrt(variance(n, mus, np.stack(variances), mu) + case.eps) + case.beta
+
+    return wrong
+
+
+def _stuck(case: Case) -> Any:
+    """The output where the count does not grow while one device after the other is merged."""
+    first, *others = shards(case, "x")
+    n, (mu, var) = len(first), _statistics(first)
+    for x in others:
+        k, (m, v) = len(x), _statistics(x)
+        mu, var = (n * mu + k * m) / (n + k), (n * var + k * v) / (n + k) + n * k / (n + k) ** 2 * (m - mu) ** 2
+    return case.gamma * (case.x - mu) / np.sqrt(var + case.eps) + case.beta
+
+
+def _weighted(n, values):
+    return (n * values).sum(axis=0) / n.sum()
+
+
+def _plain(n, values):
+    return values.mean(axis=0)
+
+
+# -- derivations
+
+_FORWARD = """
+mu      = mean(x)                       # eq. 9.7
+var     = variance(x)                   # eq. 9.7
+inv_std = 1 / sqrt(var + eps)           # eq. 9.7
+x_hat   = (x - mu) * inv_std            # eq. 9.7
+"""
+_OUT = "out = gamma * x_hat + beta  # eq. 9.7\n"
+_PARAMETERS = """
+dgamma  = sum(dout * x_hat)             # eq. 9.8
+dbeta   = sum(dout)                     # eq. 9.8
+"""
+_WAYS = tuple(
+    _PARAMETERS + lines
+    for lines in (
+        "_h = gamma * dout\ndx = inv_std * (_h - mean(_h) - x_hat * mean(_h * x_hat))  # eq. 9.8",
+        "dx = gamma * inv_std * (dout - dbeta / N - x_hat * (dgamma / N))  # eq. 9.8",
+    )
+)
+_BACK_RULES = """
+    xc-for-x-hat: x_hat => x_hat / inv_std | xc stands where x_hat belongs
+    gamma-missing: _h => dout | gamma is missing: dout stands where dout times gamma belongs
+    x-hat-missing-outside: x_hat * mean(A * x_hat) => mean(A * x_hat) | the third term has x_hat inside the mean, and not in front of it
+    x-hat-missing-inside: x_hat * mean(A * x_hat) => x_hat * mean(A) | the third term has x_hat in front of the mean, and not inside it
+"""
+_BACK_WORDS = {
+    "gamma-in-dgamma@dgamma": "gamma was multiplied into dgamma: each factor of a product receives the other factor.",
+    "gamma-in-dbeta@dbeta": "gamma was multiplied into dbeta, but beta is added behind gamma.",
+    "only-the-diagonal@dx": "Where a mean belongs, only the example's own term is there. Both sums of eq. 9.8 run over the whole batch.",
+    "mean-over-features@dx": "A mean was taken over the features of each example. In eq. 9.8 it runs over the batch.",
+    "mean-over-everything@dx": "A mean was taken over the whole array: name the axis.",
+}
+_BACK_TERMS = {
+    "dx": ("direct path", "path through the mean", "path through the variance"),
+    "dgamma": ("sum over the batch",),
+    "dbeta": ("sum over the batch",),
+}
+
+update_statistics = Checks(
+    precision.update_statistics,
+    draw=_draw_update,
+    truth=lambda case: tuple(np.array([float(value) for value in found]) for found in _exact(case.examples)),
+    against="mean and squared distances of all examples, in exact arithmetic",
+    tolerance=FAR,
+    known=Known(
+        "count, mu: D, m2: D, row: D",
+        """
+        _total = count + 1
+        _step  = row - mu
+        _mu    = mu + _step / _total              # eq. 9.2
+        _left  = row - _mu
+        _m2    = m2 + _step * _left               # eq. 9.3
+        """,
+        """
+        _mu    = (count * mu + row) / (count + 1)                   # eq. 9.2
+        _m2    = m2 + (row - mu)**2 * count / (count + 1)           # eq. 9.3
+        """,
+        """
+        _mu    = (count * mu + row) / (count + 1)                   # eq. 9.2
+        _m2    = m2 + count * (mu - _mu)**2 + (row - _mu)**2        # eq. 9.3
+        """,
+        rules="""
+            old-mean-twice: _step * _left => _step * _step | both distances are those from the old mean: in the product of eq. 9.3 one of them is from the new
+            old-mean-twice: (row - mu)**2 * count / (count + 1) => (row - mu)**2 | the squared distance from the old mean is added whole: some of it goes into moving the mean
+            new-mean-twice: _step * _left => _left * _left | both distances are those from the new mean: in the product of eq. 9.3 one of them is from the old
+            count-too-small: _step / _total => _step / count | the step is divided by the number of examples before: the new one counts as well
+            count-too-small: (count * mu + row) / (count + 1) => (count * mu + row) / count | the sum is divided by the number of examples before: the new one counts as well
+            variance-for-sum: m2 + B => (m2 + B) / (count + 1) | this is a variance: m2 is the sum of the squared distances, not yet divided
+            variance-for-sum: m2 + B => (m2 + B) / count | this is a variance: m2 is the sum of the squared distances, not yet divided
+            squares-so-far-missing: m2 + A => A | the squares so far are missing: m2 grows
+            example-not-counted: m2 + A => m2 | m2 stays as it was: the new example has a distance too, and has moved the mean
+            lost-parentheses: _step / _total => _step / count + 1 | brackets are missing: one is added to the step, and not to count
+            half-way: mu + _step / _total => (mu + row) / 2 | this is the middle between the mean and the new example: the mean stands for count examples
+        """,
+        terms={"mu": ("mean so far", "step"), "m2": ("squares so far", "what the example adds")},
+        outputs={"mu": "_mu", "m2": "_m2"},
+    ),
+    hints=(
+        "By how much does a new example pull the mean of count others? Write the mean of count + 1 numbers with the mean of the first count in it.",
+        "The mean takes a step towards row: the distance row - mu, divided by how many there are now. m2 grows by a product of two distances of row.",
+        "For 1, 3 (mean 2, m2 2) and then 8: the mean goes to 2 + 6/3 = 4, and m2 to 2 + 6 * 4 = 26.",
+    ),
+    idea="Move the mean by a share of the distance; the squares grow by the distance before times the distance after. No large square is ever made.",
+)
+
+merged_squares = Chain(
+    precision.merged_squares,
+    (
+        Move(
+            "The variance of a shard is about its own mean. How do you bring mu_a into x_a[k] - mu?",
+            "Write x_a[k] - mu as (x_a[k] - mu_a) + (mu_a - mu), and likewise for b.",
+            "sum(((x_a[k] - mu_a) + (mu_a - mu))**2 for k in A) + sum(((x_b[l] - mu_b) + (mu_b - mu))**2 for l in B)",
+        ),
+        Move(
+            "Square the brackets, and sum each term by itself.",
+            "The middle term of each has a sum of distances from its own mean: the sum you met in lesson 03, and it is zero. The other two are A * var_a and A * (mu_a - mu)**2.",
+            "A * var_a + A * (mu_a - mu)**2 + B * var_b + B * (mu_b - mu)**2",
+        ),
+        Move(
+            "mu lies between mu_a and mu_b. How far from each?",
+            "Put in mu = (A * mu_a + B * mu_b) / (A + B): mu_a - mu is B / (A + B) of the distance between the two.",
+            "A * var_a + B * var_b + A * (B / (A + B) * (mu_a - mu_b))**2 + B * (A / (A + B) * (mu_b - mu_a))**2",
+        ),
+        Move(
+            "The last two terms have the same square.",
+            "Take A * B / (A + B)**2 * (mu_b - mu_a)**2 out in front; what is left is B + A.",
+            "A * var_a + B * var_b + A * B / (A + B) * (mu_b - mu_a)**2",
+        ),
+    ),
+    idea="Measure each shard from its own mean; the cross terms vanish, and what is left is how far the two means are apart.",
+)
+
+merge_statistics = Checks(
+    precision.merge_statistics,
+    draw=_draw_merge,
+    truth=lambda case: _statistics(case.examples),
+    against="mean and variance of both shards' examples, in exact arithmetic",
+    tolerance=FAR,
+    known=Known(
+        "count_a, mu_a: D, var_a: D, count_b, mu_b: D, var_b: D",
+        """
+        _total = count_a + count_b
+        _apart = mu_b - mu_a
+        mu     = (count_a * mu_a + count_b * mu_b) / _total                                              # eq. 9.4
+        var    = (count_a * var_a + count_b * var_b) / _total + count_a * count_b / _total**2 * _apart**2  # eq. 9.5
+        """,
+        """
+        mu     = (count_a * mu_a + count_b * mu_b) / (count_a + count_b)                                 # eq. 9.4
+        var    = (count_a * (var_a + (mu_a - mu)**2) + count_b * (var_b + (mu_b - mu)**2)) / (count_a + count_b)  # eq. 9.5
+        """,
+        rules="""
+            mean-of-means: (count_a * A + count_b * B) / C => (A + B) / 2 | the two count alike, whatever their size: the larger shard weighs more
+            counts-exchanged: (count_a * A + count_b * B) / C => (count_b * A + count_a * B) / C | each shard is weighted with the other's count
+            means-apart-missing: A + B * _apart**2 => A | two shards of variance zero have a variance together, if their means differ: that part is missing
+            means-apart-missing: A + (mu_a - mu)**2 => A | a shard's distance from the common mean is missing: two shards of variance zero can have a variance together
+            means-apart-missing: A + (mu_b - mu)**2 => A | a shard's distance from the common mean is missing: two shards of variance zero can have a variance together
+            means-apart-halved: _apart**2 => _apart**2 / 2 | what the distance of the means adds is half as large as it should be
+            means-apart-not-squared: _apart**2 => _apart | the distance between the means is not squared
+            sum-of-squares-for-variance: A / _total + count_a * count_b / _total**2 * B => A + count_a * count_b / _total * B | this is the sum of the squared distances: divide by the number of examples
+            one-total-too-few: count_a * count_b / _total**2 => count_a * count_b / _total | the part of the means is divided by the number of examples once too seldom
+            bessel: A / _total + count_a * count_b / _total**2 * B => (A + count_a * count_b / _total * B) / (_total - 1) | there is a division by the number of examples minus one: the variance of this lesson divides by all of them
+        """,
+        terms={
+            "mu": ("shard a's mean", "shard b's mean"),
+            "var": ("shard a's variance", "shard b's variance", "part of the means apart"),
+        },
+    ),
+    hints=(
+        "Your last line of merged_squares, divided by the number of all examples.",
+        "mu is a mean with weights: each shard counts as often as it has examples. var has three parts: the two variances, weighted alike, and what the distance of the means adds.",
+        "For 0, 0 (mean 0, variance 0) and 3 (mean 3, variance 0): mu = (2 * 0 + 1 * 3) / 3 = 1, var = 2 * 1 / 9 * 9 = 2.",
+    ),
+    idea="Weighted means of means and variances, and the product of the two shares times the squared distance of the means.",
+)
+
+center_accurately = Checks(
+    precision.center_accurately,
+    draw=_draw_center,
+    truth=lambda case: _centred(case.x),
+    against="x minus its mean, in exact arithmetic",
+    tolerance=1e-12,
+    known=Known(
+        "x: N D",
+        "_mu = mean(x)  # eq. 9.6\nxc = x - _mu  # eq. 9.6",
+        rules="""
+            also-scaled: x - _mu => (x - _mu) / sqrt(variance(x)) | the result is divided by the standard deviation as well: only the mean is to go
+            nothing-subtracted: x - _mu => x | nothing is subtracted
+            subtraction-reversed: x - _mu => _mu - x | the subtraction is the wrong way round
+        """,
+        terms={"xc": ("centred batch",)},
+    ),
+    slips=(
+        Slip("first-example-for-mean", "An example is subtracted, and not yet the mean: what is left still has a mean.", "xc", lambda case: case.x - case.x[0]),
+        Slip("mean-taken-twice", "The mean was subtracted twice from x itself: the second mean is that of what the first subtraction left.", "xc", lambda case: case.x - 2 * case.x.mean(axis=0)),
+    ),
+    hints=(
+        "The mean of numbers near 1e6 is rounded to multiples of 1e-10. The subtraction of it is exact. So what is wrong with the result, and is it the same for all examples?",
+        "The error is one number a feature, which all examples share: on paper the result has mean zero, and here it has not. You know how to take out a mean.",
+        "If x - mu comes out as -1.9, 0.1, 2.1, then 0.1 was lost with the mean, and it can be seen: their mean is 0.1.",
+    ),
+    idea="Centre, and centre what comes out once more: near zero a mean is right to all digits.",
+)  # fmt: skip
+
+sync_batchnorm_forward = Checks(
+    precision.sync_batchnorm_forward,
+    draw=_draw_sync,
+    truth=lambda case: (_layer(case.x, case.gamma, case.beta, case.eps),),
+    call=_run_forward,
+    against="batch normalization of the whole batch, feature by feature",
+    tolerance=FAR,
+    known=Known(
+        "x: N D, gamma: D, beta: D, eps",
+        _FORWARD + _OUT,
+        rules="""
+            not-centred: (x - mu) * inv_std => x * inv_std | the mean is not subtracted
+            no-root: 1 / sqrt(A) => 1 / A | the root is missing
+        """,
+        terms={"outs": ("scaled part", "shift")},
+        outputs={"outs": "out"},
+    ),
+    slips=(
+        Slip(
+            "each-device-alone",
+            "Each device normalizes with its own statistics: those of the whole batch are asked, so something must travel.",
+            "outs",
+            _one_by_one(lambda part: _layer(part.x, part.gamma, part.beta, part.eps)),
+        ),
+        Slip(
+            "count-not-updated",
+            "While one device after the other is merged, the count of what is merged already has to grow.",
+            "outs",
+            _stuck,
+        ),
+        *(
+            Slip(name, message, "outs", _normalized_with(mean, variance))
+            for name, message, mean, variance in (
+                ("mean-of-means", "The devices count alike, whatever they hold: one with more examples weighs more.", _plain, lambda n, mus, v, mu: _plain(n, v)),
+                ("mean-of-means", "The means of the devices count alike, whatever they hold: one with more examples weighs more.", _plain, lambda n, mus, v, mu: _weighted(n, v + (mus - mu) ** 2)),
+                ("mean-of-means", "The means of the devices count alike, whatever they hold: one with more examples weighs more.", _plain, lambda n, mus, v, mu: _weighted(n, v + (mus - _weighted(n, mus)) ** 2)),
+                ("mean-of-means", "The variances of the devices count alike, whatever they hold: one with more examples weighs more.", _weighted, lambda n, mus, v, mu: _plain(n, v + (mus - mu) ** 2)),
+                ("means-apart-missing", "The variance is the mean of the devices' variances: that their means differ is missing from it.", _weighted, lambda n, mus, v, mu: _weighted(n, v)),
+                ("mean-of-means+means-apart-missing", "The means are weighted, and the variances not; and that the devices' means differ is missing from the variance.", _weighted, lambda n, mus, v, mu: _plain(n, v)),
+                ("mean-of-means+means-apart-missing", "The means of the devices count alike, whatever they hold; and that they differ is missing from the variance.", _plain, lambda n, mus, v, mu: _weighted(n, v)),
+                ("first-device-for-all", "All devices use the statistics of the first.", lambda n, mus: mus[0], lambda n, mus, v, mu: v[0]),
+                ("last-device-for-all", "All devices use the statistics of the last: those of the others were overwritten, not merged.", lambda n, mus: mus[-1], lambda n, mus, v, mu: v[-1]),
+            )
+        ),
+    ),
+    hints=(
+        "Each device can make its own mean and variance. You have a function that makes those of two shards together; how do you get to three?",
+        "Begin with the first device's count, mean and variance, and merge one device after the other into it. The count grows on the way.",
+        "After the merging every device has the same mu and var, and normalizes its own rows: (shard - mu) * inv_std.",
+    ),
+    idea="Statistics of each shard, merged one after the other; then each shard is normalized with the result.",
+)  # fmt: skip
+
+
+def _back(case, dbeta=None, dgamma=None, N=None):
+    """The way back with other sums than those of the batch: of a part, with statistics of the whole."""
+    mu, var = _statistics(case.x)
+    r = 1 / np.sqrt(var + case.eps)
+    parts = []
+    for x, dout in zip(shards(case, "x"), shards(case, "dout"), strict=True):
+        x_hat = (x - mu) * r
+        total_beta = dout.sum(axis=0) if dbeta is None else dbeta(case)
+        total_gamma = (dout * x_hat).sum(axis=0) if dgamma is None else dgamma(case, mu, r)
+        n = len(x) if N is None else N(case)
+        parts.append(case.gamma * r * (dout - total_beta / n - x_hat * total_gamma / n))
+    return np.concatenate(parts)
+
+
+_ALL_SUMS = {
+    "dbeta": lambda case: case.dout.sum(axis=0),
+    "dgamma": lambda case, mu, r: (case.dout * (case.x - mu) * r).sum(axis=0),
+}
+
+
+def _parameter(name: str, chosen: Callable[[list[Any]], Any]) -> Callable[[Case], Any]:
+    """A parameter's gradient, of what a choice of the devices' own sums makes."""
+
+    def wrong(case: Case) -> Any:
+        mu, var = _statistics(case.x)
+        sums = [
+            (dout * ((x - mu) / np.sqrt(var + case.eps) if name == "dgamma" else 1)).sum(axis=0)
+            for x, dout in zip(shards(case, "x"), shards(case, "dout"), strict=True)
+        ]
+        return chosen(sums)
+
+    return wrong
+
+
+sync_batchnorm_backward = Checks(
+    precision.sync_batchnorm_backward,
+    draw=_draw_sync_backward,
+    truth=_gradients,
+    call=_run_backward,
+    against="the numerical derivative for the whole batch",
+    known=Known(
+        "x: N D, gamma: D, beta: D, eps, dout: N D",
+        *(_FORWARD + way for way in _WAYS),
+        rules=_BACK_RULES,
+        words=_BACK_WORDS,
+        terms={("dxs" if name == "dx" else name): said for name, said in _BACK_TERMS.items()},
+        outputs={"dxs": "dx"},
+    ),
+    slips=(
+        Slip(
+            "each-device-alone",
+            "Each device goes back with the sums of its own rows: an example moves the statistics of the whole batch, and so the "
+            "outputs on all devices.",
+            "dxs",
+            _back,
+        ),
+        Slip(
+            "sums-of-own-rows",
+            "The two sums are those of each device's own rows, divided by the whole count: they have to travel before dx is made.",
+            "dxs",
+            lambda case: _back(case, N=lambda case: len(case.x)),
+        ),
+        Slip(
+            "own-count",
+            "The sums are those of the whole batch, and are divided by the device's own count: how many examples share the statistics?",
+            "dxs",
+            lambda case: _back(case, **_ALL_SUMS),
+        ),
+        *(
+            Slip(slip, f"{name} {words}", name, _parameter(name, chosen))
+            for name in ("dgamma", "dbeta")
+            for slip, words, chosen in (
+                ("first-device-only", "is that of the first device alone: each device adds its own rows.", lambda sums: sums[0]),
+                ("last-device-only", "is that of the last device alone: was it overwritten, and not added up?", lambda sums: sums[-1]),
+                ("mean-over-devices", "is the mean over the devices: the rows of all devices add up.", lambda sums: sum(sums) / len(sums)),
+            )
+        ),
+    ),
+    hints=(
+        "Eq. 9.8 is that of lesson 03. Which two numbers of each feature does it take from all the examples?",
+        "Make on each device the sum of its dout and of its dout * x_hat; add these up over the devices. Then each makes its own dx.",
+        "The totals are dbeta and dgamma themselves. What they are divided by is the number of all examples.",
+    ),
+    idea="Two sums a device, added up; then (9.8) on each device's rows, with the number of all examples.",
+    properties=(
+        Property(
+            "each feature sums to zero over all devices",
+            lambda case, out: negligible(case, out["dxs"].sum(axis=0), np.abs(out["dxs"]).sum()),
+            "Some feature of dxs does not sum to zero over all devices.",
+        ),
+    ),
+)  # fmt: skip
+
+batchnorm_backward_fast = Checks(
+    precision.batchnorm_backward_fast,
+    draw=_draw_fast,
+    truth=_gradients,
+    against="its numerical gradient",
+    known=Known(
+        "dout: N D, x_hat: N D, inv_std: D, gamma: D",
+        *_WAYS,
+        rules=_BACK_RULES,
+        words=_BACK_WORDS,
+        terms=_BACK_TERMS,
+    ),
+    hints=(
+        "Write it right first, in as many lines as you like. Then count the arrays of shape (N, D) that your lines read and write.",
+        "A sum over the batch of a product needs no array for the product: einsum can multiply and add at once. And a (D,) array costs nothing: multiply those first.",
+        "np.multiply(x_hat, a, out=dx) puts the product where dx will be; dx += b then needs no new array.",
+    ),
+    idea="The two sums without an array between, then every operation in the one array that is returned.",
+    properties=(
+        Property(
+            "each feature of dx sums to zero over the batch",
+            lambda case, out: negligible(
+                case, out["dx"].sum(axis=0), np.abs(case.dout * case.gamma * case.inv_std).sum()
+            ),
+            "Some feature of dx does not sum to zero over the batch.",
+        ),
+    ),
+)
+
+recall_rows = Answer(
+    precision.recall_rows,
+    right="b",
+    why={
+        "a": "That is batch normalization: examples of one feature share a mean.",
+        "b": "Layer normalization is the transpose: the features of one example share a mean, and no other example matters.",
+        "c": "Then examples and features would all be mixed; neither layer does that.",
+        "d": "Layer normalization needs no other batch, and not even other examples.",
+    },
+)
+
+recall_pixels = Answer(
+    precision.recall_pixels,
+    right="d",
+    why={
+        "a": "Each image has many pixels, and all of them go into the mean of their channel.",
+        "b": "The channels are kept apart: each has statistics of its own.",
+        "c": "The pixels of one image share them, and so do those of the others.",
+        "d": "A channel's mean runs over examples and pixels, so every sum in the gradient does, and the 1/N is one over their number.",
+    },
+)
+
+recall_rms = Answer(
+    precision.recall_rms,
+    right="a",
+    why={
+        "a": "A shift of x passes a layer that does not centre, so nothing makes the sum of dx vanish. The term of the mean is missing.",
+        "b": "That belongs to the division, and stays.",
+        "c": "That belongs to the division too: twice the x, half the gradient.",
+        "d": "A gradient always has the shape of its value.",
+    },
+)
+
+below_zero = Answer(
+    precision.below_zero,
+    right="c",
+    why={
+        "a": "More examples do not help: the two means are as large as before, and are rounded as before.",
+        "b": "A mean of squares is never negative. On paper the two forms are equal; in floating point one of them has lost its digits.",
+        "c": "A float64 has 16 digits. The square of 1e8 takes all of them, and the variance, a number near 1, would have to stand behind the last.",
+        "d": "1e16 is far below what overflows, 1e308; and an overflow gives inf.",
+    },
+)
+
+constant_feature = Answer(
+    precision.constant_feature,
+    right="a",
+    why={
+        "a": "The distance is tiny, and the root of the variance is just as tiny: their ratio is 1 where the square is above eps.",
+        "b": "eps is far from the smallest float32, which is near 1e-38.",
+        "c": "eps stands beside the variance under the root, so there is no 0 / 0; and numpy would say nan.",
+        "d": "By definition it is 0: the distance from the mean is zero on paper.",
+    },
+)
+
+what_travels = Answer(
+    precision.what_travels,
+    right="d",
+    why={
+        "a": "The merged statistics need only what each shard knows of itself: eqs. 9.4 and 9.5.",
+        "b": "Neither a mean nor a variance can be made of those.",
+        "c": "Then the mean would be right. The variance needs the variances too.",
+        "d": "Two vectors of 64, whether the device holds ten examples or a million. That is why the layer can be synchronised at all.",
+    },
+)
