@@ -159,3 +159,5 @@ def test_a_lesson_from_a_wrong_answer_to_the_next_lesson(learner, lab, faults, p
         "load(2)\nfrom bnlib.stubs import translation\nprint(translation.center(np.array([[1.0], [3.0]])).ravel())"
     )
     assert "[-1.  1.]" in said
+    assert "02_translation" in next_day.own_cell("from bnlib import progress\nprogress()")
+    assert not faults(next_day.page, ".jp-mod-active .jp-OutputArea")

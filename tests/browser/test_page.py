@@ -20,7 +20,7 @@ def looked(page, site, name):
 
 
 @pytest.mark.parametrize("name", LESSONS)
-def test_every_figure_moves_and_every_quiz_answers(opened, site, name):
+def test_every_figure_moves_and_every_quiz_answers(opened, site, faults, name):
     page = opened()
     looked(page, site, name=f"lessons/{name}")
     for figure in page.locator("[data-figure]:not([data-figure=quiz])").all():
@@ -41,6 +41,7 @@ def test_every_figure_moves_and_every_quiz_answers(opened, site, name):
         page.keyboard.press("Enter")
         assert quiz.get_by_role("status").inner_text().startswith(("Right (a).", "Not quite (a)."))
     assert page.locator("mjx-merror, [data-mjx-error]").count() == 0
+    assert not faults(page, "article")
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
