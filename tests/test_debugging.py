@@ -83,7 +83,8 @@ def page(exercise, code, text):
                 "forward": lambda x, g, b, eps: (learner.BatchNorm(g, b, 0.9, eps).forward(x, True), None),
             }
         else:
-            space = {"forward": learner.batchnorm_forward, "backward": learner.batchnorm_backward}
+            norm = {"normalization": "batchnorm", "relatives": "layernorm"}[lesson.name]
+            space = {way: getattr(learner, f"{norm}_{way}") for way in ("forward", "backward")}
         exec(code, space)
 
         def says(line):

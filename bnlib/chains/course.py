@@ -63,10 +63,11 @@ class Chain:
         stands = _distance(near, names)
         own = [read(line, names) for line in self.lines]
         behind = [_distance(tree, names) for tree in own]
+        alike = [(each, _strays(tree, own[-1])) for each, tree in zip(behind, own, strict=True)]
         passed = [place for place, tree in enumerate(own) if tree in trees]
-        for place, each in enumerate(behind):
-            first = behind.index(each) == place
-            if stands < each or (stands == each and (first or _strays(near, own[-1]) <= _strays(own[place], own[-1]))):
+        for place, (each, strays) in enumerate(alike):
+            nearer = alike.index((each, strays)) == place and _strays(near, own[-1]) <= strays
+            if stands < each or (stands == each and (nearer or behind.index(each) == place)):
                 passed.append(place)
         return max(passed, default=0)
 

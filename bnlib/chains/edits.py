@@ -78,7 +78,7 @@ def parts(node: Node, place: Place) -> Iterator[tuple[Node, Place]]:
         elif node.op == "reduce":
             kind, over, _ = node.data
             known = tuple((letter, size) for letter, size in place.letters if letter not in dict(over))
-            sums = (*place.sums, f"{kind} over {over[0][0]}")
+            sums = (*place.sums, f"{kind} over {' and '.join(letter for letter, _ in over)}")
             bound = frozenset(letter for letter, _ in over)
             yield arg, replace(place, letters=(*known, *over), sums=sums, bound=bound)
         else:

@@ -111,8 +111,8 @@ class Ground:
             )  # its sizes stand for its letters where it is written without
             count = len(self.names.sizes_of(name))
             return f"{name} has {count} ind{'ex' if count == 1 else 'ices'} here: write {name}[{', '.join('jklm'[:count])}]"
-        stays = " and ".join(self.letters) or "nothing"
-        return f"nothing says what {letter} is: a sum over {letter} is missing, or another letter is meant (what stays free is {stays})"
+        stays = f"what stays free is {' and '.join(self.letters)}" if self.letters else "no letter stays free"
+        return f"nothing says what {letter} is: a sum over {letter} is missing, or another letter is meant ({stays})"
 
     def same(self, one: Node, other: Node) -> bool:
         """Whether two lines are equal, on all draws.

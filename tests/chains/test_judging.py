@@ -279,3 +279,14 @@ def test_the_same_with_two_indices():
 def test_pistons():
     text = "d(L, x) = sum(d(L, y[p]) * d(y[p], x) for p in P) = sum(b[p] * a[p] for p in P)"
     assert report(chain_rule.two_pistons, judged(chain_rule.two_pistons, text)).ok
+
+
+def test_a_place_is_told_with_all_the_letters_of_a_sum():
+    both = "sum(dout[k, l] * d(y[k, l], beta[j]) for k in N for l in D)"
+    found = judged(normalization.beta_gradient, chained("d(L, beta[j])", both, "sum(dout[k, l] for k in N for l in D)"))
+    assert found.message == "Line 3: delta[l, j] is missing inside the sum over k and l."
+
+
+def test_where_no_letter_stays_free():
+    found = judged(chain_rule.two_pistons, chained("d(L, x)", "d(L, y[p]) * d(y[p], x)"))
+    assert "(no letter stays free)" in found.message
