@@ -63,6 +63,8 @@ def compose(target: Path, shown: Collection[str] = ()) -> None:
     for page in HERE.glob("*.md"):
         shutil.copy(page, target)
     shutil.copy(ROOT / "CONTRIBUTING.md", target / "contributing.md")
+    for page in target.glob("*.md"):  # what leads to a notebook in the repository leads to its page here
+        page.write_text(page.read_text(encoding="utf-8").replace("](../notebooks/", "](lessons/"), encoding="utf-8")
     shutil.copytree(HERE / "static", target / "static")
     for folder in ("lessons", "download"):
         (target / folder).mkdir()
