@@ -1,4 +1,4 @@
-"""Stand-ins for what draws, where nobody looks: importing matplotlib takes longer than grading ten people.
+"""Stand-ins for what draws, or trains to be drawn, where nobody looks: importing matplotlib takes longer than grading ten people.
 
 A hollow module has every name one may ask it for; what the names stand for can be called, indexed and used as a context
 or a decorator, and nothing comes of it.

@@ -264,7 +264,9 @@ def _text_metadata(cell: Any, lesson: Lesson, path: Path) -> tuple[Any, str]:
     points = f"{written.points} point{'s' if written.points > 1 else ''}"
     cell.source = _WORDS.sub(f"**Your answer to `{written.name}`** · {points}, given by a person", cell.source, count=1)
     nbgrader = {"schema_version": 3, "task": False, "grade": True, "solution": True, "locked": False}
-    return nbformat.from_dict({"nbgrader": nbgrader | {"grade_id": written.name, "points": written.points}}), written.name
+    return nbformat.from_dict(
+        {"nbgrader": nbgrader | {"grade_id": written.name, "points": written.points}}
+    ), written.name
 
 
 def _code_metadata(cell: Any, lesson: Lesson, path: Path) -> tuple[Any, str]:

@@ -243,7 +243,9 @@ def test_every_exercise_whose_derivative_is_not_linear_has_an_exact_test():
         if any(test.__name__.endswith("_exact") for test in tests)
     }
     assert exact == {
+        "layernorm_backward", "spatial_batchnorm_backward", "groupnorm_backward", "rmsnorm_backward",
         "dvar_dx", "dinvstd_dx", "xhat_jacobian", "normalize_jacobian", "normalize_backward", "batchnorm_backward",
         "rms_scale_backward", "batchnorm_backward_composed", "root_backward", "invert_backward", "gates_backward",
-        "folded_backward", "batchnorm_train_backward", "block_backward", "BatchNorm", "eigenvalues",
+        "folded_backward", "batchnorm_train_backward", "block_backward", "BatchNorm", "eigenvalues", "softmax_loss",
+        "sync_batchnorm_backward", "batchnorm_backward_fast",
     }  # fmt: skip

@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 from bnlib.numerics import jacobian_central
-from bnlib.plots import chain_rule, gates, geometry, layer, live, normalization, relatives, translation
+from bnlib.plots import chain_rule, gates, geometry, layer, live, normalization, relatives, training, translation
 from bnlib.quizzes import QuizView, verdict
 from bnlib.stubs import translation as stubs
 
 STATIC = Path(live.__file__).parent / "static"
+H, TARGETS = np.array([0.3, -1.2, 2.0, 0.5]), np.array([1.5, 0.2, -0.4, 1.1])
 X, DOUT = np.array([1.2, 4.6, 2.1, 3.3, 5.0, 2.6]), np.array([0.3, 1.6, -0.4, 0.9, 1.9, 0.2])
 GATES = (
     np.array([[9.0], [1.0], [15.0], [7.0]]),
@@ -49,6 +50,7 @@ def circle() -> live.Live:
 
 
 FIGURES = {
+    "runaway": lambda: training.runaway([1.0] * 20, np.arange(1, 21) / 10, H, TARGETS, 0.1),
     "pistons": chain_rule.pistons,
     "nudge": lambda: chain_rule.nudge(X, each_alone=np.tanh, standardize=normalize),
     "contraction": lambda: translation.contraction(np.arange(8.0).reshape(4, 2) ** 2, centring(4, 2)),
@@ -84,6 +86,14 @@ def calculated(name: str, data: Any, *states: Any) -> list[Any]:
 def test_every_program_is_drawn_here() -> None:
     assert {path.stem for path in STATIC.glob("*.js")} - {"kit", "quiz"} == set(FIGURES)
     assert all(figure().name == name for name, figure in FIGURES.items())
+
+
+def test_runaway() -> None:
+    right, wrong = asked("runaway", {"rate": 0.2, "gradient": "right"}, {"rate": 0.2, "gradient": "wrong"})
+    loss = np.mean((H - H.mean() - TARGETS) ** 2) / 2
+    np.testing.assert_allclose(right["losses"] + wrong["losses"], loss)
+    np.testing.assert_allclose(right["biases"], 0, atol=1e-12)
+    np.testing.assert_allclose(wrong["biases"], 0.2 * TARGETS.mean() * np.arange(1, 21))
 
 
 def test_pistons() -> None:

@@ -93,6 +93,42 @@ def test_every_answer_and_check_cell_is_nbgrader_schema_3():
         nbformat.validate(nbformat.read(path, as_version=4))
 
 
+def test_a_question_in_words_is_nbgraders_cell_for_grading_by_hand(copies):
+    lesson = lesson_of("06_training")
+    path = copies / "06_training.ipynb"
+    for name, written in lesson.written.items():
+        cell = cell_named(parse(path), name)
+        by_hand = {"schema_version": 3, "task": False, "grade": True, "solution": True, "locked": False}
+        assert cell["metadata"] == {"nbgrader": by_hand | {"grade_id": name, "points": written.points}}
+        handed_out = cell_named(parse(NOTEBOOKS / path.name), name)
+        assert handed_out["source"] == (
+            f"**Your answer to `{name}`** · {written.points} points, given by a person\n\n*Write here, in place of this line.*"
+        )
+        assert handed_out["metadata"] == cell["metadata"]
+    assert lesson.points == sum(stub.points for stub in lesson.stubs.values()), "a person's points are not in the score"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("`when_to_use_it`", "`nothing`", "the answer in words to nothing needs an in_words of that name"),
+        (END, "", "and one region between"),
+        ("**Your answer to", "**My answer to", "does not begin with"),
+    ],
+)
+def test_a_question_in_words_that_breaks_a_rule_says_which(copies, old, new, said):
+    path = copies / "06_training.ipynb"
+    edit(path, lambda notebook: _exchange(cell_named(notebook, "when_to_use_it"), old, new))
+    with pytest.raises(ReleaseError, match=re.escape(said)):
+        released_from(path)
+
+
+def _exchange(cell, old, new):
+    source = "".join(cell["source"])
+    assert old in source
+    cell["source"] = source.replace(old, new)
+
+
 def test_what_nbgrader_hands_out_keeps_the_docstrings_of_the_contract():
     """generate_assignment takes solution regions out, and nothing else: docstrings stand above them."""
     for path in sources(SOLUTIONS):
@@ -125,7 +161,9 @@ def test_the_bundle_holds_no_solution_and_no_hidden_test(tmp_path):
     assert any(name.endswith("notebooks/02_translation.ipynb") for name in names)
     assert any(name.endswith("/Makefile") for name in names)
     assert any(name.endswith("bnlib/plots/static/kit.js") for name in names), "figures that move"
-    assert {"digits.csv.gz", "digits.txt"} <= {name.rpartition("bnlib/data/")[2] for name in names}, "and whose they are"
+    assert {"digits.csv.gz", "digits.txt"} <= {name.rpartition("bnlib/data/")[2] for name in names}, (
+        "and whose they are"
+    )
     assert any(name.endswith("/.github/workflows/classroom.yml") for name in names)
     squeezed = {
         name: re.sub(r"\s+", " ", json.dumps(text) if name.endswith(".ipynb") else text) for name, text in texts.items()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations
 
 from bnlib.chains.bench import Bench
 from bnlib.chains.edits import Edit, Into, Place, at_place, choices, everywhere, itself, text_of
 from bnlib.chains.forms import below
+from bnlib.language.rewriting import places
 from bnlib.language.tree import ONE, Node, add, div, mul, names_of, neg, num, power, rebuilt, reduce, ref, renamed
 
 EXPONENTS = [Fraction(n, 2) for n in (-6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 6)]
@@ -23,6 +24,8 @@ def mending(bench: Bench) -> Iterator[Edit]:
     if bench.tree.op == "add":
         yield Edit(itself, neg(bench.tree), "every sign of the line is wrong", "sign", 1)
     yield from _swapped(bench)
+    yield from _counted_otherwise(bench)
+    yield from _left_the_sums(bench)
     for node, place, role, into in everywhere(bench.tree, bench.start):
         at = at_place(place)
         if role == "term" and node.op != "add":
@@ -99,6 +102,45 @@ def mending(bench: Bench) -> Iterator[Edit]:
             yield from _missing_terms(bench, node, place, into)
 
 
+def _counted_otherwise(bench: Bench) -> Iterator[Edit]:
+    """One size for another, in every place of the line."""
+    every = [each for _, each in places(bench.tree)]
+    sizes = [ref(size) for size in bench.ground.names.sizes]
+    for one in (size for size in sizes if every.count(size) > 1):
+        for two in (size for size in sizes if size is not one):
+            words = f"{text_of(one)} stands where {text_of(two)} belongs, wherever it stands: how many are summed?"
+            yield Edit(itself, _exchanged(bench.tree, {one: two}), words, "wrong-size", 1.0)
+
+
+def _left_the_sums(bench: Bench) -> Iterator[Edit]:
+    """A factor of the whole line that changes with the letter of the sums behind it."""
+    for number, factor in enumerate(bench.tree.args if bench.tree.op == "mul" else ()):
+        rest = mul(*bench.tree.args[:number], *bench.tree.args[number + 1 :])
+        over = {size for each in below(rest) if each.op == "reduce" for _, size in each.data[1]}
+        sizes = (
+            dict(zip(factor.data[1], bench.ground.names.sizes_of(factor.data[0]), strict=True))
+            if factor.op == "ref"
+            else {}
+        )
+        if not over.isdisjoint(sizes.values()):
+            words = f"{text_of(factor)} has left sums in which it has another letter: it is no constant there, and belongs inside"
+            yield Edit(itself, _taken_inside(rest, factor, sizes), words, "left-the-sum", 0.95)
+
+
+def _taken_inside(node: Node, factor: Node, sizes: Mapping[str, str]) -> Node:
+    """A formula times a factor, which has in every sum the letter of that sum."""
+    if node.op == "reduce":
+        letters = {own: letter for letter, size in node.data[1] for own, counts in sizes.items() if counts == size}
+        return rebuilt(node, (mul(renamed(factor, letters), *node.args),))
+    if node.op in ("add", "neg"):
+        return rebuilt(node, tuple(_taken_inside(arg, factor, sizes) for arg in node.args))
+    holds = [any(each.op == "reduce" for each in below(arg)) for arg in node.args]
+    if node.op not in ("mul", "div") or True not in holds:
+        return mul(factor, node)
+    place = holds.index(True)
+    return rebuilt(node, (*node.args[:place], _taken_inside(node.args[place], factor, sizes), *node.args[place + 1 :]))
+
+
 def _swapped(bench: Bench) -> Iterator[Edit]:
     """Two quantities in each other's place."""
     atoms = sorted((each for each in below(bench.tree) if each.op in ("ref", "delta")), key=text_of)
@@ -106,7 +148,8 @@ def _swapped(bench: Bench) -> Iterator[Edit]:
         if one.free and two.free:
             change = {one: two, two: one}
             words = f"{text_of(one)} and {text_of(two)} stand in each other's place"
-            yield Edit(itself, _exchanged(bench.tree, change), words, "swapped", 1.08)
+            cost = 0.9 if one.op == two.op == "delta" else 1.08
+            yield Edit(itself, _exchanged(bench.tree, change), words, "swapped", cost)
 
 
 def _exchanged(node: Node, change: dict[Node, Node]) -> Node:

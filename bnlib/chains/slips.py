@@ -6,6 +6,7 @@ derivatives carried out, gives the value of the learner's line. An edit is named
 
 from __future__ import annotations
 
+import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,9 @@ _IN_PAIRS = {
     "not-differentiated",
 }
 """Slips that are looked for besides a sign or a factor of the whole line, and how many of them at the most."""
+
+_UNSPEAKABLE = re.compile(r"\b[a-z]'")
+"""A letter that no learner wrote."""
 
 LAST = 1.0
 """What a term too many costs more where the line above is zero: it may as well be its partner that is missing."""
@@ -89,7 +93,7 @@ def slip(ground: Ground, above: Node, line: Node) -> tuple[str, tuple[str, ...]]
     tried: list[Edit] = []
     with np.errstate(all="ignore"):
         for _, number, bench, edit in found[:MOST_EDITS]:
-            if "'" in edit.words or (edit.name in _VANISH and zero) or (number, edit.tree) in seen:
+            if _UNSPEAKABLE.search(edit.words) or (edit.name in _VANISH and zero) or (number, edit.tree) in seen:
                 continue
             if number and vanishes and edit.name != "product-rule":  # many slips lead to a line of zeros
                 continue

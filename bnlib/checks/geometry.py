@@ -146,6 +146,9 @@ eigenvalues = Checks(
         """,
         rules="""
             what-is-taken-out: gamma * eps * inv_std**3 => gamma * inv_std * (1 - eps * inv_std**2) | this is the share that is taken out, and asked is what is left
+            std-multiplied: 1 / sqrt(A) => sqrt(A) | this is the standard deviation (with eps), and r is one over it
+            exponent: gamma * eps * inv_std**3 => gamma * eps * inv_std**2 | one power of inv_std is missing
+            exponent: gamma * eps * inv_std**3 => gamma * eps * inv_std | two powers of inv_std are missing
             over-var: A / (var + eps) => A / var | eps is divided by the variance alone: r**2 has eps in it as well
         """,
         terms={"across": ("factor of all that is kept",), "along": ("factor of what runs along x_hat",)},
@@ -195,6 +198,7 @@ squared_norm = Checks(
             dbeta-not-squared: dbeta**2 => dbeta | dbeta is not squared
             dgamma-not-squared: dgamma**2 => dgamma | dgamma is not squared
             r-not-squared: eps * inv_std**2 => eps * inv_std | one inv_std is missing beside eps: see eq. 7.3
+            dout-not-squared: sum(dout**2) => sum(dout) | dout is added up and not squared
             summed-before-squared: sum(dout**2) => sum(dout)**2 | dout is added up before it is squared: square each entry first
             length-and-not-its-square: gamma**2 * inv_std**2 * A => sqrt(gamma**2 * inv_std**2 * A) | this is the length of dx, and asked is its square
             not-the-square: gamma**2 * inv_std**2 * A => gamma * inv_std * A | the factor in front is squared too, when dx is squared
@@ -319,13 +323,13 @@ along_weights = Chain(
             "sum(h[i, j] * d(L, h[i, j]) for i in N)",
         ),
         Move(
-            "What do the gradients d(L, h[i, j]) add up to over the batch? That is exercise one of this lesson.",
+            "What do the gradients d(L, h[i, j]) add up to over the batch? That is eq. 7.2.",
             "Zero. So mu[j] may be subtracted from h[i, j], and h[i, j] - mu[j] is x_hat[i, j] / r[j].",
             "sum(x_hat[i, j] * d(L, h[i, j]) for i in N) / r[j]",
         ),
         Move(
-            "This sum is exercise two of this lesson.",
-            "Put in its result (7.4), with the index j: one r[j] of the three is divided away.",
+            "All d(L, h[i, j]) add up to zero, so mu[j] may be subtracted from h[i, j]: then x_hat stands there, and the sum is that of eq. 7.4.",
+            "Put in the result of (7.4), with the index j, over r[j]: one r[j] of the three is divided away.",
             "gamma[j] * eps * r[j]**2 * sum(dout[k, j] * x_hat[k, j] for k in N)",
         ),
     ),

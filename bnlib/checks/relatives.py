@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from bnlib.chains.course import Chain, Move
-from bnlib.checks import Answer, Case, Checks, Property, Slip, negligible
+from bnlib.checks import Answer, Case, Checks, Property, Slip, negligible, remembered
 from bnlib.judging.mistakes.known import Known
 from bnlib.numerics import vjp_complex
 from bnlib.stubs import relatives
@@ -209,7 +209,7 @@ layernorm_backward = Checks(
         rules=_GAMMA_OUTSIDE.format(over="D") + _DBETA,
         words=_ABOUT_ROWS
         | {
-            "only-the-diagonal@dx": "Only the diagonal of the Jacobian was used: every feature reaches all outputs of its example."
+            "only-the-diagonal@dx": "Where a mean belongs, only the feature's own term is there: mean and variance contain every feature of the example."
         },
         terms={"dx": _PATHS},
     ),
@@ -258,7 +258,8 @@ def _flat(case):
 _LIKE = {"out": "x", "dx": "x", "dgamma": "gamma", "dbeta": "gamma"}
 
 
-def _cut_into_rows(out, case):
+@remembered
+def _cut_into_rows(case, out):
     """x.reshape(-1, C), every column taken for a channel, and dout likewise; what comes back is cut the other way."""
     N, C, H, W = case.x.shape
     cut = {name: np.moveaxis(case[name].reshape(N, H, W, C), 3, 1) for name in ("x", "dout")}
@@ -272,8 +273,8 @@ def _result(out, case):
 
 
 def _slips(name, message, wrong, *outputs):
-    """The same slip in several outputs; ``wrong`` makes of an output's name and a case what is returned."""
-    return tuple(Slip(name, message, out, partial(wrong, out)) for out in outputs)
+    """The same slip in several outputs; ``wrong`` makes of a case, and an output's name, what is returned."""
+    return tuple(Slip(name, message, out, partial(wrong, out=out)) for out in outputs)
 
 
 _without_transpose = partial(
@@ -285,7 +286,8 @@ _without_transpose = partial(
 )
 
 
-def _put_back_unmoved(out, case):
+@remembered
+def _put_back_unmoved(case, out):
     """Right rows of channels, reshaped to images without moving the channels back."""
     return np.moveaxis(_result(out, case), 1, 3).reshape(case.x.shape)
 
@@ -370,7 +372,8 @@ _ABOUT_GROUPS = {
 }
 
 
-def _interleaved(out, case):
+@remembered
+def _interleaved(case, out):
     """Channel c in group c % groups: what the layer makes of the channels in another order."""
     order = np.arange(len(case.gamma)).reshape(-1, case.groups).T.ravel()
     other = {name: case[name][:, order] for name in ("x", "dout")} | {
@@ -381,7 +384,8 @@ def _interleaved(out, case):
     return found[:, back] if found.ndim > 1 else found[back]
 
 
-def _as_many_as_channels(out, case):
+@remembered
+def _as_many_as_channels(case, out):
     """The size of a group taken for their number."""
     return _result(out, Case(case, groups=len(case.gamma) // case.groups))
 
@@ -467,12 +471,15 @@ rmsnorm_backward = Checks(
             layer-norm-gradient: inv_rms * (_h - z * A) => (_h - mean(_h, D) - (x - mean(x, D)) * mean(_h * (x - mean(x, D)), D) / (variance(x, D) + eps)) / sqrt(variance(x, D) + eps) | this is the gradient of layer normalization: which of its terms belongs to the mean that eq. 8.9 does not subtract?
             gamma-outside: inv_rms * (_h - A) => gamma * inv_rms * (dout - z * mean(dout * z, D)) | gamma stands in front of everything: the mean runs over features with different gammas, so it cannot leave it
             gamma-outside: z * mean(_h * z, D) => gamma * z * mean(dout * z, D) | gamma has left a mean that runs over features with different gammas
+            x-for-z: inv_rms * (_h - z * A) => inv_rms * (_h - x * A) | inv_rms is missing in the last term: does x stand where z belongs, or does a bracket end before that term?
             gamma-lost: mean(_h * z, D) => mean(dout * z, D) | gamma is missing inside the mean: what arrives at z is gamma * dout
             variance-for-mean-square: mean(x**2, D) => variance(x, D) | the variance stands where the mean of the squares belongs: eq. 8.9 subtracts no mean
         """,
-        words=_ABOUT_ROWS
-        | {
-            "mean-over-examples": "A mean runs over the batch. In eq. 8.9 every example has a root mean square of its own: over which axis?"
+        words={
+            "mean-over-examples": "A mean runs over the batch. In eq. 8.9 every example has a root mean square of its own: over which axis?",
+            "mean-over-everything": "There is one mean for the whole array. In eq. 8.9 every example has its own: name the axis, and keep it.",
+            "only-the-diagonal@dx": "Where a mean belongs, only the feature's own term is there: the root mean square contains every feature "
+            "of the example.",
         },
         terms={"dx": ("direct path", "path through the root mean square")},
     ),

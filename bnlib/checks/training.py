@@ -6,6 +6,8 @@ no exercise of the course. The truth is loops and complex steps.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from bnlib.chains.course import Chain, Move
@@ -56,7 +58,8 @@ def _nudged(case):
 def _differences(case, directions):
     """Quotients (6.5) along other directions than those of single parameters."""
     ends = [[_loss_of(case.theta + sign * case.eta * way, case) for way in directions] for sign in (1, -1)]
-    return np.subtract(*ends) / (2 * case.eta)
+    above, below = np.array(ends)
+    return (above - below) / (2 * case.eta)
 
 
 def _largest(a, b):
@@ -195,6 +198,13 @@ softmax_gradient = Chain(
     idea="The logarithm undoes the exponential: what is left of the derivative is the difference between what was said and what is true.",
 )
 
+_LARGEST = "The class with the highest score stands in the place of the label: labels[k] says which class is right."
+
+
+def _of_the_largest(place, case):
+    return _truths(case.scores, case.scores.argmax(axis=1))[place]
+
+
 softmax_loss = Checks(
     training.softmax_loss,
     draw=_draw_scores,
@@ -233,12 +243,7 @@ softmax_loss = Checks(
         view=_one_hot,
     ),
     slips=tuple(
-        Slip(
-            "largest-for-label",
-            "The class with the highest score stands in the place of the label: labels[k] says which class is right.",
-            name,
-            lambda case, place=place: _truths(case.scores, case.scores.argmax(axis=1))[place],
-        )
+        Slip("largest-for-label", _LARGEST, name, partial(_of_the_largest, place))
         for place, name in enumerate(("loss", "dscores"))
     ),
     hints=(
@@ -395,7 +400,13 @@ runaway_step = Checks(
             mean-of-everything: mean(_shifted) => mean(mean(_shifted, D)) | the mean runs over the features too: each feature has its own
         """,
         terms={"loss": ("loss",), "b": ("bias | eq. 6.8", "step | eq. 6.8")},
-        view=lambda case: {"h": case.h, "b_given": case.b, "targets": case.targets, "rate": case.rate, "_features": float(case.h.shape[1])},
+        view=lambda case: {
+            "h": case.h,
+            "b_given": case.b,
+            "targets": case.targets,
+            "rate": case.rate,
+            "_features": float(case.h.shape[1]),
+        },
         outputs={"loss": "_loss", "b": "_b"},
     ),
     hints=(

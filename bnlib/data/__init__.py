@@ -6,11 +6,14 @@ import gzip
 from importlib.resources import files
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bnlib.numerics import Array
 
+Labels = NDArray[np.integer]
 
-def digits(test: int = 500, seed: int = 0) -> tuple[Array, Array, Array, Array]:
+
+def digits(test: int = 500, seed: int = 0) -> tuple[Array, Labels, Array, Labels]:
     """1,797 handwritten digits, shuffled and parted; ``digits.txt`` says whose they are.
 
     Args:
@@ -28,7 +31,7 @@ def digits(test: int = 500, seed: int = 0) -> tuple[Array, Array, Array, Array]:
     return x[test:], labels[test:], x[:test], labels[:test]
 
 
-def spirals(each: int = 60, arms: int = 3, seed: int = 0) -> tuple[Array, Array]:
+def spirals(each: int = 60, arms: int = 3, seed: int = 0) -> tuple[Array, Labels]:
     """Points on spirals that wind around one another: classes that no straight line parts.
 
     Args:

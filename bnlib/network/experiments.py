@@ -12,17 +12,33 @@ from typing import Any
 
 import numpy as np
 
-from bnlib.data import digits, spirals
+from bnlib.data import Labels, digits, spirals
 from bnlib.network.nets import Network
 from bnlib.network.norms import WRONG, Noisy, Norm
 from bnlib.numerics import Array
 
-__all__ = ["WRONG", "Noisy", "Norm", "Run", "Task", "accuracy", "checked", "compare", "digits_task", "each", "layer_of_lesson_5", "layers", "spirals_task", "sweep", "train"]
+__all__ = [
+    "WRONG",
+    "Noisy",
+    "Norm",
+    "Run",
+    "Task",
+    "accuracy",
+    "checked",
+    "compare",
+    "digits_task",
+    "each",
+    "layer_of_lesson_5",
+    "layers",
+    "spirals_task",
+    "sweep",
+    "train",
+]
 
 Step = Callable[..., tuple[float, Array]]
 """``training_step`` of lesson 06: forward, backward, theta, x, labels and rate to the loss and the new theta."""
 
-Loss = Callable[[Array, Array], tuple[float, Array]]
+Loss = Callable[[Array, Labels], tuple[float, Array]]
 """``softmax_loss`` of lesson 06: scores and labels to the loss and its gradient."""
 
 
@@ -45,8 +61,8 @@ class Task:
 
     sizes: tuple[int, ...]
     x: Array
-    labels: Array
-    test: tuple[Array, Array]
+    labels: Labels
+    test: tuple[Array, Labels]
     scale: float = 0.1
     rate: float = 0.1
     steps: int = 300
@@ -92,8 +108,8 @@ Norms = Mapping[str, Callable[..., Any] | None]
 
 def digits_task(only: int | None = None, **settings: Any) -> Task:
     """Handwritten digits for five hidden layers of 50 units; ``only`` says from how many is learned."""
-    x, labels, *test = digits()
-    return Task((64, 50, 50, 50, 50, 50, 10), x[:only], labels[:only], (test[0], test[1]), **settings)
+    x, labels, x_test, labels_test = digits()
+    return Task((64, 50, 50, 50, 50, 50, 10), x[:only], labels[:only], (x_test, labels_test), **settings)
 
 
 def spirals_task(**settings: Any) -> Task:
@@ -141,7 +157,9 @@ def compare(step: Step, norms: Norms, task: Task) -> dict[str, Run]:
     return {name: train(step, norms[name], task) for name in each(list(norms), "networks trained")}
 
 
-def sweep(step: Step, norms: Norms, task: Task, setting: str, values: Sequence[float], seeds: int = 1) -> dict[str, list[list[Run]]]:
+def sweep(
+    step: Step, norms: Norms, task: Task, setting: str, values: Sequence[float], seeds: int = 1
+) -> dict[str, list[list[Run]]]:
     """Train each network with several values of one setting, and several seeds.
 
     Returns:
@@ -173,7 +191,7 @@ def checked(check: Callable[..., Any], norm: Callable[..., Any] | None) -> float
     return float(check(network.forward, network.backward, theta, task.x[:20], task.labels[:20], 1e-5)[1])
 
 
-def accuracy(network: Network, theta: Array, x: Array, labels: Array) -> float:
+def accuracy(network: Network, theta: Array, x: Array, labels: Labels) -> float:
     """Share of the examples whose highest score is that of their label, in evaluation mode."""
     few = range(0, len(x), 64)  # a larger product is handed to threads, which take longer to meet than to multiply
     scores = np.concatenate([network.forward(theta, x[at : at + 64], training=False)[0] for at in few])
@@ -201,7 +219,7 @@ def each(things: Sequence[Any], words: str) -> Iterator[Any]:
 
 def _in_a_notebook() -> bool:
     with contextlib.suppress(ImportError):
-        from IPython import get_ipython  # type: ignore[attr-defined]
+        from IPython import get_ipython
 
         return getattr(get_ipython(), "kernel", None) is not None
     return False

@@ -33,7 +33,9 @@ class Network:
         """First parameters: normal weights with this standard deviation, zero biases, gamma one, beta zero; (P,) array."""
         normal = np.random.default_rng(seed).normal
         depth = len(self.sizes) - 1
-        affine = [np.zeros(shape) if len(shape) == 1 else scale * normal(size=shape) for shape in self._shapes[: 2 * depth]]
+        affine = [
+            np.zeros(shape) if len(shape) == 1 else scale * normal(size=shape) for shape in self._shapes[: 2 * depth]
+        ]
         gammas = [np.ones(len(norm.gamma)) for norm in self.norms]
         return np.concatenate([np.ravel(part) for part in (*affine, *gammas, *map(np.zeros_like, gammas))])
 
@@ -68,10 +70,11 @@ class Network:
         """The gradient of all parameters, and what arrives behind each hidden layer, (N, H) each."""
         theta, inputs, before = cache
         weights = self.parts(theta)[0]
-        dtheta = np.empty_like(theta)
+        dtheta: Array = np.empty_like(theta)
         dweights, dbiases, dgammas, dbetas = self.parts(dtheta)
         dweights[-1][...], dbiases[-1][...] = inputs[-1].T @ dscores, dscores.sum(axis=0)
-        da, arrived = dscores @ weights[-1].T, []
+        arrived: list[Array] = []
+        da = dscores @ weights[-1].T
         for number in reversed(range(len(before))):
             arrived.append(da)
             dy = da * (1 - inputs[number + 1] ** 2 if self.activation == "tanh" else before[number] > 0)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bnlib.plots import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, Picture, new_figure
+from bnlib.plots.live import Live
 
 _COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE)
 _STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
@@ -45,11 +46,13 @@ def curves(runs: Mapping[str, Any]) -> Picture:
     left.set(xlabel="step", ylabel="loss of a batch, mean of 10", ylim=(0, None))
     right.set(xlabel="step", ylabel="accuracy on digits kept apart", ylim=(0, 1.02))
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
-    said = "; ".join(f"{label}: loss {run.end:.1f}, accuracy {run.accuracy:.1f}" for label, run in runs.items())
+    said = "; ".join(f"{label}: loss {run.end:.2f}, accuracy {run.accuracy:.2f}" for label, run in runs.items())
     return Picture(figure, f"Left the loss over the steps, right the accuracy, one line a network. At the end, {said}.")
 
 
-def by_setting(runs: Mapping[str, Sequence[Sequence[Any]]], values: Sequence[float], name: str, guess: float) -> Picture:
+def by_setting(
+    runs: Mapping[str, Sequence[Sequence[Any]]], values: Sequence[float], name: str, guess: float
+) -> Picture:
     """Loss at the end and accuracy over a setting, a line a network, a dot a seed.
 
     Args:
@@ -67,9 +70,19 @@ def by_setting(runs: Mapping[str, Sequence[Sequence[Any]]], values: Sequence[flo
             ax.plot(values, np.median(array, axis=1), color=colour, linestyle=style, linewidth=1.8, label=label)
             for seed in array.T:
                 ax.plot(values, seed, ".", color=colour, markersize=5)
-        said.append(f"{label}: " + ", ".join(f"{v:g} gives {_told(e, top)}" for v, e in zip(values, np.median(ends, axis=1), strict=True)))
+        said.append(
+            f"{label}: "
+            + ", ".join(f"{v:g} gives {_told(e, top)}" for v, e in zip(values, np.median(ends, axis=1), strict=True))
+        )
     axes[0].axhline(guess, color=GREY, linestyle=":", linewidth=1)
-    axes[0].annotate("guessing", (0.0, guess), xycoords=("axes fraction", "data"), xytext=(3, 3), textcoords="offset points", fontsize=8)
+    axes[0].annotate(
+        "guessing",
+        (0.0, guess),
+        xycoords=("axes fraction", "data"),
+        xytext=(3, 3),
+        textcoords="offset points",
+        fontsize=8,
+    )
     axes[0].set(ylim=(0, 1.04 * top), ylabel="loss at the end")
     axes[1].set(ylim=(0, 1.02), ylabel="accuracy on examples kept apart")
     for ax in axes:
@@ -93,7 +106,10 @@ def in_the_layers(seen: Mapping[str, tuple[Any, Any]]) -> Picture:
     figure, axes = new_figure(columns=depth, rows=2 * len(seen), width=8.0, height=1.25 * 2 * len(seen))
     said = []
     for number, (label, (outputs, gradients)) in enumerate(seen.items()):
-        for what, arrays, row, colour in (("output", outputs, 2 * number, BLUE), ("gradient", gradients, 2 * number + 1, VERMILION)):
+        for what, arrays, row, colour in (
+            ("output", outputs, 2 * number, BLUE),
+            ("gradient", gradients, 2 * number + 1, VERMILION),
+        ):
             limit = 1.0 if what == "output" else 4 * float(np.std(gradients[-1]))
             for layer, array in enumerate(arrays):
                 ax = axes[row * depth + layer]
@@ -105,8 +121,13 @@ def in_the_layers(seen: Mapping[str, tuple[Any, Any]]) -> Picture:
             axes[row * depth].set_ylabel(f"{label}\n{what}", fontsize=8)
         full = 100 * np.mean([np.mean(np.abs(array) > 0.97) for array in outputs])
         ratio = np.std(gradients[0]) / np.std(gradients[-1])
-        said.append(f"{label}: {full:.0f} % of the outputs beyond 0.97, gradient in layer 1 about {ratio:.1g} times that in layer {depth}")
-    return Picture(figure, f"Histograms for each of {depth} hidden layers, of outputs between -1 and 1 and of gradients. {'; '.join(said)}.")
+        said.append(
+            f"{label}: {full:.0f} % of the outputs beyond 0.97, gradient in layer 1 about {ratio:.1g} times that in layer {depth}"
+        )
+    return Picture(
+        figure,
+        f"Histograms for each of {depth} hidden layers, of outputs between -1 and 1 and of gradients. {'; '.join(said)}.",
+    )
 
 
 def given_away(runs: Mapping[str, Any]) -> Picture:
@@ -126,30 +147,39 @@ def given_away(runs: Mapping[str, Any]) -> Picture:
     right.axhline(1, color=GREY, linewidth=1, linestyle=":")
     left.set(xlabel="step", ylabel="loss of a batch, mean of 10", ylim=(0, None))
     middle.set(xlabel="step", ylabel="biases of layer 1, mean size")
-    right.set(ylabel="length of the weights, end over start", xticks=[])
+    right.set(ylabel="length of weights, end / start", xticks=[])
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     said = "; ".join(
-        f"{name}: loss {run.end:.1f}, biases {run.biases[-1]:.1f}, weights {run.weights:.1f} times as long" for name, run in zip(names, runs.values(), strict=True)
+        f"{name}: loss {run.end:.2f}, biases {run.biases[-1]:.1f}, weights {run.weights:.1f} times as long"
+        for name, run in zip(names, runs.values(), strict=True)
     )
-    return Picture(figure, f"Three panels: the loss over the steps, the mean size of the biases, and the length of the weights. At the end, {said}.")
+    return Picture(
+        figure,
+        f"Three panels: the loss over the steps, the mean size of the biases, and the length of the weights. At the end, {said}.",
+    )
 
 
-def runaway(losses: Any, biases: Any) -> Picture:
-    """A bias that runs away while the loss stands still.
+def runaway(losses: Any, biases: Any, h: Any, targets: Any, rate: float) -> Live:
+    """A bias that runs away while the loss stands still; the rate and the gradient can be chosen.
 
     Args:
-        losses: (T,) array.
-        biases: (T,) array.
+        losses: (T,) array, of the learner's steps.
+        biases: (T,) array, the bias after each.
+        h: (N,) array, what the bias is added to.
+        targets: (N,) array.
+        rate: The learning rate.
     """
     figure, (left, right) = new_figure(columns=2, width=8.0, height=3.0)
     left.plot(losses, color=BLUE, linewidth=2)
     right.plot(biases, color=VERMILION, linewidth=2)
     left.set(xlabel="step", ylabel="loss", ylim=(0, 1.5 * max(losses)))
     right.set(xlabel="step", ylabel="bias")
-    return Picture(
+    still = Picture(
         figure,
         f"Two panels over {len(losses)} steps. Left the loss, a level line at {losses[-1]:.1f}. Right the bias, a straight line from {biases[0]:.1f} to {biases[-1]:.1f}.",
     )
+    first = {"rate": rate, "gradient": "wrong"}
+    return Live("runaway", still, h=np.ravel(h), targets=np.ravel(targets), steps=len(losses), first=first)
 
 
 def _smooth(losses: Any, width: int = 10) -> Any:
@@ -163,4 +193,4 @@ def _smooth(losses: Any, width: int = 10) -> Any:
 
 
 def _told(loss: float, top: float) -> str:
-    return f"{loss:.1f}" if loss < top else "none"
+    return f"{loss:.2f}" if loss < top else "none"

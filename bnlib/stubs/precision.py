@@ -185,7 +185,7 @@ below_zero = lesson.quiz(
     "The mean of the squares minus the square of the mean came out negative. What happened?",
     a="The batch is too small: with more examples the variance comes out right",
     b="The variance of this feature really is negative",
-    c="Two numbers near 1e16 were rounded to multiples of 2, and their difference is of the size of that rounding",
+    c="Two numbers near 1e18 were rounded to multiples of 128, and their difference is of the size of that rounding",
     d="A square overflowed, and lost its sign",
 )
 

@@ -39,7 +39,7 @@ A_STEP = Setting(
     {"W": "D H", "dW": "D H", "rate": ""},
     "W2[m, j] = W[m, j] - rate * dW[m, j]",
     positive=("rate",),
-    latex={"W2": "W'", "dW": r"\mathrm{dW}", "rate": r"\mathrm{rate}"},
+    latex={"W2": "W'", "dW": r"\mathrm{dW}", "rate": r"\rho"},
 )
 
 SPEAKS = [

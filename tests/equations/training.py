@@ -26,10 +26,16 @@ CENTRED = Setting(
     """,
 )
 
+NOT_CENTRED = Setting(  # whose sum does not vanish, so that every term shows
+    {"y": "N D", "y_star": "N D"},
+    "L = sum(mean((y[k, l] - y_star[k, l])**2 for k in N) for l in D) / 2",
+)
+
 SPEAKS = [
     Speaks("6.1-6.3", training.SOFTMAX),
     Speaks("6.4", ONE_STEP),
     Speaks("6.5", MEASURED, functions={"L": ("L", "theta")}),
     Speaks("6.6", APART),
     Speaks("6.7-6.8", CENTRED),
+    Speaks("6.8/1", NOT_CENTRED),
 ]

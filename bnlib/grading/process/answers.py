@@ -61,8 +61,8 @@ def _position(value: Any, name: str, kept: Kept) -> Any:
         return value
     numbers = _numbers(value)
     if isinstance(numbers, Unsupported) and type(value) in (tuple, list) and len(value) < 100:
-        parts = [_numbers(item) for item in value]  # an array for each device: their lengths differ
-        if not any(isinstance(part, Unsupported) for part in parts):
+        parts = [_numbers(item) for item in value]  # a batch for each device: their lengths differ
+        if all(isinstance(part, np.ndarray) and part.ndim == 2 for part in parts):
             return parts
     return numbers
 

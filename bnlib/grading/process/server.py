@@ -38,7 +38,8 @@ environment is the grader's choice anyway, and the current folder is taken off `
 """
 
 HIDDEN = ("checks", "grading", "language", "network")
-"""Folders of bnlib that learner code cannot read: the checks compute what is right, for any input, and the language differentiates."""
+"""Folders of bnlib that learner code cannot read: the checks compute what is right, for any input, the language
+differentiates, and the network of lesson 06 has the layer of lesson 05 in it."""
 
 
 def start(spec: Any, scratch: str, fd: int) -> None:
