@@ -278,7 +278,7 @@ update_statistics = Checks(
             lost-parentheses: _step / _total => _step / count + 1 | brackets are missing: one is added to the step, and not to count
             half-way: mu + _step / _total => (mu + row) / 2 | this is the middle between the mean and the new example: the mean stands for count examples
         """,
-        terms={"mu": ("mean so far", "step"), "m2": ("squares so far", "what the example adds")},
+        terms={"mu": ("mean so far", "step"), "m2": ("squares so far", "part of the new example")},
         outputs={"mu": "_mu", "m2": "_m2"},
     ),
     hints=(
@@ -340,8 +340,10 @@ merge_statistics = Checks(
             means-apart-missing: A + B * _apart**2 => A | two shards of variance zero have a variance together, if their means differ: that part is missing
             means-apart-missing: A + (mu_a - mu)**2 => A | a shard's distance from the common mean is missing: two shards of variance zero can have a variance together
             means-apart-missing: A + (mu_b - mu)**2 => A | a shard's distance from the common mean is missing: two shards of variance zero can have a variance together
+            sign: A + B * _apart**2 => A - B * _apart**2 | what the distance of the means adds is subtracted: two shards apart spread more, not less
             means-apart-halved: _apart**2 => _apart**2 / 2 | what the distance of the means adds is half as large as it should be
             means-apart-not-squared: _apart**2 => _apart | the distance between the means is not squared
+            std-for-variance: A / _total + B => sqrt(A / _total + B) | a root is taken: the variance is asked
             sum-of-squares-for-variance: A / _total + count_a * count_b / _total**2 * B => A + count_a * count_b / _total * B | this is the sum of the squared distances: divide by the number of examples
             one-total-too-few: count_a * count_b / _total**2 => count_a * count_b / _total | the part of the means is divided by the number of examples once too seldom
             bessel: A / _total + count_a * count_b / _total**2 * B => (A + count_a * count_b / _total * B) / (_total - 1) | there is a division by the number of examples minus one: the variance of this lesson divides by all of them

@@ -211,16 +211,16 @@ softmax_loss = Checks(
     truth=lambda case: _truths(case.scores, case.labels),
     against="eqs. 6.1 and 6.2, example by example, and their complex-step derivative",
     known=Known(
-        "q: N C, p_star: N C, _scores: N C, _classes",
+        "q: N K, p_star: N K, _scores: N K, _classes",
         """
         _e      = exp(q)
-        p       = _e / sum(_e, C)                    # eq. 6.1
-        loss    = -mean(sum(p_star * log(p), C))     # eq. 6.2
+        p       = _e / sum(_e, K)                    # eq. 6.1
+        loss    = -mean(sum(p_star * log(p), K))     # eq. 6.2
         dscores = (p - p_star) / N                   # eq. 6.3
         """,
         """
-        _log_p  = q - log(sum(exp(q), C))            # eq. 6.1
-        loss    = -sum(sum(p_star * _log_p, C)) / N  # eq. 6.2
+        _log_p  = q - log(sum(exp(q), K))            # eq. 6.1
+        loss    = -sum(sum(p_star * _log_p, K)) / N  # eq. 6.2
         dscores = exp(_log_p) / N - p_star / N       # eq. 6.3
         """,
         rules="""
@@ -233,7 +233,7 @@ softmax_loss = Checks(
             log-missing: log(A) => A | the logarithm is missing: eq. 6.2
             log-of-another-base: log(A) => log(A) / log(2) | the logarithm has the base 2: eq. 6.2 has the natural one, np.log
             log-of-another-base: log(A) => log(A) / log(10) | the logarithm has the base 10: eq. 6.2 has the natural one, np.log
-            not-normalized: _e / sum(_e, C) => _e | these are the exponentials: eq. 6.1 divides them by the sum of their row
+            not-normalized: _e / sum(_e, K) => _e | these are the exponentials: eq. 6.1 divides them by the sum of their row
             gradient-by-the-probabilities: p - p_star => -p_star / p | this is the gradient by the probabilities: one step of the chain rule is missing, from p to the scores
             scores-for-probabilities: p - p_star => _scores - p_star | the scores themselves stand where eq. 6.3 has the probabilities
             labels-missing: p - p_star => p | these are the probabilities alone: what the label asks for is not taken away

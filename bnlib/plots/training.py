@@ -87,6 +87,8 @@ def by_setting(
     axes[1].set(ylim=(0, 1.02), ylabel="accuracy on examples kept apart")
     for ax in axes:
         ax.set_xscale("log")
+        ax.set_xticks(values, [f"{value:g}" for value in values])
+        ax.minorticks_off()
         ax.set_xlabel(name)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
