@@ -9,10 +9,12 @@ WORKERS  ?= 2
 PY := .venv/bin/python
 
 # The suite runs a small dask cluster and builds the web page too; authors need what tests need (jupytext).
-TESTED := .[test,dask,docs]
-BROWSED := .[test,docs,browser]
-AUTHORS := .[dev,test]
+RUN := .[lab,grade]
+TESTED := .[lab,grade,test,dask,docs]
+AUTHORS := .[lab,grade,dev,test]
+BROWSED := .[lab,grade,test,docs,browser]
 TORCH := torch>=2.7,<3
+LOWEST := build/lowest
 
 # Learners' copies hold this file too, and have no solutions: what needs them is not offered there.
 AUTHOR := $(wildcard solutions)
@@ -32,7 +34,10 @@ help:
 ifneq ($(AUTHOR),)
 	@echo 'make test       run the whole suite'
 	@echo 'make test-torch install PyTorch too, and run what compares with it'
+	@echo 'make test-lowest run it with the oldest versions that pyproject.toml allows'
+	@echo 'make test-peers install nbgrader too, and let it release and grade'
 	@echo 'make grade      grade examples/submissions and say where the report is'
+	@echo 'make dist       build wheel, sdist and the bundle for learners into dist/'
 	@echo 'make docs       build the web page in build/site/html'
 	@echo 'make pdf        the lessons on paper, in build/pdf (needs chromium)'
 	@echo 'make test-browser  JupyterLab and the web page in Chromium, as a learner uses them'
@@ -42,6 +47,9 @@ ifneq ($(AUTHOR),)
 endif
 	@echo 'make clean      remove .venv, build/ and caches; notebooks stay'
 	@echo 'Another Python: make lab PYTHON=python3.12     Options for JupyterLab: make lab LAB_ARGS="--port=9999"'
+
+# A .venv that somebody else made is theirs.
+OURS := { [ -e .venv/.made-by-make ] || [ -e .venv/.bnlib-run ]; }
 
 # $(call install,LEVEL,WHAT): bring .venv to a level (run, test or dev) unless it is there already.
 # A stamp holds a checksum of the two files that decide what is installed, and the folder, as a venv cannot move.
@@ -70,7 +78,8 @@ if [ $$keep = no ]; then \
   done; \
   if [ -z "$$base" ] && [ $$seen = no ] && [ -n "$(PYTHON)" ]; then reason='PYTHON=$(PYTHON) does not run'; fi; \
   [ -n "$$base" ] || stop "$$reason"; \
-  rm -rf .venv; \
+  if [ -e .venv ] && ! $(OURS); then stop '.venv is there, and make did not make it: give it another name, or remove it'; fi; \
+  rm -rf .venv; mkdir .venv; touch .venv/.made-by-make; \
   "$$base" -m venv .venv || stop 'could not make .venv: the lines above say why'; \
 fi; \
 levels='run $(1)'; \
@@ -85,7 +94,7 @@ for level in $$levels; do echo "$$key" > .venv/.bnlib-$$level; done
 endef
 
 install-run:
-	$(call install,run,.)
+	$(call install,run,$(RUN))
 
 # JupyterLab sees that folder only, and nothing here writes there. Without a screen it prints the address to open.
 lab: install-run
@@ -97,11 +106,12 @@ lab: install-run
 	  --LabApp.default_url=/lab/tree/$(LESSON) $$options $(LAB_ARGS)
 
 clean:
-	@rm -rf .venv build dist bnlib.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@if $(OURS); then rm -rf .venv; fi
+	@rm -rf build dist bnlib.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ifneq ($(AUTHOR),)
-.PHONY: test test-torch test-browser docs pdf grade bench lint notebooks install-test install-dev install-browser
+.PHONY: test test-torch test-lowest test-peers grade dist docs pdf test-browser bench lint notebooks install-test install-dev install-browser
 
 install-test:
 	$(call install,test,$(TESTED))
@@ -122,6 +132,19 @@ test: install-test
 test-torch: install-test
 	@$(PY) -m pip install --quiet --constraint constraints.txt '$(TORCH)'
 	@$(PY) -m pytest -p no:cacheprovider -k torch tests
+
+# A venv of its own, made anew: what is asked is whether the bounds hold, and no newer version may be left in it.
+test-lowest: install-test
+	@rm -rf $(LOWEST) && mkdir -p $(LOWEST)
+	@$(PY) .ci/lowest.py > $(LOWEST)/constraints.txt
+	@$(PY) -m venv $(LOWEST)/venv
+	@$(LOWEST)/venv/bin/python -m pip install --quiet --constraint $(LOWEST)/constraints.txt --editable '$(TESTED)'
+	@$(LOWEST)/venv/bin/python -m pytest -n $(WORKERS) --dist loadfile -p no:cacheprovider \
+	  --nbval-lax --nbval-cell-timeout=120 --ignore-glob='tests/*.ipynb' tests solutions
+
+test-peers: install-test
+	@$(PY) tests/peers/environments.py nbgrader
+	@$(PY) -m pytest -p no:cacheprovider tests/peers
 
 # Chromium is taken from the machine; where there is none, the tests say so in one line.
 test-browser: install-browser
@@ -145,6 +168,12 @@ pdf: docs
 grade: install-run
 	@.venv/bin/bnlib grade examples/submissions --out build/grades --force --cell-seconds 10
 	@echo "The report is in $$PWD/build/grades: start with gradebook.csv"
+
+dist: install-test
+	@rm -rf dist && mkdir dist
+	@$(PY) -c 'from setuptools import build_meta; build_meta.build_sdist("dist")' >/dev/null
+	@$(PY) -m pip wheel --quiet --no-build-isolation --no-deps --wheel-dir dist dist/*.tar.gz
+	@.venv/bin/bnlib release --zip dist/course.zip
 
 bench: install-test
 	@set -eu; ls benchmarks/*.py >/dev/null 2>&1 || { echo 'benchmarks/ holds no script'; exit 0; }; \

@@ -2,7 +2,7 @@
 
     python benchmarks/grading.py [--students 40] [--peers 20] [--rounds 1] [--only bnlib]
 
-nbgrader and otter-grader are installed into venvs of their own under build/bench/ the first time. Each grader gets the
+nbgrader and otter-grader are installed into venvs of their own under build/peers/ the first time. Each grader gets the
 same files. nbgrader runs in its fastest mode, one `nbgrader autograde` over the whole folder; otter-grader runs once for
 each submission, which is what it offers without Docker. Wall and processor time are those of the command and of all
 processes it started and waited for. Both are judged: wall time flatters who uses more cores. Targets are of an idle machine.
@@ -20,7 +20,6 @@ import statistics
 import subprocess
 import sys
 import time
-import venv
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,9 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "peers"))
+from environments import PEERS, environment  # noqa: E402
+
 BENCH = ROOT / "build" / "bench"
 EXAMPLES = ROOT / "examples" / "submissions"
 KINDS = (
@@ -39,7 +41,6 @@ KINDS = (
     "magics-in-answer",
 )
 LESSON = "02_translation"
-PEERS = {"nbgrader": "nbgrader==0.9.6", "otter": "otter-grader==7.0.0"}
 GRADERS = ("bnlib", *PEERS)
 
 TARGETS = {"hidden tests": 100, "with nbval": 6}
@@ -149,19 +150,6 @@ def bnlib(count: int, *options: str) -> Cost:
     shutil.rmtree(out, ignore_errors=True)
     command = [sys.executable, "-m", "bnlib.cli", "grade", str(source), "--out", str(out), "--lesson", LESSON]
     return measure(f"bnlib {' '.join(options)}".strip(), count, [[*command, *options]], ROOT)
-
-
-def environment(name: str) -> Path:
-    """The bin folder of a peer's venv, made when it is not there."""
-    target = BENCH / name
-    python = target / "bin" / "python"
-    if not (target / "ready").exists():
-        print(f"installing {PEERS[name]} into {target.relative_to(ROOT)}", flush=True)
-        shutil.rmtree(target, ignore_errors=True)
-        venv.create(target, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", PEERS[name], "-e", str(ROOT)], check=True)
-        (target / "ready").write_text("")
-    return target / "bin"
 
 
 def nbgrader(count: int) -> Cost:

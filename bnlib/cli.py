@@ -21,6 +21,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return arguments.run(arguments)
     except NotebookError as error:
         return _say(str(error))
+    except ModuleNotFoundError as error:
+        if (error.name or "bnlib").startswith("bnlib"):
+            raise
+        return _say(f"{error.name} is not installed, and this command needs it: pip install 'bnlib[grade]'")
     except OSError as error:
         return _say(f"{error.filename or 'bnlib'}: {error.strerror or error}")
 
@@ -46,28 +50,68 @@ def _teachers(commands: Any) -> None:
     new = commands.add_parser("new", help="write the files of a new lesson or exercise, ready to fill (authors)")
     new.add_argument("what", choices=["lesson", "exercise"])
     new.add_argument("name", help="a lesson's name, as in layer_norm; an exercise's, as in layer_norm.first_step")
+    command.add_course(new)
     new.set_defaults(run=_new)
 
     build = commands.add_parser("build", help="normalise and execute solutions/ (teachers)")
     build.add_argument("files", nargs="*", type=Path, help="notebooks; all of solutions/ by default")
+    command.add_course(build)
     build.set_defaults(run=_build)
 
     release = commands.add_parser("release", help="generate notebooks/ from solutions/ (teachers)")
-    release.add_argument("--solutions", type=Path, default=Path("solutions"), help="folder of the sources")
-    release.add_argument("--out", type=Path, default=Path("notebooks"), help="folder to write")
+    release.add_argument("--solutions", type=Path, help="folder of the sources (default solutions/ of the course)")
+    release.add_argument("--out", type=Path, help="folder to write (default notebooks/ of the course)")
+    release.add_argument(
+        "--address",
+        default="",
+        metavar="URL",
+        help="where learners fetch the bundle: their first cell installs from there",
+    )
     release.add_argument("--zip", type=Path, metavar="FILE", help="also pack the bundle for learners")
     release.add_argument(
         "--lesson", action="append", default=[], metavar="KEY", help="pack this lesson alone (may be repeated)"
     )
     release.add_argument("--force", action="store_true", help="overwrite notebooks that were edited")
+    command.add_course(release)
     release.set_defaults(run=_release)
 
     formulas = commands.add_parser("formulas", help="write docs/formulas.md and docs/notation.md anew (authors)")
+    command.add_course(formulas)
     formulas.set_defaults(run=_formulas)
 
     command.add_arguments(commands.add_parser("grade", help="grade a folder of submissions (teachers)"))
-    export.add_arguments(commands.add_parser("export", help="grades and feedback for Canvas and Moodle (teachers)"))
+    platforms = export.add_arguments(
+        commands.add_parser("export", help="grades and feedback for Canvas and Moodle, sources for nbgrader (teachers)")
+    )
+    nbgrader = platforms.add_parser("nbgrader", help="the lessons as nbgrader's source notebooks")
+    nbgrader.add_argument("folder", type=Path, metavar="DIR", help="the nbgrader course's folder")
+    nbgrader.add_argument(
+        "--lesson", action="append", default=[], metavar="KEY", help="this lesson alone (may be repeated)"
+    )
+    command.add_course(nbgrader)
+    nbgrader.set_defaults(run=_nbgrader)
     gradescope.add_arguments(commands.add_parser("gradescope", help="autograder and results for Gradescope (teachers)"))
+
+
+def _nbgrader(arguments: argparse.Namespace) -> int:
+    from bnlib.nbgrader import export
+    from bnlib.release import ReleaseError
+
+    try:
+        chosen = [lesson_of(key) for key in arguments.lesson]
+        for path in export(_folder(arguments) / "solutions", arguments.folder, chosen):
+            print(f"wrote {path}")
+    except KeyError as error:
+        return _say(str(error.args[0]))
+    except ReleaseError as error:
+        return _say(str(error))
+    print(f"Then, in {arguments.folder}: nbgrader generate_assignment LESSON")
+    return 0
+
+
+def _folder(arguments: argparse.Namespace) -> Path:
+    """The course that authors work on: the one they named, or stand in; never another that happens to be installed."""
+    return arguments.course or Path()
 
 
 def _say(message: str) -> int:
@@ -87,7 +131,7 @@ def _new(arguments: argparse.Namespace) -> int:
 
     write = new_lesson if arguments.what == "lesson" else new_exercise
     try:
-        for path in write(Path(), arguments.name):
+        for path in write(_folder(arguments), arguments.name):
             print(f"{'wrote' if arguments.what == 'lesson' else 'added to'} {path}")
     except AuthoringError as error:
         return _say(str(error))
@@ -99,7 +143,7 @@ def _build(arguments: argparse.Namespace) -> int:
     from bnlib.release import ReleaseError, build, sources
 
     try:
-        for path in arguments.files or sources(Path("solutions")):
+        for path in arguments.files or sources(_folder(arguments) / "solutions"):
             build(path)
             print(f"built {path}")
     except ReleaseError as error:
@@ -112,10 +156,12 @@ def _release(arguments: argparse.Namespace) -> int:
 
     try:
         chosen = [lesson_of(key) for key in arguments.lesson]
-        for path in release(arguments.solutions, arguments.out, arguments.force):
+        course = _folder(arguments)
+        solutions, notebooks = arguments.solutions or course / "solutions", arguments.out or course / "notebooks"
+        for path in release(solutions, notebooks, arguments.force, arguments.address):
             print(f"released {path}")
         if arguments.zip:
-            names = bundle(Path(), arguments.zip, chosen)
+            names = bundle(course, arguments.zip, chosen)
             print(f"packed {len(names)} files into {arguments.zip}")
     except KeyError as error:
         return _say(str(error.args[0]))
@@ -130,8 +176,9 @@ def _formulas(arguments: argparse.Namespace) -> int:
     from bnlib.release import ReleaseError
 
     try:
-        for name, text in pages(Path("solutions")).items():
-            (Path("docs") / name).write_text(text, encoding="utf-8")
+        course = _folder(arguments)
+        for name, text in pages(course / "solutions").items():
+            (course / "docs" / name).write_text(text, encoding="utf-8")
             print(f"wrote docs/{name}")
     except (ReleaseError, FormulaError) as error:
         return _say(str(error))

@@ -17,6 +17,9 @@ from bnlib.stubs import Lesson, OneLine, lessons
 MAX_BYTES = 50_000_000
 """A notebook larger than this is not read; a lesson with all its figures has less than two megabytes."""
 
+INSTALLS = 'importlib.util.find_spec("bnlib")'
+"""What stands in the first cell of a released notebook, and in no other: it looks for bnlib before anything is imported from it."""
+
 METADATA = "bnlib"
 """Key of this project's own metadata, in notebooks and in cells."""
 

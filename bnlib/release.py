@@ -21,8 +21,25 @@ import nbformat
 
 from bnlib import sealed
 from bnlib.checks import chain_of
-from bnlib.notebooks import METADATA, NotebookError, fills, parse
+from bnlib.notebooks import INSTALLS, METADATA, NotebookError, fills, parse
 from bnlib.stubs import Derivation, Lesson, Stub, derive_source, lesson_of, lessons, stub_source, told
+
+INSTALL = """\
+# Does nothing where bnlib is installed. Elsewhere it says what to run; on Colab it installs {what}.
+import importlib.util
+import subprocess
+import sys
+
+if {installs} is None:
+    if "google.colab" in sys.modules:
+        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "{colab}"], check=True)
+    else:
+        print("bnlib is not installed here: run  %pip install {here}  in a new cell, and then this notebook again")
+"""
+"""The first cell of a released notebook; it needs nothing but Python."""
+
+WRITE_HERE = "*Write here, in place of this line.*"
+"""The empty answer to a question that is answered in words."""
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -40,7 +57,7 @@ _WORDS = re.compile(r"\*\*Your answer to `(\w+)`\*\*.*")
 
 _BUNDLE = (".gitignore", "LICENSE", "LICENSE-text", "Makefile", "constraints.txt", "environment.yml", "pyproject.toml")
 _RENAMED = {"docs/learners.md": "README.md", "examples/classroom.yml": ".github/workflows/classroom.yml"}
-_TEACHERS = ("authoring.py", "formulas.py", "release.py", "grading")
+_TEACHERS = ("authoring.py", "formulas.py", "nbgrader.py", "release.py", "grading")
 _ALL_LESSONS = b"LESSONS: notebooks\n"
 """The line of the Classroom workflow that says what it checks; a bundle names the notebooks it hands out."""
 
@@ -61,7 +78,7 @@ def build(path: Path) -> None:
     notebook = nbformat.from_dict(parse(path))
     normalise(notebook, path)
     _execute(notebook, path)
-    _write(notebook, path)
+    write_notebook(notebook, path)
 
 
 def normalise(notebook: Any, path: Path) -> None:
@@ -102,8 +119,23 @@ def normalise(notebook: Any, path: Path) -> None:
         raise ReleaseError(f"{path.name}: no cell for {', '.join(missing)}")
 
 
-def released(notebook: Any, path: Path) -> Any:
-    """The learners' version of a normalised source notebook: stubs in place of answers, no outputs.
+def install_cell(address: str = "") -> Any:
+    """The cell that a released notebook begins with.
+
+    Args:
+        address: Where the bundle for learners can be fetched; by default it is the folder above the notebook, and on Colab the
+            file ``course.zip`` that learners upload.
+    """
+    where = {"what": "the course", "colab": address, "here": address}
+    if not address:
+        where = {"what": "the course.zip that you upload (Files, on the left)", "colab": "course.zip", "here": ".."}
+    cell = nbformat.v4.new_code_cell(INSTALL.format(installs=INSTALLS, **where).rstrip("\n"), id="install")
+    cell.metadata[METADATA] = {"given": True}
+    return cell
+
+
+def released(notebook: Any, path: Path, address: str = "") -> Any:
+    """The learners' version of a normalised source notebook: stubs in place of answers, no outputs, and how to install bnlib.
 
     Raises:
         ReleaseError: An answer cell has no solution region.
@@ -113,13 +145,15 @@ def released(notebook: Any, path: Path) -> Any:
     for cell in notebook.cells:
         if cell.cell_type != "code":
             if cell.id in lesson.written:
-                cell.source = f"{cell.source.partition(BEGIN)[0]}*Write here, in place of this line.*"
+                cell.source = cell.source.partition(BEGIN)[0] + WRITE_HERE
             continue
         cell.outputs, cell.execution_count = [], None
         if cell.id in lesson.stubs:
-            cell.source = stub_source(lesson.stubs[cell.id], _before_function(cell.source))
+            cell.source = stub_source(lesson.stubs[cell.id], before_function(cell.source))
         elif BEGIN in cell.source:
             raise ReleaseError(f"{path.name}: cell {cell.id} holds {BEGIN}, but fills no exercise")
+    first = next(number for number, cell in enumerate(notebook.cells) if cell.cell_type == "code")
+    notebook.cells.insert(first, install_cell(address))
     notebook.metadata[METADATA]["released"] = digest(notebook)
     return notebook
 
@@ -130,21 +164,24 @@ def digest(notebook: Any) -> str:
     return hashlib.sha256(sources.encode()).hexdigest()[:16]
 
 
-def release(solutions: Path, notebooks: Path, force: bool = False) -> list[Path]:
+def release(solutions: Path, notebooks: Path, force: bool = False, address: str = "") -> list[Path]:
     """Write the learners' version of every notebook of ``solutions`` into ``notebooks``.
 
     Args:
         solutions: Folder of built source notebooks.
         notebooks: Where to write; made when it is not there.
         force: Overwrite notebooks that were edited since they were released.
+        address: Where the bundle for learners can be fetched, for :func:`install_cell`.
 
     Returns:
         The files written.
 
     Raises:
-        ReleaseError: No source there, or a notebook that would be overwritten has somebody's work in it.
+        ReleaseError: No source there, an address that is none, or a notebook that would be overwritten has somebody's work in it.
     """
-    versions = {path.name: released_from(path) for path in sources(solutions)}
+    if address and not re.fullmatch(r"https?://[^\s\"'\\{}]+", address):
+        raise ReleaseError(f"{address}: is no address; it begins with https:// and holds no blanks or quotes")
+    versions = {path.name: released_from(path, address) for path in sources(solutions)}
     edited = [name for name in versions if (notebooks / name).exists() and has_work(notebooks / name)]
     if edited and not force:
         raise ReleaseError(
@@ -153,7 +190,7 @@ def release(solutions: Path, notebooks: Path, force: bool = False) -> list[Path]
         )
     notebooks.mkdir(parents=True, exist_ok=True)
     for name, notebook in versions.items():
-        _write(notebook, notebooks / name)
+        write_notebook(notebook, notebooks / name)
     return [notebooks / name for name in versions]
 
 
@@ -169,7 +206,7 @@ def sources(solutions: Path) -> list[Path]:
     return paths
 
 
-def released_from(path: Path) -> Any:
+def released_from(path: Path, address: str = "") -> Any:
     """The learners' version of one source notebook, which must have been built.
 
     Raises:
@@ -180,7 +217,7 @@ def released_from(path: Path) -> Any:
     normalise(fresh, path)
     if fresh != notebook:
         raise ReleaseError(f"{path.name}: was edited since it was built; run bnlib build first")
-    return released(notebook, path)
+    return released(notebook, path, address)
 
 
 def has_work(path: Path) -> bool:
@@ -276,7 +313,7 @@ def _code_metadata(cell: Any, lesson: Lesson, path: Path) -> tuple[Any, str]:
     if filled:
         stub = _stub(lesson, filled, path)
         if isinstance(stub, Derivation):
-            cell.source = _before_function(cell.source) + _derivation(stub)
+            cell.source = before_function(cell.source) + _derivation(stub)
         else:
             _agrees_with_contract(stub, cell.source, path)
             cell.source = _documented(stub, cell.source, path)
@@ -355,7 +392,7 @@ def _documented(stub: Stub, source: str, path: Path) -> str:
     return documented
 
 
-def _before_function(source: str) -> str:
+def before_function(source: str) -> str:
     """What an answer cell holds above ``@fill`` or ``derive``, which learners keep."""
     found = re.search(r"^[ \t]*(?:@|\w+\.)*(?:fill|derive)\(", source, re.MULTILINE)
     assert found is not None
@@ -431,7 +468,7 @@ def _stable(output: Any, cell: Any, path: Path) -> Any:
     return output
 
 
-def _write(notebook: Any, path: Path) -> None:
+def write_notebook(notebook: Any, path: Path) -> None:
     """Write a notebook in one piece: never half a file."""
     text = nbformat.writes(notebook, version=nbformat.NO_CONVERT)
     partial = path.with_name(f".{path.name}.partial")

@@ -68,8 +68,10 @@ def test_flags_are_for_the_teacher():
 def test_the_zip_has_the_rules_of_the_course_and_no_name(tmp_path):
     """One seed for all containers: each grades one student, and all must be asked the same."""
     root = tmp_path / "course"
-    for name in ("solutions", "tests/hidden"):
-        (root / name).mkdir(parents=True)
+    for name in build_zip(tmp_path / "whole.zip"):
+        if (Course().root / name).is_file():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_bytes((Course().root / name).read_bytes())
     (root / "course.toml").write_text(
         'title = "Deep"\nroster = ["anna"]\ndue = 2026-11-20\n[extensions.anna]\n02 = 2026-11-22\n'
         '[points.translation]\ncenter = 1.5\n[gradescope]\nvisibility = "after_published"\n'

@@ -19,6 +19,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib  # comes with pytest
 
+import bnlib
 from bnlib.cli import command_line
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,7 +57,8 @@ def test_environment_yml_has_the_names_and_bounds_of_pyproject():
     conda = {CONDA_NAMES.get(name, name): specifier for name, specifier in bounds(plain).items()}
     python, _ = conda.pop("python"), conda.pop("pip")
 
-    assert conda == bounds(PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"])
+    extras = PROJECT["optional-dependencies"]
+    assert conda == bounds(PROJECT["dependencies"] + extras["lab"] + extras["grade"] + extras["test"])
     assert python == SpecifierSet(PROJECT["requires-python"])
     assert pip_section == ["-e ."], "everything but bnlib itself comes from conda"
 
@@ -77,6 +79,12 @@ def test_the_python_bounds_are_the_same_everywhere():
     assert allowed == PYTHONS
     assert f"(3, {lowest}) <= sys.version_info[:2] < (3, {highest + 1})" in makefile
     assert all(f"python{version}" in makefile for version in allowed)
+
+
+def test_the_version_is_the_same_everywhere():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == PROJECT["version"] == bnlib.__version__
+    assert f"## {PROJECT['version']}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
 # -- constraints.txt
@@ -137,7 +145,7 @@ def test_make_lint_knows_what_need_not_be_installed():
         for module in override["module"]
     }
     standard = sys.stdlib_module_names | {"bnlib"}
-    comes_with = {"IPython", "ipykernel", "jupyter_client", "matplotlib_inline", "zmq", "tornado", "traitlets", "tomli"}
+    comes_with = {"matplotlib_inline", "tornado", "traitlets", "tomllib", "zmq"}
     for path in (ROOT / "bnlib").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -22,6 +22,7 @@ from bnlib.release import (
     ReleaseError,
     bundle,
     has_work,
+    install_cell,
     joined,
     normalise,
     release,
@@ -195,7 +196,10 @@ def test_the_bundle_offers_only_commands_that_work_in_it(tmp_path):
         "lab",
         "test",
         "test-torch",
+        "test-lowest",
+        "test-peers",
         "grade",
+        "dist",
         "docs",
         "pdf",
         "test-browser",
@@ -375,7 +379,8 @@ def test_every_lesson_imports_what_a_learner_calls_and_tells_of_load():
         cells = parse(path)["cells"]
         code, text = ([cell["source"] for cell in cells if cell["cell_type"] == kind] for kind in ("code", "markdown"))
         names = {}
-        exec(code[0], names)
+        assert code[0] == install_cell().source
+        exec(code[1], names)
         called = {name for name in bnlib.__all__ if any(f"{name}(" in source for source in code + text)}
         assert called | {"check", "fill", "hint", "load", "progress", "quiz"} <= set(names), path
         assert any("`load(" in source for source in text), path

@@ -19,6 +19,7 @@ from bnlib.grading.nbval.stage import Job, Outcome
 from bnlib.grading.nbval.transplant import runnable, transplant
 from bnlib.grading.result import CellResult, Exercise, LessonResult
 from bnlib.notebooks import Cell, Notebook, parse
+from bnlib.release import install_cell
 from bnlib.stubs import derive_source, translation
 
 FILL = "@fill(translation.{0})\ndef {0}({1}):\n    {2}"
@@ -49,6 +50,13 @@ def answers(**bodies):
 
 def submission(cells):
     return Notebook(Path("02_translation.ipynb"), translation.lesson, tuple(cells))
+
+
+def test_the_cell_that_installs_the_course_is_not_the_learners(pristine):
+    for address in ("", "https://example.org/course.zip"):
+        cell = Cell("moved", None, False, install_cell(address).source)
+        handed_in = submission([cell, *answers()])
+        assert ids(transplant(pristine, handed_in)) == ids(transplant(pristine, submission([*answers()])))
 
 
 def ids(notebook):

@@ -54,7 +54,7 @@ class Settings:
         strict: An exercise that is right by itself and suffers from another's mistake earns nothing.
     """
 
-    root: str = str(Course().root)
+    root: str = field(default_factory=lambda: str(Course().root))
     seed: int | None = 0
     nbval: bool = True
     call_seconds: float = 5.0

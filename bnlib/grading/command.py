@@ -70,7 +70,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--notebook-seconds", type=_seconds, default=120.0, metavar="S", help="for one notebook in nbval (default 120)"
     )
+    add_course(parser)
     parser.set_defaults(run=run)
+
+
+def add_course(parser: argparse.ArgumentParser) -> None:
+    """Declare where the course is: what is installed from a wheel holds no solutions and no hidden tests."""
+    parser.add_argument(
+        "--course", type=_course, metavar="DIR", help="folder of a full copy of the course (default: the current one)"
+    )
+
+
+def _course(text: str) -> Path:
+    """A folder that may be a course."""
+    if not Path(text, "solutions").is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is no course: it holds no folder solutions")
+    return Path(text).resolve()
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -85,6 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
     from bnlib.judging.showing.report import printable
 
     settings = Settings(
+        **({"root": str(arguments.course)} if arguments.course else {}),
         seed=arguments.seed,
         nbval=not arguments.no_nbval,
         call_seconds=arguments.call_seconds,

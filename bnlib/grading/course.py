@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -20,15 +20,24 @@ class CourseError(ValueError):
     """The course itself cannot grade; the message is one line for its teacher."""
 
 
+def _root() -> Path:
+    """The current folder where it is a course, else the one that an editable install of bnlib stands in."""
+    here = Path.cwd()
+    return here if (here / "solutions").is_dir() and (here / "tests" / "hidden").is_dir() else INSTALLED
+
+
+INSTALLED = Path(bnlib.__file__).resolve().parent.parent
+
+
 @dataclass(frozen=True)
 class Course:
     """The folder that holds ``solutions/`` and ``tests/hidden/``.
 
     Attributes:
-        root: The project's folder; by default the one bnlib was installed from.
+        root: The project's folder; by default the current one, or that of an editable install.
     """
 
-    root: Path = Path(bnlib.__file__).resolve().parent.parent
+    root: Path = field(default_factory=_root)
 
     def solution(self, lesson: Lesson) -> Path:
         """The source notebook of a lesson: text, reference answers, stored outputs."""
@@ -55,7 +64,7 @@ class Course:
         for path in (self.solution(lesson), self.hidden(lesson)):
             if not path.is_file():
                 raise CourseError(
-                    f"{path}: is not there, so {lesson.key} cannot be graded; run from a full copy of the course"
+                    f"{path}: is not there, so {lesson.key} cannot be graded; run in the folder of a full copy of the course, or name it with --course"
                 )
         for other in lessons():
             if other.key <= lesson.key and self.solution(other).is_file():

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from bnlib.notebooks import Cell, Notebook, fills
+from bnlib.notebooks import INSTALLS, Cell, Notebook, fills
 from bnlib.running import python_of
 from bnlib.stubs import Lesson, stub_source
 
@@ -114,7 +114,7 @@ def _sort(cells: tuple[Cell, ...], given: set[str]) -> tuple[dict[str, str], dic
         if cell.exercise and final[cell.exercise] == index:
             answers[cell.exercise], before[cell.exercise] = cell.source, waiting
             waiting = []
-        elif cell.source.strip() and cell.source.strip() not in given:
+        elif cell.source.strip() and cell.source.strip() not in given and INSTALLS not in cell.source:
             waiting.append(cell.source)
     return answers, before, waiting
 

@@ -17,6 +17,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bnlib.grading.files import write
 from bnlib.grading.reports.words import cell
@@ -302,8 +303,8 @@ def _csv(rows: Iterable[Sequence[str]], separator: str = ",") -> str:
     return text.getvalue()
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what can be said on the command line."""
+def add_arguments(parser: argparse.ArgumentParser) -> Any:
+    """Declare what can be said on the command line; returned is where other platforms are declared."""
     platforms = parser.add_subparsers(dest="platform", required=True, metavar="PLATFORM")
     for platform, table, what in (
         ("canvas", "--gradebook", "the gradebook as Canvas exports it: one column of it is filled"),
@@ -318,6 +319,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         if platform == "canvas":
             one.add_argument("--assignment", metavar="TITLE", help="what Canvas calls it (default: the lesson's title)")
         one.set_defaults(run=run)
+    return platforms
 
 
 def run(arguments: argparse.Namespace) -> int:

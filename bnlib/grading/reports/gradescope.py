@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bnlib.grading import command
-from bnlib.grading.course import Course
+from bnlib.grading.course import Course, CourseError
 from bnlib.grading.reports import words
 from bnlib.grading.result import NOT_GRADED, RIGHT, Result
 from bnlib.grading.rules import NAME, RulesError, secret_seed
@@ -29,7 +29,7 @@ apt-get update
 apt-get install -y python3 python3-venv
 python3 -m venv /autograder/venv
 cd /autograder/source
-/autograder/venv/bin/pip install -q -c constraints.txt -e .
+/autograder/venv/bin/pip install -q -c constraints.txt -e '.[grade]'
 """
 
 RUN = """#!/usr/bin/env bash
@@ -46,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pack = actions.add_parser("zip", help="build the autograder's zip file")
     pack.add_argument("--out", type=Path, default=Path("autograder.zip"), help="file to write (default autograder.zip)")
     pack.add_argument("--lesson", action="append", default=[], metavar="KEY", help="lesson to grade; may be repeated")
+    command.add_course(pack)
     pack.set_defaults(run=_zip)
     results = actions.add_parser("results", help="grade one submission and write results.json (on Gradescope)")
     results.add_argument("folder", type=Path, help="what was handed in")
@@ -62,8 +63,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _zip(arguments: argparse.Namespace) -> int:
     try:
-        names = build_zip(arguments.out, [lesson_of(key) for key in arguments.lesson])
-    except (KeyError, RulesError) as error:
+        course = Course(arguments.course) if arguments.course else Course()
+        names = build_zip(arguments.out, [lesson_of(key) for key in arguments.lesson], course)
+    except (KeyError, RulesError, CourseError) as error:
         print(f"bnlib gradescope: {error.args[0]}", file=sys.stderr)
         return 2
     print(f"packed {len(names)} files into {arguments.out}: upload it as the assignment's autograder")
@@ -80,17 +82,25 @@ def build_zip(out: Path, chosen: Sequence[Lesson] = (), course: Course | None = 
 
     Returns:
         The names in it.
+
+    Raises:
+        CourseError: Something that grading needs is not there; nothing is written.
     """
-    root = (course or Course()).root
-    rules = Course(root).rules()
-    if rules.seed is None:
-        rules = replace(rules, seed=secret_seed(out))
+    course = course or Course()
+    root, rules = course.root, course.rules()
     chosen = chosen or [lesson_of(key) for key in rules.lessons]
     wanted = [root / name for name in FILES]
     wanted += sorted((root / "bnlib").rglob("*"))
-    for lesson in chosen or lessons():
-        wanted.append(Course(root).hidden(lesson))
-    wanted += sorted((root / "solutions").glob("[0-9][0-9]_*.ipynb"))
+    wanted += [course.hidden(lesson) for lesson in chosen or lessons()]
+    wanted += [course.solution(lesson) for lesson in lessons()]  # a lesson may build on any earlier one
+    lacking = [path for path in (root / "bnlib" / "cli.py", *wanted) if not path.exists()]
+    if lacking:
+        raise CourseError(
+            f"{lacking[0]}: is not there, so this zip could not grade; run in the folder of a full copy of the course, "
+            "or name it with --course"
+        )
+    if rules.seed is None:
+        rules = replace(rules, seed=secret_seed(out))
     run = RUN.format(lessons=" ".join(f"--lesson {lesson.key}" for lesson in chosen)).replace(" \n", "\n")
     names = []
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
