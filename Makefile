@@ -2,15 +2,17 @@
 # Written for GNU make 3.81 and a POSIX shell: that is what macOS and a bare Debian have.
 
 LESSON   := 01_chain_rule.ipynb
+NOTEBOOKS ?= notebooks
 LAB_ARGS ?=
 WORKERS  ?= 2
 
 PY := .venv/bin/python
 
-# The suite runs a small dask cluster too; authors need what tests need (jupytext).
+# The suite runs a small dask cluster and builds the web page too; authors need what tests need (jupytext).
 RUN := .[lab,grade]
-TESTED := .[lab,grade,test,dask]
+TESTED := .[lab,grade,test,dask,docs]
 AUTHORS := .[lab,grade,dev,test]
+BROWSED := .[lab,grade,test,docs,browser]
 TORCH := torch>=2.7,<3
 LOWEST := build/lowest
 
@@ -36,6 +38,9 @@ ifneq ($(AUTHOR),)
 	@echo 'make test-peers install nbgrader too, and let it release and grade'
 	@echo 'make grade      grade examples/submissions and say where the report is'
 	@echo 'make dist       build wheel, sdist and the bundle for learners into dist/'
+	@echo 'make docs       build the web page in build/site/html'
+	@echo 'make pdf        the lessons on paper, in build/pdf (needs chromium)'
+	@echo 'make test-browser  JupyterLab and the web page in Chromium, as a learner uses them'
 	@echo 'make bench      run the scripts of benchmarks/'
 	@echo 'make lint       ruff and mypy'
 	@echo 'make notebooks  execute solutions/ and write notebooks/ anew (for authors: replaces what is there)'
@@ -78,7 +83,7 @@ if [ $$keep = no ]; then \
   "$$base" -m venv .venv || stop 'could not make .venv: the lines above say why'; \
 fi; \
 levels='run $(1)'; \
-for level in test dev; do \
+for level in test dev browser; do \
   if [ "$$(cat .venv/.bnlib-$$level 2>/dev/null)" = "$$key" ]; then levels="$$levels $$level"; fi; \
 done; \
 rm -f .venv/.bnlib-*; \
@@ -91,13 +96,13 @@ endef
 install-run:
 	$(call install,run,$(RUN))
 
-# JupyterLab sees notebooks/ only, and nothing here writes there. Without a screen it prints the address to open.
+# JupyterLab sees that folder only, and nothing here writes there. Without a screen it prints the address to open.
 lab: install-run
 	@set -eu; options=; \
 	if [ "$$(id -u)" = 0 ]; then options="--allow-root"; fi; \
 	if [ "$$(uname)" = Linux ] && [ -z "$${DISPLAY-}$${WAYLAND_DISPLAY-}$${BROWSER-}" ]; then \
 	  options="$$options --no-browser"; echo 'No screen here: open the address that JupyterLab prints.'; fi; \
-	PATH="$$PWD/.venv/bin:$$PATH"; export PATH; exec $(PY) -m jupyterlab --ServerApp.root_dir=notebooks \
+	PATH="$$PWD/.venv/bin:$$PATH"; export PATH; exec $(PY) -m jupyterlab --ServerApp.root_dir='$(NOTEBOOKS)' \
 	  --LabApp.default_url=/lab/tree/$(LESSON) $$options $(LAB_ARGS)
 
 clean:
@@ -106,13 +111,16 @@ clean:
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ifneq ($(AUTHOR),)
-.PHONY: test test-torch test-lowest test-peers grade dist bench lint notebooks install-test install-dev
+.PHONY: test test-torch test-lowest test-peers grade dist docs pdf test-browser bench lint notebooks install-test install-dev install-browser
 
 install-test:
 	$(call install,test,$(TESTED))
 
 install-dev:
 	$(call install,dev,$(AUTHORS))
+
+install-browser:
+	$(call install,browser,$(BROWSED))
 
 # One run, so that two workers stay busy and one closing line tells the result. nbval takes every notebook it meets:
 # those under tests/ are material of tests, not tests.
@@ -137,6 +145,25 @@ test-lowest: install-test
 test-peers: install-test
 	@$(PY) tests/peers/environments.py nbgrader
 	@$(PY) -m pytest -p no:cacheprovider tests/peers
+
+# Chromium is taken from the machine; where there is none, the tests say so in one line.
+test-browser: install-browser
+	@$(PY) -m pytest -p no:cacheprovider tests/browser
+
+# SHOW="translation.center" lets the page tell that answer, folded. Nothing is fetched.
+docs: install-test
+	@$(PY) docs/site/compose.py build/site --show $(SHOW)
+	@echo "The page is $$PWD/build/site/html/index.html"
+
+# The lessons on paper, by the browser that is there; figures and quizzes stand as they stand on the page.
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+pdf: docs
+	@[ -n "$(CHROMIUM)" ] || { echo 'make pdf needs chromium or google-chrome: install one, or name one: make pdf CHROMIUM=...' >&2; exit 1; }
+	@set -eu; mkdir -p build/pdf; options=; if [ "$$(id -u)" = 0 ]; then options=--no-sandbox; fi; \
+	for page in build/site/html/lessons/*.html build/site/html/formulas.html; do \
+	  pdf="build/pdf/$$(basename "$$page" .html).pdf"; \
+	  "$(CHROMIUM)" --headless --disable-gpu $$options --virtual-time-budget=20000 --no-pdf-header-footer \
+	    --print-to-pdf="$$pdf" "file://$$PWD/$$page" 2>/dev/null; echo "$$pdf"; done
 
 grade: install-run
 	@.venv/bin/bnlib grade examples/submissions --out build/grades --force --cell-seconds 10

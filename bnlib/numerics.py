@@ -21,9 +21,9 @@ def jacobian_central(f: Callable[[Array], ArrayLike], x: ArrayLike, h: float = 1
     Args:
         f: Function from an array of the shape of ``x`` to an array (or a number).
         x: Array of any shape; taken as float64.
-        h: Step. The error is about h**2 |f'''| / 6 from the formula plus 1e-16 |f| / h from rounding. 1e-5 balances the two where
+        h: Step. The error is about h**2 ``|f'''|`` / 6 from the formula plus 1e-16 ``|f|`` / h from rounding. 1e-5 balances the two where
             x, f and f''' are of the size of 1: the error is about 1e-11 then. Elsewhere 1e-5 times the size over which f changes
-            does, as long as that is well above 1e-16 |x|: with x near 1e6 a step of 1e-5 leaves five digits at best.
+            does, as long as that is well above 1e-16 ``|x|``: with x near 1e6 a step of 1e-5 leaves five digits at best.
 
     Returns:
         Array of shape ``f(x).shape + x.shape``, float64.

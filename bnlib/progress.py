@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from html import escape
 
 from bnlib.checks import report_on
-from bnlib.judging.showing.report import show
+from bnlib.judging.showing.report import show, titled
 from bnlib.notebooks import NotebookError, read
 from bnlib.patience import TooLong
 from bnlib.running import find, new_namespace, replaying, run_cells
@@ -72,10 +72,13 @@ class Standings:
         return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)
 
     def _repr_html_(self) -> str:
-        def line(row: tuple[str, ...], tag: str) -> str:
-            return "<tr>" + "".join(f'<{tag} style="text-align:left">{escape(c)}</{tag}>' for c in row) + "</tr>"
+        def cells(row: tuple[str, ...], tag: str, scope: str = "") -> str:
+            return "".join(f'<{tag}{scope} style="text-align:left">{escape(text)}</{tag}>' for text in row)
 
-        return "<table>" + line(self._HEAD, "th") + "".join(line(row, "td") for row in self._rows()) + "</table>"
+        head = cells(self._HEAD, "th", ' scope="col"')
+        rows = (cells(row[:1], "th", ' scope="row"') + cells(row[1:], "td") for row in self._rows())
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
+        return f"<table>{titled('progress')}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/plain": str(self), "text/html": self._repr_html_()}

@@ -1,11 +1,12 @@
-"""How a quiz looks: buttons in Jupyter, a call with the chosen letter everywhere else.
+"""How a quiz looks: buttons where a page runs programs, a call with the chosen letter everywhere else.
 
-With the environment variable ``BNLIB_QUIZZES=text`` there are no buttons in Jupyter either: for the grader, where nobody
-presses them. Quiz questions carry no points. The explanation appears after the learner chose, also after a wrong choice.
+The buttons need no kernel (:mod:`bnlib.plots.live`); what is said of each choice stands in the page as base64, so that neither
+eye nor grep meets it. With the environment variable ``BNLIB_QUIZZES=text`` there are none: for the grader, where nobody presses them. Quiz questions carry no points. The explanation appears after the learner chose, also after a wrong choice.
 """
 
 from __future__ import annotations
 
+import base64
 import os
 from html import escape
 from typing import Any
@@ -14,8 +15,6 @@ from bnlib.checks import answer_of
 from bnlib.exercises import ArgumentError
 from bnlib.judging.showing.report import show
 from bnlib.stubs import OneLine, Quiz
-
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 TEXT = "BNLIB_QUIZZES"
 """Environment variable: ``text`` leaves the buttons out."""
@@ -30,7 +29,7 @@ def quiz(question: Quiz, answer: str | None = None) -> None:
 
     Args:
         question: The quiz, for example ``translation.applied_twice``.
-        answer: The letter of a choice; without it the question is shown, in Jupyter with a button for each choice.
+        answer: The letter of a choice; without it the question is shown, on a page with a button for each choice.
 
     Raises:
         ArgumentError: ``question`` is no quiz question.
@@ -59,7 +58,7 @@ def verdict(question: Quiz, letter: str) -> str:
 
 
 class QuizView:
-    """A quiz question on the page: plain text always, and buttons where Jupyter shows widgets."""
+    """A quiz question on the page: plain text always, and buttons where a page runs programs."""
 
     def __init__(self, question: Quiz) -> None:
         self.question = question
@@ -67,41 +66,26 @@ class QuizView:
     def __str__(self) -> str:
         lines = [f"Quiz. {self.question.question}"]
         lines += [f"  ({choice.letter}) {choice.text}" for choice in self.question.choices]
-        return "\n".join([*lines, f'Answer with quiz({self.question.id}, "a") or another letter.'])
+        return "\n".join([*lines, f"Answer with {self._call} or another letter."])
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        bundle: dict[str, Any] = {"text/plain": str(self), "text/html": self._html()}
-        if os.environ.get(TEXT) != "text":
-            widget = self._widget()
-            bundle[WIDGET_VIEW] = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
-        return bundle
+        plain = {"text/plain": str(self)}
+        return plain if os.environ.get(TEXT) == "text" else {**plain, "text/html": self.html()}
 
-    def _html(self) -> str:
+    @property
+    def _call(self) -> str:
+        return f'quiz({self.question.id}, "a")'
+
+    def html(self) -> str:
+        """The question, how to answer it without a program, and the program that puts buttons in its place."""
+        from bnlib.plots.live import moving
+
         choices = "".join(f"<div>({choice.letter}) {escape(choice.text)}</div>" for choice in self.question.choices)
-        return f"<div><b>Quiz.</b> {escape(self.question.question)}</div>{choices}"
-
-    def _widget(self) -> Any:
-        """Question, one button a choice, and room for the explanation; formulas render."""
-        import ipywidgets as widgets
-
-        wide = widgets.Layout(max_width="48em")
-        asked = widgets.HTMLMath(f"<b>Quiz.</b> {escape(self.question.question)}", layout=wide)
-        told = widgets.HTMLMath("", layout=wide)
-        buttons = []
-        for choice in self.question.choices:
-            button = widgets.Button(
-                description=f"({choice.letter}) {choice.text}",
-                layout=widgets.Layout(width="auto", max_width="48em", height="auto"),
-                style={"text_color": "#1a1a1a", "button_color": "#e6e9ef"},
-            )
-            button.add_class("bnlib-choice")
-
-            def tell(clicked: Any, letter: str = choice.letter) -> None:
-                told.value = escape(verdict(self.question, letter))
-
-            button.on_click(tell)
-            buttons.append(button)
-        style = widgets.HTML(
-            "<style>.bnlib-choice {white-space: normal; text-align: left; line-height: 1.4; padding: 4px 10px}</style>"
+        still = (
+            f"<div><b>Quiz.</b> {escape(self.question.question)}{choices}"
+            f"<div>Answer with <code>{escape(self._call)}</code> or another letter.</div></div>"
         )
-        return widgets.VBox([style, asked, *buttons, told])
+        letters = [choice.letter for choice in self.question.choices]
+        told = {letter: base64.b64encode(verdict(self.question, letter).encode()).decode() for letter in letters}
+        choices_of = {choice.letter: choice.text for choice in self.question.choices}
+        return moving("quiz", still, {"question": self.question.question, "choices": choices_of, "verdicts": told})

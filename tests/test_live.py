@@ -15,6 +15,8 @@ import pytest
 
 from bnlib.numerics import jacobian_central
 from bnlib.plots import chain_rule, gates, geometry, layer, live, normalization, relatives, training, translation
+from bnlib.quizzes import QuizView, verdict
+from bnlib.stubs import translation as stubs
 
 STATIC = Path(live.__file__).parent / "static"
 H, TARGETS = np.array([0.3, -1.2, 2.0, 0.5]), np.array([1.5, 0.2, -0.4, 1.1])
@@ -63,10 +65,15 @@ FIGURES = {
 
 def asked(name: str, *states: Any) -> list[Any]:
     """What the browser's program makes of a figure's data in some states, calculated by node."""
+    return calculated(name, FIGURES[name]().data, *states)
+
+
+def calculated(name: str, data: Any, *states: Any) -> list[Any]:
+    """What a program of ``static/`` makes of data in some states."""
     node = shutil.which("node")
     if node is None:
         pytest.skip("no node here to run the programs of figures with")
-    given = json.loads(live._json(FIGURES[name]().data))
+    given = json.loads(live._json(data))
     program = (
         f"import {{ model }} from {json.dumps((STATIC / f'{name}.js').as_uri())};"
         f"const data = {json.dumps(given)};"
@@ -77,7 +84,7 @@ def asked(name: str, *states: Any) -> list[Any]:
 
 
 def test_every_program_is_drawn_here() -> None:
-    assert {path.stem for path in STATIC.glob("*.js")} - {"kit"} == set(FIGURES)
+    assert {path.stem for path in STATIC.glob("*.js")} - {"kit", "quiz"} == set(FIGURES)
     assert all(figure().name == name for name, figure in FIGURES.items())
 
 
@@ -198,6 +205,14 @@ def test_settling(convention: str, ddof: int) -> None:
         mean, var = old * mean + (1 - old) * batch.mean(), old * var + (1 - old) * batch.var(ddof=ddof)
         assert found["running_mean"][t + 1] == pytest.approx(mean)
         assert found["running_var"][t + 1] == pytest.approx(var)
+
+
+def test_a_quiz_says_of_each_choice_what_the_kernel_says() -> None:
+    question = stubs.applied_twice
+    given = json.loads(_Page(QuizView(question).html()).scripts["application/json"])
+    letters = [choice.letter for choice in question.choices]
+    said = calculated("quiz", given, *({"letter": letter} for letter in letters))
+    assert said == [verdict(question, letter) for letter in letters]
 
 
 class _Page(HTMLParser):

@@ -120,7 +120,7 @@ print(sorted({"matplotlib", "ipywidgets"} & sys.modules.keys()))
     ).stdout.splitlines()
     assert said[0].startswith("Figure: ")
     assert said[1].startswith("Figure: A matrix of 2 by 2 blocks.")
-    assert said[2:] == [*["text/plain Figure: "] * 12, "text/plain text/html", "[]"]
+    assert said[2:] == [*["text/plain Figure: "] * 12, "text/plain", "[]"]
 
 
 def test_new_figure_gives_axes_in_reading_order() -> None:

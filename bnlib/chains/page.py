@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 from bnlib.chains.judge import Judgement, Line
-from bnlib.judging.showing.report import Row, printable
+from bnlib.judging.showing.report import Row, printable, titled
 from bnlib.language.writing import latex
 
 _SAID = {True: "equals the line above", False: "does not equal the line above", None: "not compared"}
@@ -54,24 +54,22 @@ class Page:
     def _repr_html_(self) -> str:
         parts = []
         for number, line, row in self._rows:
-            colour = f"color:{row.colour}" if row.ok is not True else ""
+            style = row.style if row.ok is not True else ""
             mark = ""
             if number > 1 or row.ok is False:
                 said = f"line {number} {_SAID[row.ok]}"
-                mark = (
-                    f'<span role="img" aria-label="{said}" title="{said}" style="color:{row.colour}">{row.sign}</span>'
-                )
+                mark = f'<span role="img" aria-label="{said}" title="{said}" style="{row.style}">{row.sign}</span>'
             parts.append(
-                f'<tr><td style="color:#777777">{number}</td><td>{mark}</td>'
-                f'<td style="text-align:left;{colour}">{self._typeset(line, number)}</td></tr>'
+                f'<tr><th scope="row" style="{Row("", None).style};font-weight:inherit">{number}</th><td>{mark}</td>'
+                f'<td style="text-align:left;{style}">{self._typeset(line, number)}</td></tr>'
             )
             if row.message:
                 parts.append(
-                    f'<tr><td></td><td></td><td style="text-align:left;white-space:normal;max-width:48em;{colour}">'
+                    f'<tr><td></td><td></td><td style="text-align:left;white-space:normal;max-width:48em;{style}">'
                     f"{escape(printable(row.message))}</td></tr>"
                 )
         steps = "".join(
-            f'<div><span style="color:{row.colour}" role="img" aria-label="{"done" if row.ok else "to do"}">{row.sign}</span> {escape(words)}</div>'
+            f'<div><span style="{row.style}" role="img" aria-label="{"done" if row.ok else "to do"}">{row.sign}</span> {escape(words)}</div>'
             for words, row in ((words, Row(words, done or None)) for words, done in self.steps)
         )
         message = (
@@ -80,8 +78,8 @@ class Page:
             else ""
         )
         return (
-            f"<div><b>{escape(self.title)}</b>"
-            f'<table aria-label="derivation, line by line"><tbody>{"".join(parts)}</tbody></table>'
+            f"<div><table>{titled(self.title)}<tbody>"
+            f"{''.join(parts)}</tbody></table>"
             f"{message}{steps}<div>{escape(self.closing)}</div></div>"
         )
 

@@ -2,7 +2,7 @@
 
 All that a figure needs to move is in its cell's output: no kernel answers, no widget is registered, nothing is fetched. So it
 moves in JupyterLab, in VS Code, on a static page and in a notebook that was opened again; a widget of ipywidgets or
-anywidget needs a kernel or a stored state, a manager, and outside JupyterLab a download of that manager. Where no program
+anywidget needs a kernel or a stored state, a manager, and outside JupyterLab a download of that manager. Quizzes work the same way. Where no program
 runs (a notebook that is not trusted, paper), the still picture stays. Each figure is a file of ``static/``: its mathematics
 in a function of its own, tested against numpy, and a drawing; what they share is ``kit.js``.
 """
@@ -66,16 +66,27 @@ class Live:
             "colours": {**colours, "positive": POSITIVE, "negative": NEGATIVE},
             **self.data,
         }
-        return (
-            f'<div data-figure="{self.name}">{self.still.html()}'
-            f'<script type="application/json">{_json(given)}</script></div><script type="module">{_program(self.name)}</script>'
-        )
+        return moving(self.name, self.still.html(), given)
 
     def __str__(self) -> str:
         return str(self.still)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         return {"text/plain": str(self)} if text_alone() else {"text/plain": str(self), "text/html": self.html()}
+
+
+def moving(name: str, still: str, data: Mapping[str, Any]) -> str:
+    """What stands on a page until its program runs, and all that the program needs.
+
+    Args:
+        name: The program's file in ``static/``, without the ``.js``.
+        still: One element of HTML.
+        data: What ``draw`` gets.
+    """
+    return (
+        f'<div data-figure="{name}">{still}<script type="application/json">{_json(data)}</script></div>'
+        f'<script type="module">{_program(name)}</script>'
+    )
 
 
 def _json(data: Mapping[str, Any]) -> str:

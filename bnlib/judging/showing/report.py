@@ -6,10 +6,22 @@ from dataclasses import dataclass, field
 from html import escape
 
 MARKS = {True: "ok", False: "wrong", None: "not reached"}
-# Plain numbers: JupyterLab drops var(...) from a notebook that it does not trust. They read on white and on black alike.
 _COLOURS = {True: "#22883f", False: "#d8430f", None: "#777777"}
 _SIGNS = {True: "✓", False: "✗", None: "·"}
 _CALM = "#777777"
+
+
+def coloured(colour: str) -> str:
+    """The style of words in a colour: mixed with the page's own, which gives them contrast in light and dark.
+
+    The plain number before it is for a notebook that JupyterLab does not trust: there it drops the mixture.
+    """
+    return f"color:{colour};color:color-mix(in srgb,{colour} 60%,currentColor)"
+
+
+def titled(title: str) -> str:
+    """The caption of a table."""
+    return f'<caption style="caption-side:top;text-align:left;font-weight:bold">{escape(title)}</caption>'
 
 
 def printable(text: str) -> str:
@@ -52,9 +64,9 @@ class Row:
         return "○" if self.undone else _SIGNS[self.ok]
 
     @property
-    def colour(self) -> str:
-        """The colour of both."""
-        return _CALM if self.undone else _COLOURS[self.ok]
+    def style(self) -> str:
+        """The style of both."""
+        return coloured(_CALM if self.undone else _COLOURS[self.ok])
 
 
 @dataclass(frozen=True)
@@ -113,8 +125,8 @@ class Report:
             return f'<td style="text-align:left;white-space:nowrap">{escape(text)}</td>'
 
         rows = "".join(
-            f'<tr><td style="text-align:left">{escape(row.name)}</td>'
-            f'<td style="text-align:left;white-space:nowrap;color:{row.colour};font-weight:600">'
+            f'<tr><th scope="row" style="text-align:left;font-weight:inherit">{escape(row.name)}</th>'
+            f'<td style="text-align:left;white-space:nowrap;{row.style};font-weight:600">'
             f"{row.sign} {row.mark}</td>"
             f"{cell(row.detail) if detailed else ''}"
             f'<td style="text-align:left;max-width:36em;white-space:normal">{escape(row.message)}</td></tr>'
@@ -122,7 +134,7 @@ class Report:
         )
         notes = "".join(f"<div>note: {escape(remark)}</div>" for remark in self.remarks)
         return (
-            f"<div><b>{escape(self.title)}</b><table><tbody>{rows}</tbody></table>{notes}"
+            f"<div><table>{titled(self.title)}<tbody>{rows}</tbody></table>{notes}"
             f"<div>{escape(self.closing)}</div></div>"
         )
 

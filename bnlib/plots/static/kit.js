@@ -138,7 +138,9 @@ export function start(name, draw) {
   for (const host of document.querySelectorAll(`[data-figure="${name}"]:not([data-moving])`)) {
     host.setAttribute("data-moving", "");
     const data = JSON.parse(host.querySelector("script").textContent);
-    const still = host.querySelector("svg");
+    // The keyboard's way out: back to the cell, where JupyterLab's own keys work.
+    host.addEventListener("keydown", (event) => { if (event.key === "Escape") host.closest(".jp-Cell")?.focus(); });
+    const still = host.firstElementChild;
     const place = add(host, "div", { style: "line-height:1.4" });
     try {
       draw(place, data);

@@ -1,0 +1,80 @@
+"""The web page in Chromium: figures move and quizzes answer without a kernel, at both widths, in both themes."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bnlib.release import sources
+from bnlib.stubs import lessons
+
+ROOT = Path(__file__).resolve().parents[2]
+LESSONS = [path.stem for path in sources(ROOT / "solutions")]
+
+
+def looked(page, site, name):
+    page.goto(f"{site}/{name}.html")
+    page.wait_for_load_state("networkidle")
+    page.evaluate("window.MathJax && MathJax.startup.promise")
+    page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_every_figure_moves_and_every_quiz_answers(opened, site, faults, name):
+    page = opened()
+    looked(page, site, name=f"lessons/{name}")
+    for figure in page.locator("[data-figure]:not([data-figure=quiz])").all():
+        assert figure.get_attribute("data-moving") is not None
+        told = figure.locator("[role=status]")
+        before = told.inner_text()
+        handles = figure.locator("input[type=range], [role=slider]")
+        handles.first.focus()
+        for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowLeft", "ArrowLeft"):
+            page.keyboard.press(key)
+            if told.inner_text() != before:
+                break
+        assert told.inner_text() != before, figure.get_attribute("data-figure")
+    quizzes = page.locator("[data-figure=quiz]").all()
+    assert quizzes
+    for quiz in quizzes:
+        quiz.get_by_role("button").first.focus()
+        page.keyboard.press("Enter")
+        assert quiz.get_by_role("status").inner_text().startswith(("Right (a).", "Not quite (a)."))
+    assert page.locator("mjx-merror, [data-mjx-error]").count() == 0
+    assert not faults(page, "article")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_pages_fit_and_can_be_read(opened, site, faults, picture, width, dark):
+    page = opened(width, dark)
+    for name in ("index", "formulas", "learners", "lessons/02_translation", f"lessons/{lessons()[2].key}"):
+        looked(page, site, name)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is wider than the window"
+        picture(page, f"{name.replace('/', '-')}-{width}-{'dark' if dark else 'light'}")
+        assert not faults(page, "article"), name
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_nothing_is_cut_off_on_paper(opened, site, name):
+    page = opened(width=720)  # a sheet of A4 between its margins, in CSS pixels
+    page.emulate_media(media="print")
+    looked(page, site, f"lessons/{name}")
+    wide = "[...document.querySelectorAll('.math, .cell_output, pre')].filter((box) => box.scrollWidth > box.clientWidth + 1)"
+    assert page.evaluate(f"{wide}.map((box) => box.textContent.slice(0, 60))") == []
+
+
+def test_search_finds_a_word(opened, site):
+    page = opened()
+    page.goto(f"{site}/search.html?q=Jacobian")
+    page.locator("#search-results li").first.wait_for()
+    assert "Lesson" in page.locator("#search-results").inner_text()
+
+
+def test_the_lessons_are_printed():
+    done = subprocess.run(["make", "-s", "-C", ROOT, "pdf"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for name in LESSONS:
+        paper = (ROOT / "build" / "pdf" / f"{name}.pdf").read_bytes()
+        assert paper.startswith(b"%PDF")
+        assert paper.count(b"/Type /Page\n") > 5
