@@ -39,7 +39,10 @@ def sum_of_gradient():
     setting=ONE_FEATURE,
     start="sum(d(L, x[i]) * x_hat[i] for i in N)",
     form="d delta unequal nested sums>1",
-    waypoints=(PUT_IN, Waypoint("every sum stands by itself, none inside another", 1, has="sums>1 minus", lacks="d nested")),
+    waypoints=(
+        PUT_IN,
+        Waypoint("every sum stands by itself, none inside another", 1, has="sums>1 minus", lacks="d nested"),
+    ),
     points=4,
     minutes=15,
     difficulty=2,
@@ -106,7 +109,9 @@ def squared_norm(dout, dgamma, dbeta, gamma, inv_std, eps):
             has="d(L,h) d(h) d(x_hat) d(y) d(product) delta x[]",
             lacks="d(L,W)",
         ),
-        Waypoint("the sum over the inputs is done: neither x nor W is left", 1, has="d(L,h) h[] minus", lacks="x[] W[]"),
+        Waypoint(
+            "the sum over the inputs is done: neither x nor W is left", 1, has="d(L,h) h[] minus", lacks="x[] W[]"
+        ),
     ),
     points=4,
     minutes=20,
