@@ -19,8 +19,8 @@ def test_the_word_stands_in_the_section(word, lesson, section, name):
     assert lesson_of(lesson).key == name
     cells = parse(ROOT / "notebooks" / f"{name}.ipynb")["cells"]
     text = "\n".join(cell["source"] if cell["cell_type"] == "markdown" else "" for cell in cells)
-    (found,) = re.findall(rf"(?ms)^## {section}\. .*?(?=^##? |\Z)", text)
-    assert word.lower() in re.sub(r"[*_`\s]+", " ", found.lower())
+    (found,) = re.finditer(rf"(?ms)^(##+) {section}\. .*?(?=^(?!\1#)#+ |\Z)", text)
+    assert word.lower() in re.sub(r"[*_`\s]+", " ", found[0].lower())
 
 
 def test_every_line_is_an_entry_and_they_are_in_order():

@@ -401,6 +401,7 @@ def test_bad_input_is_one_line_and_nothing_is_overwritten(folder, tmp_path, caps
 def test_no_write_permission_is_one_line(folder):
     """As root, who may write everywhere, in a process that becomes nobody first."""
     script = "import os, pathlib, sys\nfrom bnlib.cli import main\nfrom bnlib.grading.grade import collect\n"
+    script += "__import__('tomllib' if sys.version_info >= (3, 11) else 'tomli')\n"
     script += "collect(pathlib.Path(sys.argv[2]))\n"  # loads what nobody may not read
     script += "if os.getuid() == 0:\n    os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
     script += "sys.exit(main(sys.argv[1:]))"
