@@ -81,7 +81,7 @@ export function draw(host, data) {
       const value = state[ruler.name][k];
       group.setAttribute("transform", `translate(${ruler.place(value)} ${ruler.at})`);
       group.style.display = k < state.count ? "" : "none";
-      tell(number(value), ruler.low, ruler.high, number(value));
+      tell(value.toFixed(2), ruler.low, ruler.high, number(value));
     }
     const list = (values) => values.map((value) => number(value)).join(", ");
     const size = (values) => Math.hypot(...values);
