@@ -5,6 +5,16 @@ The lines go on behind those that lead to ``x_hat``; each lesson puts its own eq
 
 from __future__ import annotations
 
+import numpy as np
+
+from bnlib.checks import Property, negligible
+
+SUMS_TO_ZERO = Property(
+    "each feature of dx sums to zero over the batch",
+    lambda case, out: negligible(case, out["dx"].sum(axis=0), np.abs(case.dout * case.gamma * case.inv_std).sum()),
+    "Some feature of dx does not sum to zero over the batch.",
+)
+
 THREE_TERMS = "dx = gamma * inv_std * (dout - mean(dout) - x_hat * mean(dout * x_hat))"
 SCALED = """
 _h = gamma * dout
