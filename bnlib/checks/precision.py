@@ -275,7 +275,15 @@ update_statistics = Checks(
             variance-for-sum: m2 + B => (m2 + B) / (count + 1) | this is a variance: m2 is the sum of the squared distances, not yet divided
             variance-for-sum: m2 + B => (m2 + B) / count | this is a variance: m2 is the sum of the squared distances, not yet divided
             squares-so-far-missing: m2 + A => A | the squares so far are missing: m2 grows
-            example-not-counted: m2 + A => m2 | m2 stays as it was: the new example has a distance too, and has moved the mean
+            mean-moved-alone: _step * _left => (_mu - mu)**2 | this adds the square of how far the mean has moved, and no distance of the new example
+            example-left-out: m2 + A + (row - _mu)**2 => m2 + A | the examples so far are measured from the new mean, and the distance of the new example itself is not added
+            example-not-counted: m2 + _step * _left => m2 | m2 stays as it was: the new example has a distance too, and has moved the mean
+            example-not-counted: m2 + (row - mu)**2 * B => m2 | m2 stays as it was: the new example has a distance too, and has moved the mean
+            upside-down: (row - mu)**2 * count / (count + 1) => (row - mu)**2 * (count + 1) / count | the share of the square is upside down: it has to be less than one
+            not-squared: _step * _left => abs(_step) | a distance is added that is not squared
+            not-squared: (row - mu)**2 => abs(row - mu) | a distance is added that is not squared
+            features-mixed: _step * _left => sum(_step * _left, D) | the features are added up: each has an m2 of its own
+            features-mixed: row - mu => mean(row, D) - mu | a mean is taken over the features of the new example: each feature has a mean of its own
             lost-parentheses: _step / _total => _step / count + 1 | brackets are missing: one is added to the step, and not to count
             half-way: mu + _step / _total => (mu + row) / 2 | this is the middle between the mean and the new example: the mean stands for count examples
         """,
@@ -336,6 +344,13 @@ merge_statistics = Checks(
         var    = (count_a * (var_a + (mu_a - mu)**2) + count_b * (var_b + (mu_b - mu)**2)) / (count_a + count_b)  # eq. 9.5
         """,
         rules="""
+            mean-of-means: count_a * count_b / _total**2 * _apart**2 => _apart**2 / 4 | the part of the means is that of two shards of one size
+            not-weighted: (count_a * var_a + count_b * var_b) / C => var_a + var_b | the variances are added: a mean of the two is asked, in which the larger shard weighs more
+            std-for-variance: (count_a * var_a + count_b * var_b) / C => ((count_a * sqrt(var_a) + count_b * sqrt(var_b)) / C)**2 | standard deviations are averaged: only variances may be
+            bessel: count_a * var_a + count_b * var_b => (count_a - 1) * var_a + (count_b - 1) * var_b | the variances count as divided by the number of examples minus one: in this lesson they are divided by all of them
+            means-apart-not-squared: _apart**2 => abs(_apart) | the distance between the means is not squared
+            means-apart-not-squared: _apart**2 => -_apart | the distance between the means is not squared
+            means-apart-doubled: _apart**2 => 2 * _apart**2 | what the distance of the means adds is twice as large as it should be
             mean-of-means: (count_a * A + count_b * B) / C => (A + B) / 2 | the two count alike, whatever their size: the larger shard weighs more
             counts-exchanged: (count_a * A + count_b * B) / C => (count_b * A + count_a * B) / C | each shard is weighted with the other's count
             means-apart-missing: A + B * _apart**2 => A | two shards of variance zero have a variance together, if their means differ: that part is missing
@@ -373,6 +388,9 @@ center_accurately = Checks(
         "_mu = mean(x)  # eq. 9.6\nxc = x - _mu  # eq. 9.6",
         rules="""
             also-scaled: x - _mu => (x - _mu) / sqrt(variance(x)) | the result is divided by the standard deviation as well: only the mean is to go
+            mean-over-features: x - _mu => x - mean(x, D) - mean(x) + mean(mean(x), D) | one of the two means runs over the features, and should run over the examples: which axis is that?
+            bessel: x - _mu => x - mean(x) * N / (N - 1) * (2 - N / (N - 1)) | the means divide by N - 1, and should divide by N
+            absolute: x - _mu => abs(x - _mu) | the distances have lost their signs: examples below the mean come out negative
             nothing-subtracted: x - _mu => x | nothing is subtracted
             subtraction-reversed: x - _mu => _mu - x | the subtraction is the wrong way round
         """,
@@ -381,6 +399,7 @@ center_accurately = Checks(
     slips=(
         Slip("first-example-for-mean", "An example is subtracted, and not yet the mean: what is left still has a mean.", "xc", lambda case: case.x - case.x[0]),
         Slip("mean-taken-twice", "The mean was subtracted twice from x itself: the second mean is that of what the first subtraction left.", "xc", lambda case: case.x - 2 * case.x.mean(axis=0)),
+        Slip("median-for-mean", "The median is subtracted: half of the examples lie above it, and their mean is another number.", "xc", lambda case: case.x - np.median(case.x, axis=0)),
     ),
     hints=(
         "The mean of numbers near 1e6 is rounded to multiples of 1e-10. The subtraction of it is exact. So what is wrong with the result, and is it the same for all examples?",

@@ -73,6 +73,8 @@ def examine(
                 earlier = _named(checks, table, cases, results, expected)
                 return earlier or table.fail(0, problem.message, *problem.names)
             if (changed := changed_input(case, given)) is not None:
+                travels = (name for name in stub.parameters if name not in case and name != "cache")
+                changed = changed if changed in stub.parameters else next(travels, changed)
                 return table.fail(
                     1,
                     f"{stub.name} changed {changed}, its caller's array: something assigns into it or uses -=, *= "
