@@ -77,7 +77,11 @@ def wrong_outputs(
             thorough = not unnamed  # what is wrong in many places has one reason further up
             known = {known for said in found.values() for known in said.names}
             finding = _diagnose(checks, name, wrong, thorough, known)
-            if not finding and 0 < len(near) < len(wrong) and (finding := _diagnose(checks, name, near, thorough, known)):
+            if (
+                not finding
+                and 0 < len(near) < len(wrong)
+                and (finding := _diagnose(checks, name, near, thorough, known))
+            ):
                 finding = _and_digits_lost(name, finding)
             found[name] = finding or Finding(("unnamed",), _first_difference(checks, name, (near or wrong)[0]))
     if set(moved) != set(moved.values()):

@@ -55,7 +55,9 @@ class Table:
     def wrong(self, findings: Mapping[str, Finding]) -> Report:
         """The report when these outputs are wrong; the first that has a name says why, the others where it is another mistake."""
         first, *others = findings
-        silent = findings[first].names == ("unnamed",) and any(findings[other].names != ("unnamed",) for other in others)
+        silent = findings[first].names == ("unnamed",) and any(
+            findings[other].names != ("unnamed",) for other in others
+        )
         message = "" if silent else findings[first].message
         report = self.fail(2 + self.outputs.index(first), message, *findings[first].names)
         rows, names = list(report.rows), list(findings[first].names)
