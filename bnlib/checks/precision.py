@@ -87,7 +87,7 @@ def _draw_update(rng):
 
 def _draw_merge(rng):
     far, offset = _placed(rng, 1e6, 3e6)
-    (A, B), D = rng.choice([3, 4, 5, 7, 9], size=2, replace=False), int(rng.integers(3, 6))
+    (A, B), D = rng.choice([3, 4, 5, 7, 9], size=2, replace=False), int(rng.integers(4, 7))
     x = np.vstack([_batch(rng, A, D, offset), _batch(rng, B, D, offset)])
     (mu_a, var_a), (mu_b, var_b) = _statistics(x[:A]), _statistics(x[A:])
     return Case(
@@ -277,6 +277,8 @@ update_statistics = Checks(
             variance-for-sum: m2 + B => (m2 + B) / count | this is a variance: m2 is the sum of the squared distances, not yet divided
             squares-so-far-missing: m2 + A => A | the squares so far are missing: m2 grows
             mean-moved-alone: _step * _left => (_mu - mu)**2 | this adds the square of how far the mean has moved, and no distance of the new example
+            mean-moved-alone: (row - mu)**2 * count / (count + 1) => (row - mu)**2 / (count + 1) / (count + 1) | this adds the square of how far the mean has moved, and no distance of the new example
+            example-left-out: _step * _left => count * (_mu - mu)**2 | the examples so far are measured from the new mean, and the distance of the new example itself is not added
             example-left-out: m2 + A + (row - _mu)**2 => m2 + A | the examples so far are measured from the new mean, and the distance of the new example itself is not added
             example-not-counted: m2 + _step * _left => m2 | m2 stays as it was: the new example has a distance too, and has moved the mean
             example-not-counted: m2 + (row - mu)**2 * B => m2 | m2 stays as it was: the new example has a distance too, and has moved the mean
@@ -349,25 +351,28 @@ merge_statistics = Checks(
             not-weighted: (count_a * var_a + count_b * var_b) / C => var_a + var_b | the variances are added: a mean of the two is asked, in which the larger shard weighs more
             std-for-variance: (count_a * var_a + count_b * var_b) / C => ((count_a * sqrt(var_a) + count_b * sqrt(var_b)) / C)**2 | standard deviations are averaged: only variances may be
             bessel: count_a * var_a + count_b * var_b => (count_a - 1) * var_a + (count_b - 1) * var_b | the variances count as divided by the number of examples minus one: in this lesson they are divided by all of them
-            means-apart-not-squared: _apart**2 => abs(_apart) | the distance between the means is not squared
-            means-apart-not-squared: _apart**2 => -_apart | the distance between the means is not squared
-            means-apart-doubled: _apart**2 => 2 * _apart**2 | what the distance of the means adds is twice as large as it should be
+            distance-of-the-means-not-squared: _apart**2 => abs(_apart) | the distance between the means is not squared
+            distance-of-the-means-not-squared: _apart**2 => -_apart | the distance between the means is not squared
             mean-of-means: (count_a * A + count_b * B) / C => (A + B) / 2 | the two count alike, whatever their size: the larger shard weighs more
             counts-exchanged: (count_a * A + count_b * B) / C => (count_b * A + count_a * B) / C | each shard is weighted with the other's count
-            means-apart-missing: A + B * _apart**2 => A | two shards of variance zero have a variance together, if their means differ: that part is missing
-            means-apart-missing: A + (mu_a - mu)**2 => A | a shard's distance from the common mean is missing: two shards of variance zero can have a variance together
-            means-apart-missing: A + (mu_b - mu)**2 => A | a shard's distance from the common mean is missing: two shards of variance zero can have a variance together
-            sign: A + B * _apart**2 => A - B * _apart**2 | what the distance of the means adds is subtracted: two shards apart spread more, not less
-            means-apart-halved: _apart**2 => _apart**2 / 2 | what the distance of the means adds is half as large as it should be
-            means-apart-not-squared: _apart**2 => _apart | the distance between the means is not squared
+            distance-of-the-means-missing: A + B * _apart**2 => A | two shards of variance zero have a variance together, if their means differ: that part is missing
+            distance-of-the-means-missing: A + (mu_a - mu)**2 => A | a shard's distance from the common mean is missing: two shards of variance zero can have a variance together
+            distance-of-the-means-missing: A + (mu_b - mu)**2 => A | a shard's distance from the common mean is missing: two shards of variance zero can have a variance together
+            distance-of-the-means-sign: A + B * _apart**2 => A - B * _apart**2 | what the distance of the means adds is subtracted: two shards apart spread more, not less
+            distance-of-the-means-not-squared: _apart**2 => _apart | the distance between the means is not squared
             std-for-variance: A / _total + B => sqrt(A / _total + B) | a root is taken: the variance is asked
             sum-of-squares-for-variance: A / _total + count_a * count_b / _total**2 * B => A + count_a * count_b / _total * B | this is the sum of the squared distances: divide by the number of examples
+            sum-of-squares-for-variance: (count_a * (var_a + A) + count_b * B) / (count_a + count_b) => count_a * (var_a + A) + count_b * B | this is the sum of the squared distances: divide by the number of examples
+            bessel: (count_a * (var_a + A) + count_b * B) / (count_a + count_b) => (count_a * (var_a + A) + count_b * B) / (count_a + count_b - 1) | there is a division by the number of examples minus one: the variance of this lesson divides by all of them
+            not-divided: (count_a * A + count_b * B) / C => count_a * A + count_b * B | the division by the number of examples is missing
+            count-a-for-count-b: count_a * count_b / _total**2 => count_a * count_a / _total**2 | count_a stands where count_b belongs
+            factor-missing: count_a * count_b / _total**2 * _apart**2 => _apart**2 | the squared distance of the means stands alone: what share of it does each shard have?
             one-total-too-few: count_a * count_b / _total**2 => count_a * count_b / _total | the part of the means is divided by the number of examples once too seldom
             bessel: A / _total + count_a * count_b / _total**2 * B => (A + count_a * count_b / _total * B) / (_total - 1) | there is a division by the number of examples minus one: the variance of this lesson divides by all of them
         """,
         terms={
             "mu": ("shard a's mean", "shard b's mean"),
-            "var": ("shard a's variance", "shard b's variance", "part of the means apart"),
+            "var": ("shard a's variance", "shard b's variance", "distance of the means"),
         },
     ),
     hints=(
@@ -427,7 +432,7 @@ sync_batchnorm_forward = Checks(
             mean-of-means: mean(x) => _plain_mean | the means of the devices count alike, whatever they hold: one with more examples weighs more
             mean-of-means: variance(x) => _about_plain | the variance is about the plain mean of the devices' means: one with more examples weighs more
             variances-count-alike: variance(x) => _plain_squares | the devices count alike, whatever they hold: one with more examples weighs more
-            means-apart-missing: variance(x) => _within | the variance is the mean of the devices' variances: that their means differ is missing from it
+            distance-of-the-means-missing: variance(x) => _within | the variance is the mean of the devices' variances: that their means differ is missing from it
             first-device-for-all: mean(x) => _first_mean | all devices use the statistics of the first
             first-device-for-all: variance(x) => _first_variance | all devices use the statistics of the first
             last-device-for-all: mean(x) => _last_mean | all devices use the statistics of the last: those of the others were overwritten, not merged

@@ -79,7 +79,7 @@ def wrong_outputs(
             finding = _diagnose(checks, name, wrong, thorough, known)
             if (
                 not finding
-                and 0 < len(near) < len(wrong)
+                and 1 < len(near) < len(wrong)
                 and (finding := _diagnose(checks, name, near, thorough, known))
             ):
                 finding = _and_digits_lost(name, finding)
