@@ -227,7 +227,7 @@ def _first_difference(checks: Checks, name: str, item: Evidence) -> str:
     difference = np.abs(item.got - item.expected)
     where = tuple(int(i) for i in np.argwhere(difference > 1e-6 * np.max(difference))[0]) if item.got.ndim else ()
     place = f"{name}[{', '.join(map(str, where))}]" if where else name
-    inputs = ", ".join(f"{k} {_describe(v)}" for k, v in item.case.items())
+    inputs = ", ".join(f"{k} {_describe(v)}" for k, v in item.case.items() if k not in checks.outputs)
     got, expected = float(item.got[where]), float(item.expected[where])
     digits = next(n for n in (6, 10, 17) if f"{got:.{n}g}" != f"{expected:.{n}g}" or n == 17)
     return f"{place} is {got:.{digits}g} and should be {expected:.{digits}g} (for {inputs})."
