@@ -163,6 +163,8 @@ def _added(node: Node, place: Place, into: Into) -> Iterator[Edit]:
         run = node.args[begin:end]
         for cut in range(1, len(run)):
             one, two = add(*run[:cut]), add(*run[cut:])
+            if ONE in (one, two, neg(one), neg(two)):
+                continue  # a product with 1 is a term left out
             shown = f"{text_of(one)} and {text_of(two.args[0] if two.op == 'neg' else two)}"
             words = (
                 f"{shown} are {'subtracted' if two.op == 'neg' else 'added'}{at_place(place)}, and should be multiplied"
@@ -255,6 +257,10 @@ def _one_less(node: Node) -> bool:
 
 def _terms(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edit]:
     """A term too many; the signs of all terms but the first."""
+    if len(node.args) == 2 and node.args[0] is ONE and node.args[1].op == "neg":
+        part = node.args[1].args[0]
+        words = f"{text_of(node)} stands where {text_of(part)} belongs{at_place(place)}: the share that is taken for the one that is left"
+        yield Edit(into, part, words, "complement", 1.1)
     for number, term in enumerate(node.args):
         rest = add(*node.args[:number], *node.args[number + 1 :])
         yield Edit(
@@ -489,6 +495,14 @@ def _exchanges(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[E
         for size in names.sizes:
             yield Edit(into, ref(size), f"{text_of(node)} stands where {size} belongs{at}", "wrong-size", 1.1)
         return
+    for other in bench.written:
+        if other.op == "d" and other.free == node.free:
+            yield Edit(into, other, f"{text_of(node)} stands where {text_of(other)} belongs{at}", "exchanged", 1.17)
+    for name in names if len(own) > 1 else ():
+        if names.sizes_of(name) != own and len(names.sizes_of(name)) == len(own):
+            for new in choices(names.sizes_of(name), place.letters):
+                words = f"{text_of(node)} stands where {text_of(ref(name, new))} belongs{at}"
+                yield Edit(into, ref(name, new), words, "exchanged", 1.3)
     for name in names:
         if name != node.data[0] and names.sizes_of(name) == own:
             yield Edit(into, ref(name, letters), f"{text_of(node)} stands where {name} belongs{at}", "exchanged", 1.17)
@@ -518,7 +532,7 @@ def _defined(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edi
                 for one, other in ((short, long), (long, short)):
                     if node is one:
                         words = f"{text_of(one)} stands where {text_of(other)} belongs{at_place(place)}"
-                        yield Edit(into, other, words, "exchanged", 0.97)
+                        yield Edit(into, other, words, "exchanged", 1.16)
 
 
 def _mean_of(bench: Bench, name: str, of: str) -> bool:
