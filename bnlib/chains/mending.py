@@ -65,12 +65,12 @@ def mending(bench: Bench) -> Iterator[Edit]:
             for exponent in EXPONENTS:
                 if exponent != node.data:
                     words = f"the exponent of {text_of(node.args[0])} is wrong{at}"
-                    yield Edit(into, power(node.args[0], exponent), words, "exponent", 0.98)
+                    yield Edit(into, power(node.args[0], exponent), words, "exponent", 0.96 if node.args[0].op == "ref" else 0.98)
         if role == "factor" and node.op == "add":
             for exponent, what in ((Fraction(1, 2), "root"), (Fraction(2), "square")):
                 yield Edit(into, power(node, exponent), f"a {what} is missing at {text_of(node)}{at}", "exponent", 1.15)
         if node.op == "add":
-            yield from _added(node, place, into)
+            yield from _added(bench, node, place, into)
         if node.op in ("mul", "div"):
             yield from _multiplied(node, place, into)
         if node.op == "d":
@@ -157,13 +157,13 @@ def _exchanged(node: Node, change: dict[Node, Node]) -> Node:
     return change[node] if node in change else rebuilt(node, tuple(_exchanged(arg, change) for arg in node.args))
 
 
-def _added(node: Node, place: Place, into: Into) -> Iterator[Edit]:
+def _added(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edit]:
     """Neighbours that are added, and should be multiplied."""
     for begin, end in combinations(range(len(node.args) + 1), 2):
         run = node.args[begin:end]
         for cut in range(1, len(run)):
             one, two = add(*run[:cut]), add(*run[cut:])
-            if ONE in (one, two, neg(one), neg(two)):
+            if any(bench.flat(each) in (ONE, neg(ONE)) for each in (one, two)):
                 continue  # a product with 1 is a term left out
             shown = f"{text_of(one)} and {text_of(two.args[0] if two.op == 'neg' else two)}"
             words = (
@@ -259,8 +259,8 @@ def _terms(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edit]
     """A term too many; the signs of all terms but the first."""
     if len(node.args) == 2 and node.args[0] is ONE and node.args[1].op == "neg":
         part = node.args[1].args[0]
-        words = f"{text_of(node)} stands where {text_of(part)} belongs{at_place(place)}: the share that is taken for the one that is left"
-        yield Edit(into, part, words, "complement", 1.1)
+        words = f"{text_of(node)} stands where {text_of(part)} belongs{at_place(place)}"
+        yield Edit(into, part, words, "complement", 1.55)
     for number, term in enumerate(node.args):
         rest = add(*node.args[:number], *node.args[number + 1 :])
         yield Edit(
@@ -532,7 +532,7 @@ def _defined(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edi
                 for one, other in ((short, long), (long, short)):
                     if node is one:
                         words = f"{text_of(one)} stands where {text_of(other)} belongs{at_place(place)}"
-                        yield Edit(into, other, words, "exchanged", 1.16)
+                        yield Edit(into, other, words, "exchanged", 0.97)
 
 
 def _mean_of(bench: Bench, name: str, of: str) -> bool:
