@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -48,9 +49,11 @@ class Ground:
         setting: What the lines may speak of.
         start: The first line, as a formula; or its tree.
         rng: Where the numbers come from.
+        course: Lines known to equal the start, which show what it is made of where all lines are zero.
     """
 
-    def __init__(self, setting: Setting, start: str, rng: np.random.Generator) -> None:
+    def __init__(self, setting: Setting, start: str, rng: np.random.Generator, course: Sequence[str] = ()) -> None:
+        self.course, self.positive = course, setting.positive
         self.names = define(Names(setting.given, setting.latex), setting.definitions)
         self.start = read(start, self.names)
         self.letters = _letters(self.start)
@@ -66,14 +69,15 @@ class Ground:
         if len(own) == len(self.letters) and own != self.letters:
             change = dict(zip(own, self.letters, strict=True))
             if renamed(tree, change) is self.start:
-                other = object.__new__(Ground)
                 back = dict(zip(self.letters, own, strict=True))
-                other.__dict__ |= self.__dict__
-                other.__dict__ |= {
-                    "start": tree, "letters": own, "sizes": {back[k]: v for k, v in self.sizes.items()}, "_known": {},
-                }  # fmt: skip
-                return other
+                return self.but(start=tree, letters=own, sizes={back[k]: v for k, v in self.sizes.items()})
         return self
+
+    def but(self, **changed: Any) -> Ground:
+        """The same with other names, letters or draws."""
+        other = object.__new__(Ground)
+        other.__dict__ |= self.__dict__ | {"_known": {}} | changed
+        return other
 
     def values(self, tree: Node) -> list[Value]:
         """What a line is worth, for each draw.

@@ -74,7 +74,7 @@ def making(bench: Bench, line: Node) -> Iterator[Edit]:
             yield Edit(into, _apart(node.args[0], node.args[1], bench.ground.names), words, "product-rule", 0.4)
         if node.op == "add":
             for term in node.args if len(node.args) > 2 else ():
-                words = f"of the terms of the line above only {text_of(term)} is left"
+                words = f"of all terms only {text_of(term)} is left"
                 yield Edit(into, term, words, "term-missing", 1.15)
             for number, term in enumerate(node.args):
                 rest = add(*node.args[:number], *node.args[number + 1 :])
@@ -92,7 +92,7 @@ def making(bench: Bench, line: Node) -> Iterator[Edit]:
                     yield Edit(
                         into,
                         rest,
-                        f"the term {text_of(as_written(term, bench.ground.names))} got lost on the way from the line above",
+                        f"the term {text_of(as_written(term, bench.ground.names))} got lost",
                         "term-missing",
                         1.1,
                     )

@@ -65,12 +65,12 @@ def mending(bench: Bench) -> Iterator[Edit]:
             for exponent in EXPONENTS:
                 if exponent != node.data:
                     words = f"the exponent of {text_of(node.args[0])} is wrong{at}"
-                    yield Edit(into, power(node.args[0], exponent), words, "exponent", 0.98)
+                    yield Edit(into, power(node.args[0], exponent), words, "exponent", 0.96 if node.args[0].op == "ref" else 0.98)
         if role == "factor" and node.op == "add":
             for exponent, what in ((Fraction(1, 2), "root"), (Fraction(2), "square")):
                 yield Edit(into, power(node, exponent), f"a {what} is missing at {text_of(node)}{at}", "exponent", 1.15)
         if node.op == "add":
-            yield from _added(node, place, into)
+            yield from _added(bench, node, place, into)
         if node.op in ("mul", "div"):
             yield from _multiplied(node, place, into)
         if node.op == "d":
@@ -157,12 +157,14 @@ def _exchanged(node: Node, change: dict[Node, Node]) -> Node:
     return change[node] if node in change else rebuilt(node, tuple(_exchanged(arg, change) for arg in node.args))
 
 
-def _added(node: Node, place: Place, into: Into) -> Iterator[Edit]:
+def _added(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edit]:
     """Neighbours that are added, and should be multiplied."""
     for begin, end in combinations(range(len(node.args) + 1), 2):
         run = node.args[begin:end]
         for cut in range(1, len(run)):
             one, two = add(*run[:cut]), add(*run[cut:])
+            if any(bench.flat(each) in (ONE, neg(ONE)) for each in (one, two)):
+                continue  # a product with 1 is a term left out
             shown = f"{text_of(one)} and {text_of(two.args[0] if two.op == 'neg' else two)}"
             words = (
                 f"{shown} are {'subtracted' if two.op == 'neg' else 'added'}{at_place(place)}, and should be multiplied"
@@ -255,6 +257,10 @@ def _one_less(node: Node) -> bool:
 
 def _terms(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edit]:
     """A term too many; the signs of all terms but the first."""
+    if len(node.args) == 2 and node.args[0] is ONE and node.args[1].op == "neg":
+        part = node.args[1].args[0]
+        words = f"{text_of(node)} stands where {text_of(part)} belongs{at_place(place)}"
+        yield Edit(into, part, words, "complement", 1.55)
     for number, term in enumerate(node.args):
         rest = add(*node.args[:number], *node.args[number + 1 :])
         yield Edit(
@@ -489,6 +495,14 @@ def _exchanges(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[E
         for size in names.sizes:
             yield Edit(into, ref(size), f"{text_of(node)} stands where {size} belongs{at}", "wrong-size", 1.1)
         return
+    for other in bench.written:
+        if other.op == "d" and other.free == node.free:
+            yield Edit(into, other, f"{text_of(node)} stands where {text_of(other)} belongs{at}", "exchanged", 1.17)
+    for name in names if len(own) > 1 else ():
+        if names.sizes_of(name) != own and len(names.sizes_of(name)) == len(own):
+            for new in choices(names.sizes_of(name), place.letters):
+                words = f"{text_of(node)} stands where {text_of(ref(name, new))} belongs{at}"
+                yield Edit(into, ref(name, new), words, "exchanged", 1.3)
     for name in names:
         if name != node.data[0] and names.sizes_of(name) == own:
             yield Edit(into, ref(name, letters), f"{text_of(node)} stands where {name} belongs{at}", "exchanged", 1.17)
