@@ -88,24 +88,32 @@ def _teachers(commands: Any) -> None:
     nbgrader.add_argument(
         "--lesson", action="append", default=[], metavar="KEY", help="this lesson alone (may be repeated)"
     )
+    nbgrader.add_argument(
+        "--exam", nargs="*", type=int, metavar="ITEM", help="the exam in the place of lessons; these items, or all"
+    )
     command.add_course(nbgrader)
     nbgrader.set_defaults(run=_nbgrader)
     gradescope.add_arguments(commands.add_parser("gradescope", help="autograder and results for Gradescope (teachers)"))
 
 
 def _nbgrader(arguments: argparse.Namespace) -> int:
-    from bnlib.nbgrader import export
+    from bnlib.nbgrader import export, lesson_sources
     from bnlib.release import ReleaseError
+    from bnlib.sheets import exam
 
     try:
-        chosen = [lesson_of(key) for key in arguments.lesson]
-        for path in export(_folder(arguments) / "solutions", arguments.folder, chosen):
+        course, chosen = _folder(arguments), [lesson_of(key) for key in arguments.lesson]
+        if arguments.exam is None:
+            notebooks = lesson_sources(course / "solutions", chosen)
+        else:
+            notebooks = {"exam": exam(course / "docs" / "exam.md", course / "solutions" / "exam.md", arguments.exam)}
+        for path in export(notebooks, arguments.folder):
             print(f"wrote {path}")
     except KeyError as error:
         return _say(str(error.args[0]))
     except ReleaseError as error:
         return _say(str(error))
-    print(f"Then, in {arguments.folder}: nbgrader generate_assignment LESSON")
+    print(f"Then, in {arguments.folder}: nbgrader generate_assignment {'LESSON' if arguments.exam is None else 'exam'}")
     return 0
 
 
@@ -153,12 +161,14 @@ def _build(arguments: argparse.Namespace) -> int:
 
 def _release(arguments: argparse.Namespace) -> int:
     from bnlib.release import ReleaseError, bundle, release
+    from bnlib.sheets import projects
 
     try:
         chosen = [lesson_of(key) for key in arguments.lesson]
         course = _folder(arguments)
         solutions, notebooks = arguments.solutions or course / "solutions", arguments.out or course / "notebooks"
-        for path in release(solutions, notebooks, arguments.force, arguments.address):
+        others = projects(course / "docs" / "projects.md", arguments.address)
+        for path in release(solutions, notebooks, arguments.force, arguments.address, others):
             print(f"released {path}")
         if arguments.zip:
             names = bundle(course, arguments.zip, chosen)

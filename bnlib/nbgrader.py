@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,34 +31,44 @@ c.ExecutePreprocessor.timeout = 120  # a check stops an endless answer by itself
 """
 
 
-def export(solutions: Path, folder: Path, chosen: Sequence[Lesson] = ()) -> list[Path]:
-    """Write ``source/LESSON/LESSON.ipynb`` for nbgrader, and an ``nbgrader_config.py`` where there is none.
+def lesson_sources(solutions: Path, chosen: Sequence[Lesson] = ()) -> dict[str, Any]:
+    """The lessons as nbgrader's sources, by name.
 
     Args:
         solutions: Folder of built source notebooks.
+        chosen: Lessons; by default all.
+
+    Raises:
+        ReleaseError: A source cannot be released.
+    """
+    return {path.stem: source(path) for path in sources(solutions) if not chosen or lesson_of(path.stem) in chosen}
+
+
+def export(notebooks: Mapping[str, Any], folder: Path) -> list[Path]:
+    """Write ``source/NAME/NAME.ipynb`` for nbgrader, and an ``nbgrader_config.py`` where there is none.
+
+    Args:
+        notebooks: Source notebooks, by name.
         folder: The nbgrader course's folder.
-        chosen: Lessons to write; by default all.
 
     Returns:
         The files written.
 
     Raises:
-        ReleaseError: A source cannot be released, or the folder has a lesson already.
+        ReleaseError: The folder has one of them already.
     """
-    wanted = [path for path in sources(solutions) if not chosen or lesson_of(path.stem) in chosen]
-    targets = {path: folder / "source" / path.stem / path.name for path in wanted}
-    there = [str(target) for target in targets.values() if target.exists()]
+    targets = {folder / "source" / name / f"{name}.ipynb": notebook for name, notebook in notebooks.items()}
+    there = [str(target) for target in targets if target.exists()]
     if there:
         raise ReleaseError(f"{there[0]}: is there already, and may hold somebody's work; choose another folder")
-    notebooks = {target: source(path) for path, target in targets.items()}
-    for target, notebook in notebooks.items():
+    for target, notebook in targets.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         write_notebook(notebook, target)
     config = folder / "nbgrader_config.py"
     if config.exists():
-        return list(notebooks)
+        return list(targets)
     config.write_text(CONFIG, encoding="utf-8")
-    return [config, *notebooks]
+    return [config, *targets]
 
 
 def source(path: Path) -> Any:

@@ -8,6 +8,7 @@ a derivation's is the answer. An answer appears, folded, only where the author n
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import sys
 from collections.abc import Collection
@@ -19,11 +20,13 @@ from sphinx.cmd.build import main as sphinx_build
 
 from bnlib.notebooks import parse
 from bnlib.release import BEGIN, END, released_from, sources
+from bnlib.sheets import projects
 from bnlib.stubs import lesson_of
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 
+_FILE = re.compile(r"\[([^]]+)\]\(\.\./notebooks/projects/(\w+\.ipynb)\)")
 _INVITATION = """
 :::{{note}}
 This is lesson {number} to read. Its figures and its quizzes work here; its exercises are for a notebook of your own:
@@ -66,14 +69,19 @@ def compose(target: Path, shown: Collection[str] = ()) -> None:
     for page in HERE.glob("*.md"):
         shutil.copy(page, target)
     shutil.copy(ROOT / "CONTRIBUTING.md", target / "contributing.md")
-    for page in target.glob("*.md"):  # what leads to a notebook in the repository leads to its page here
-        page.write_text(page.read_text(encoding="utf-8").replace("](../notebooks/", "](lessons/"), encoding="utf-8")
+    for page in target.glob(
+        "*.md"
+    ):  # what leads to a notebook in the repository leads to its page here, or to the file
+        text = _FILE.sub(r"{download}`\1 <download/\2>`", page.read_text(encoding="utf-8"))
+        page.write_text(text.replace("](../notebooks/", "](lessons/"), encoding="utf-8")
     shutil.copytree(HERE / "static", target / "static")
     for folder in ("lessons", "download"):
         (target / folder).mkdir()
     for path in sources(ROOT / "solutions"):
         nbformat.write(lesson_page(path, shown), target / "lessons" / path.name)
         nbformat.write(released_from(path), target / "download" / path.name)
+    for name, notebook in projects(ROOT / "docs" / "projects.md").items():
+        nbformat.write(notebook, target / "download" / f"{name}.ipynb")
 
 
 def main(arguments: list[str] | None = None) -> int:
