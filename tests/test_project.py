@@ -3,7 +3,6 @@
 import ast
 import json
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +19,6 @@ else:
     import tomli as tomllib  # comes with pytest
 
 import bnlib
-from bnlib.cli import command_line
 
 ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -161,28 +159,6 @@ def test_what_contributing_asks_for_comes_with_the_commands_it_names(target):
     assert "jupytext --to" in text
     extras = PROJECT["optional-dependencies"]
     assert "jupytext" in bounds(sum((extras[extra] for extra in installed_by(target)), []))
-
-
-def told_commands():
-    """Every command line of bnlib in the documents: lines of code blocks, and words in backquotes that have options."""
-    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]:
-        code = False
-        for line in path.read_text(encoding="utf-8").splitlines():
-            if line.lstrip().startswith("```"):
-                code = not code
-            elif code:
-                line = line.strip().removeprefix("$ ").removeprefix(".venv/bin/")
-                for part in line.split(" && "):
-                    if part.startswith("bnlib "):
-                        yield path.name, part
-            else:
-                for part in re.findall(r"`((?:\.venv/bin/)?bnlib [^`]*-[^`]*)`", line):
-                    yield path.name, part.removeprefix(".venv/bin/")
-
-
-@pytest.mark.parametrize(("where", "command"), sorted(set(told_commands())))
-def test_commands_of_the_documents_are_understood(where, command):
-    command_line().parse_args(shlex.split(command, comments=True)[1:])
 
 
 # -- nothing about one machine

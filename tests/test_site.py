@@ -95,6 +95,16 @@ def test_equations_have_addresses_and_mentions_lead_there(pages):
     assert "\\begin{split}" not in two.text
 
 
+def test_every_formula_stands_there_for_browsers_without_scripts(pages):
+    found = 0
+    for name, page in pages.items():
+        text = page.path.read_text(encoding="utf-8")
+        found += len(re.findall(r'<(?:span|div) class="math ', text))
+        assert text.count("<noscript><math ") == len(re.findall(r'<(?:span|div) class="math ', text)), name
+        assert ".math { display: none; }" in text
+    assert found > 500
+
+
 def test_the_page_of_a_lesson_has_its_figures_and_its_quizzes(pages):
     """As many as the lesson has displayed outputs; each quiz and each figure that moves with its program."""
     for path in sources(ROOT / "solutions"):

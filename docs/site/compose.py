@@ -29,10 +29,15 @@ ROOT = HERE.parents[1]
 _FILE = re.compile(r"\[([^]]+)\]\(\.\./notebooks/projects/(\w+\.ipynb)\)")
 _INVITATION = """
 :::{{note}}
+:class: on-screen
 This is lesson {number} to read. Its figures and its quizzes work here; its exercises are for a notebook of your own:
 {{download}}`{name} <../download/{name}>`, which [needs bnlib](../index.md#to-do-the-exercises). Where an exercise is still to be
 filled, the figures below it were drawn with the course's own answer.
 :::
+
+```{{raw}} html
+<noscript><p>No script runs in this browser: figures stand still, and quizzes are answered in the notebook.</p></noscript>
+```
 """
 
 

@@ -85,12 +85,15 @@ def site(tmp_path_factory):
 
 @pytest.fixture
 def opened(chromium):
-    """Open pages that must not say an error in the console: ``opened(width=..., dark=...)``."""
+    """Open pages that must not say an error in the console: ``opened(width=..., dark=..., scripts=...)``."""
     said, contexts = [], []
 
-    def new(width=1280, dark=False):
+    def new(width=1280, dark=False, scripts=True):
         context = chromium.new_context(
-            viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light", device_scale_factor=1.5
+            viewport={"width": width, "height": 900},
+            color_scheme="dark" if dark else "light",
+            device_scale_factor=1.5,
+            java_script_enabled=scripts,
         )
         contexts.append(context)
         page = context.new_page()

@@ -1,5 +1,6 @@
 """The web page in Chromium: figures move and quizzes answer without a kernel, at both widths, in both themes."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -60,8 +61,34 @@ def test_nothing_is_cut_off_on_paper(opened, site, name):
     page = opened(width=720)  # a sheet of A4 between its margins, in CSS pixels
     page.emulate_media(media="print")
     looked(page, site, f"lessons/{name}")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
     wide = "[...document.querySelectorAll('.math, .cell_output, pre')].filter((box) => box.scrollWidth > box.clientWidth + 1)"
     assert page.evaluate(f"{wide}.map((box) => box.textContent.slice(0, 60))") == []
+
+
+def test_without_scripts_formulas_are_legible_and_quizzes_say_how_to_answer(opened, site):
+    page = opened(scripts=False)
+    for name in LESSONS:
+        page.goto(f"{site}/lessons/{name}.html")
+        text = page.locator("article").inner_text()
+        assert not re.search(r"\\\(|\\\[|\\frac|\\tag", text)
+        assert page.locator("article math").first.bounding_box()["height"] > 5
+        assert "No script runs in this browser" in text
+        assert text.count("Answer with quiz(") == page.locator("[data-figure=quiz]").count()
+        for figure in page.locator("[data-figure]:not([data-figure=quiz])").all():
+            assert figure.locator("svg, pre, table").first.bounding_box()["height"] > 50
+
+
+def test_what_is_folded_away_stands_at_the_end_of_the_paper(opened, site):
+    page = opened(width=720)
+    looked(page, site, "lessons/02_translation")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    end = page.locator("#on-paper")
+    assert end.locator("h3").all_inner_texts() == page.locator("article details summary").all_inner_texts()
+    assert end.locator("mjx-container").count() == page.locator("article details mjx-container").count() > 5
+    assert end.locator("mjx-container").first.bounding_box()["height"] > 5
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert end.count() == 0
 
 
 def test_search_finds_a_word(opened, site):

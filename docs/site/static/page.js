@@ -7,3 +7,19 @@ const reachable = () => {
 };
 addEventListener("load", () => (window.MathJax?.startup?.promise ?? Promise.resolve()).then(reachable));
 addEventListener("resize", reachable);
+
+// On paper nothing unfolds: what is folded away stands at the end, under the words that it is folded behind.
+addEventListener("beforeprint", () => {
+  const folded = document.querySelectorAll("article details");
+  if (!folded.length) return;
+  const end = document.createElement("section");
+  end.id = "on-paper";
+  end.append(Object.assign(document.createElement("h2"), { textContent: "Folded away above" }));
+  for (const each of folded) {
+    const [summary, ...inside] = each.childNodes;
+    end.append(Object.assign(document.createElement("h3"), { textContent: summary.textContent }));
+    end.append(...inside.map((node) => node.cloneNode(true)));
+  }
+  document.querySelector("article").append(end);
+});
+addEventListener("afterprint", () => document.getElementById("on-paper")?.remove());
