@@ -91,6 +91,42 @@ def test_it_gives_the_points_of_the_visible_checks(course):
     assert len(set(given.values())) > 3
 
 
+def test_what_is_handed_in_through_its_exchange_is_graded(course, tmp_path):
+    """Release, fetch, submit, collect; then ``bnlib grade`` of what lies in the exchange, and of what nbgrader collected."""
+    exchange, learner = tmp_path / "exchange", tmp_path / "learner"
+    learner.mkdir()
+    exchange.mkdir()
+    exchange.chmod(0o777)
+    for folder in (course, learner):
+        with (folder / "nbgrader_config.py").open("a") as config:
+            config.write("c = get_config()\nc.CourseDirectory.course_id = 'batchnorm-gradient'\n")
+            config.write(f"c.Exchange.root = {str(exchange)!r}\nc.Exchange.cache = {str(tmp_path / 'cache')!r}\n")
+    nbgrader(course, "release_assignment", "02_translation")
+    nbgrader(learner, "fetch_assignment", "02_translation")
+    for student, kind in (("anna", "half-filled"), ("ben", "all-right"), ("anna", "sum-for-mean")):
+        taken = ROOT / "examples" / "submissions" / f"{kind}.ipynb"
+        shutil.copyfile(taken, learner / "02_translation" / "02_translation.ipynb")
+        nbgrader(learner, "submit", "02_translation", f"--student={student}")
+    nbgrader(course, "collect", "02_translation")
+    inbound, key = exchange / "batchnorm-gradient" / "inbound", "02_translation"
+    assert len(list(inbound.iterdir())) == 3
+    points = []
+    for folder in (inbound, course / "submitted"):
+        out = tmp_path / "out" / folder.name
+        told = ["--out", str(out), "--no-nbval", "--jobs", "1", "--lesson", key, "--due", "2001-01-01"]
+        subprocess.run([sys.executable, "-m", "bnlib.cli", "grade", str(folder), *told], check=True, cwd=ROOT)
+        anna, ben = (json.loads((out / "results" / f"{name}.json").read_text("utf-8")) for name in ("anna", "ben"))
+        points.append([each["lessons"][key]["score"] for each in (anna, ben)])
+        for each, student in ((anna, "anna"), (ben, "ben")):
+            handed = max(path.read_text() for path in folder.glob(f"{student}*/**/timestamp.txt"))
+            said = each["lessons"][key]["file"]["handed"]
+            assert said[:19].replace("T", " ") == handed[:19]
+            assert handed.endswith("UTC")
+            assert "late" in json.dumps(each["notes"])
+    assert points[0] == points[1]
+    assert 0 < points[0][0] < points[0][1] == lesson_of(key).points
+
+
 def visible(kind):
     """The points of the checks that passed when an example was run."""
     found = cells(ROOT / "examples" / "submissions" / f"{kind}.ipynb")
