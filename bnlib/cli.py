@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -81,20 +81,34 @@ def _teachers(commands: Any) -> None:
 
     command.add_arguments(commands.add_parser("grade", help="grade a folder of submissions (teachers)"))
     platforms = export.add_arguments(
-        commands.add_parser("export", help="grades and feedback for Canvas and Moodle, sources for nbgrader (teachers)")
+        commands.add_parser(
+            "export", help="grades and feedback for Canvas and Moodle, sources for nbgrader and otter (teachers)"
+        )
     )
-    nbgrader = platforms.add_parser("nbgrader", help="the lessons as nbgrader's source notebooks")
-    nbgrader.add_argument("folder", type=Path, metavar="DIR", help="the nbgrader course's folder")
-    nbgrader.add_argument(
-        "--lesson", action="append", default=[], metavar="KEY", help="this lesson alone (may be repeated)"
-    )
-    command.add_course(nbgrader)
-    nbgrader.set_defaults(run=_nbgrader)
+    for name, run in (("nbgrader", _nbgrader), ("otter", _otter)):
+        tool = platforms.add_parser(name, help=f"the lessons as source notebooks for {name}")
+        tool.add_argument("folder", type=Path, metavar="DIR", help="where to write; nothing there is overwritten")
+        tool.add_argument(
+            "--lesson", action="append", default=[], metavar="KEY", help="this lesson alone (may be repeated)"
+        )
+        command.add_course(tool)
+        tool.set_defaults(run=run)
     gradescope.add_arguments(commands.add_parser("gradescope", help="autograder and results for Gradescope (teachers)"))
 
 
 def _nbgrader(arguments: argparse.Namespace) -> int:
     from bnlib.nbgrader import export
+
+    return _export(arguments, export, "nbgrader generate_assignment LESSON")
+
+
+def _otter(arguments: argparse.Namespace) -> int:
+    from bnlib.otter import export
+
+    return _export(arguments, export, "otter assign LESSON.ipynb LESSON")
+
+
+def _export(arguments: argparse.Namespace, export: Callable[..., list[Path]], then: str) -> int:
     from bnlib.release import ReleaseError
 
     try:
@@ -105,7 +119,7 @@ def _nbgrader(arguments: argparse.Namespace) -> int:
         return _say(str(error.args[0]))
     except ReleaseError as error:
         return _say(str(error))
-    print(f"Then, in {arguments.folder}: nbgrader generate_assignment LESSON")
+    print(f"Then, in {arguments.folder}: {then}")
     return 0
 
 
