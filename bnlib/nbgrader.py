@@ -41,7 +41,12 @@ def lesson_sources(solutions: Path, chosen: Sequence[Lesson] = ()) -> dict[str, 
     Raises:
         ReleaseError: A source cannot be released.
     """
-    return {path.stem: source(path) for path in sources(solutions) if not chosen or lesson_of(path.stem) in chosen}
+    return {path.stem: source(path) for path in chosen_sources(solutions, chosen)}
+
+
+def chosen_sources(solutions: Path, chosen: Sequence[Lesson]) -> list[Path]:
+    """The notebooks of these lessons, or of all where none is named."""
+    return [path for path in sources(solutions) if not chosen or lesson_of(path.stem) in chosen]
 
 
 def export(notebooks: Mapping[str, Any], folder: Path) -> list[Path]:
@@ -57,18 +62,27 @@ def export(notebooks: Mapping[str, Any], folder: Path) -> list[Path]:
     Raises:
         ReleaseError: The folder has one of them already.
     """
-    targets = {folder / "source" / name / f"{name}.ipynb": notebook for name, notebook in notebooks.items()}
-    there = [str(target) for target in targets if target.exists()]
-    if there:
-        raise ReleaseError(f"{there[0]}: is there already, and may hold somebody's work; choose another folder")
-    for target, notebook in targets.items():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_notebook(notebook, target)
+    written = write_new({folder / "source" / name / f"{name}.ipynb": notebook for name, notebook in notebooks.items()})
     config = folder / "nbgrader_config.py"
     if config.exists():
-        return list(targets)
+        return written
     config.write_text(CONFIG, encoding="utf-8")
-    return [config, *targets]
+    return [config, *written]
+
+
+def write_new(notebooks: Mapping[Path, Any]) -> list[Path]:
+    """Write notebooks where none are yet, all or none of them.
+
+    Raises:
+        ReleaseError: One is there already.
+    """
+    for target in notebooks:
+        if target.exists():
+            raise ReleaseError(f"{target}: is there already, and may hold somebody's work; choose another folder")
+    for target, notebook in notebooks.items():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_notebook(notebook, target)
+    return list(notebooks)
 
 
 def source(path: Path) -> Any:
@@ -93,18 +107,20 @@ def source(path: Path) -> Any:
     return notebook
 
 
-def answer(stub: Stub, text: str) -> str:
-    """A solution's cell as nbgrader's source.
+def answer(stub: Stub, text: str, opening: Sequence[str] = (BEGIN,), closing: str = END) -> str:
+    """A solution's cell as nbgrader's source, or with the marks of another tool.
 
     Args:
         stub: The exercise.
         text: The cell of ``solutions/``.
+        opening: Lines above each solution; the last is the mark where it begins.
+        closing: The mark where it ends.
 
     Raises:
         ReleaseError: A class has more than the methods of its contract: what else it holds would be handed out.
     """
     if isinstance(stub, Derivation):
-        return text
+        return text.replace(BEGIN, opening[-1]).replace(END, closing)
     head, *parts = stub_source(stub, before_function(text)).split(TODO)
     if not stub.methods:
         bodies = [textwrap.indent(textwrap.dedent(text.partition(BEGIN + "\n")[2].rpartition(END)[0].rstrip()), "    ")]
@@ -112,7 +128,7 @@ def answer(stub: Stub, text: str) -> str:
         bodies = _methods(stub, text)
     for body, part in zip(bodies, parts, strict=True):
         indent = head[head.rindex("\n") + 1 :]
-        head += f"{BEGIN}\n{body}\n{indent}{END}{part}"
+        head += f"\n{indent}".join(opening) + f"\n{body}\n{indent}{closing}{part}"
     return head
 
 

@@ -61,7 +61,7 @@ _WORDS = re.compile(r"\*\*Your answer to `(\w+)`\*\*.*")
 
 _BUNDLE = (".gitignore", "LICENSE", "LICENSE-text", "Makefile", "constraints.txt", "environment.yml", "pyproject.toml")
 _RENAMED = {"docs/learners.md": "README.md", "examples/classroom.yml": ".github/workflows/classroom.yml"}
-_TEACHERS = ("authoring.py", "formulas.py", "nbgrader.py", "release.py", "sheets.py", "grading")
+_TEACHERS = ("authoring.py", "formulas.py", "nbgrader.py", "otter.py", "release.py", "sheets.py", "grading")
 _ALL_LESSONS = b"LESSONS: notebooks\n"
 """The line of the Classroom workflow that says what it checks; a bundle names the notebooks it hands out."""
 

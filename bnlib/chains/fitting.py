@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
 from itertools import combinations, product
 
@@ -59,7 +58,9 @@ def _of_terms(numbers: _Numbers, terms: Array, shown: list[str]) -> Told | None:
         for chosen in combinations(range(len(terms)), count):
             right = terms.sum(0) - terms[list(chosen)].sum(0)
             for ways in product(numbers.table, repeat=count):
-                if numbers.close(right + sum(way[0] * terms[n] for n, way in zip(chosen, ways, strict=True)), numbers.wanted):
+                if numbers.close(
+                    right + sum(way[0] * terms[n] for n, way in zip(chosen, ways, strict=True)), numbers.wanted
+                ):
                     said = [way[2].format(shown[n]) for n, way in zip(chosen, ways, strict=True)]
                     return " and ".join(said), tuple(dict.fromkeys(way[1] for way in ways))
     return None

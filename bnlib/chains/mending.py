@@ -65,7 +65,13 @@ def mending(bench: Bench) -> Iterator[Edit]:
             for exponent in EXPONENTS:
                 if exponent != node.data:
                     words = f"the exponent of {text_of(node.args[0])} is wrong{at}"
-                    yield Edit(into, power(node.args[0], exponent), words, "exponent", 0.96 if node.args[0].op == "ref" else 0.98)
+                    yield Edit(
+                        into,
+                        power(node.args[0], exponent),
+                        words,
+                        "exponent",
+                        0.96 if node.args[0].op == "ref" else 0.98,
+                    )
         if role == "factor" and node.op == "add":
             for exponent, what in ((Fraction(1, 2), "root"), (Fraction(2), "square")):
                 yield Edit(into, power(node, exponent), f"a {what} is missing at {text_of(node)}{at}", "exponent", 1.15)

@@ -126,7 +126,11 @@ def slip(ground: Ground, above: Node, line: Node, cancels: bool = False) -> tupl
         if zero:
             return "the line above is 0 whatever the numbers are, and this one is not", ("not-zero",)
         if small := without(ground, above, line, vanishes):
-            here = f"this line is 0, and the one above is 0 for {small} = 0 only" if vanishes else f"the two lines are equal for {small} = 0 only"
+            here = (
+                f"this line is 0, and the one above is 0 for {small} = 0 only"
+                if vanishes
+                else f"the two lines are equal for {small} = 0 only"
+            )
             return f"{here}: {small} got lost on the way", ("eps-lost",)
         if vanishes:
             return "this line is 0 whatever the numbers are, and the one above is not", ("zero",)
