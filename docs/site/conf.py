@@ -6,6 +6,7 @@ import re
 from html import escape
 from typing import Any
 
+import pads
 from docutils import nodes
 from sphinx.application import Sphinx
 
@@ -83,8 +84,15 @@ def _level(app: Sphinx, page: str, template: str, context: dict[str, Any], tree:
             )
 
 
+def _pads(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: Any) -> None:
+    """The program of the derivation pads, on pages that have one."""
+    if 'data-figure="pad"' in context.get("body", ""):
+        app.add_js_file(None, body=pads.program(), type="module")
+
+
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.connect("doctree-read", _number)
     app.connect("doctree-resolved", _lead)
     app.connect("html-page-context", _level, priority=900)  # after the theme has made its navigation
+    app.connect("html-page-context", _pads)

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import keyword
 from fractions import Fraction
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from bnlib.chains import forms, judge, lines
 from bnlib.chains.course import ground_of
+from bnlib.chains.page import SAID, STANDING
+from bnlib.judging.showing.report import Row
 from bnlib.language import calculus, reading
 from bnlib.language.tree import FUNCTIONS, REDUCTIONS, Node
 from bnlib.language.writing import name_latex, plain
 from bnlib.plots import live
-from bnlib.stubs import Derivation
+from bnlib.stubs import Derivation, derive_source
 
 HERE = Path(__file__).resolve().parent / "pad"
 LANGUAGE = ("tree", "names", "values", "writing", "reading", "judge")
@@ -41,6 +44,7 @@ def grammar() -> dict[str, Any]:
         lines: ("LONGEST_TEXT", "MOST_LINES", "OPERATORS", "JOINING"),
         judge: ("ROUNDING", "MOST_CANCELLED", "MOST_WORK", "MOST_WORK_IN_ALL", "MOST_NODES", "MOST_DERIVATIVES"),
     }
+    rows = {ok: Row("", ok) for ok in (True, False, None)}
     return {
         **{name.lower(): getattr(module, name) for module, names in bounds.items() for name in names},
         "signs": reading.SIGNS,
@@ -50,6 +54,8 @@ def grammar() -> dict[str, Any]:
         "functions": FUNCTIONS,
         "reductions": REDUCTIONS,
         "slopes": slopes,
+        "marks": {str(ok): {"sign": row.sign, "style": row.style, "said": SAID[ok]} for ok, row in rows.items()},
+        "standing": STANDING,
     }
 
 
@@ -65,7 +71,7 @@ def exercise(stub: Derivation) -> dict[str, Any]:
     return {
         "id": stub.id,
         "opening": plain(ground.start),
-        "cell": stub.opening,
+        "cell": derive_source(stub, ["", ""]).split("\n\n"),
         "names": {"given": names.given, "sizes": names.sizes, "defined": defined},
         "typeset": {name: name_latex(name, names) for name in (*names, *names.sizes)},
         "start": tree(ground.start),
@@ -85,16 +91,16 @@ def exercise(stub: Derivation) -> dict[str, Any]:
 
 
 def language() -> str:
-    """The program without its pages: an expression whose value is ``{ judge, latex }``."""
+    """The language without its page: statements that make ``GRAMMAR``, ``judge`` and ``latex``."""
     text = live.joined((HERE / f"{name}.js").read_text("utf-8") for name in LANGUAGE)
-    return f"(() => {{\n{text}const GRAMMAR = {live.as_json(grammar())};\nreturn {{ judge: (given, text) => judge(given, text, GRAMMAR), latex }};\n}})()"
+    return f"const GRAMMAR = {live.as_json(grammar())};\nconst {{ judge, latex }} = (() => {{\n{text}return {{ judge, latex }};\n}})();\n"
 
 
+@cache
 def program() -> str:
-    """All that a page with pads needs, as one script that imports nothing and fetches nothing."""
-    parts = (live.STATIC / "kit.js", HERE / "pad.js")
-    text = live.joined(part.read_text("utf-8") for part in parts)
-    return f'(() => {{\n"use strict";\nconst {{ judge, latex }} = {language()};\n{text}start("pad", draw);\n}})();\n'
+    """All that a page with pads needs, as one module that imports nothing and fetches nothing."""
+    page = live.joined(part.read_text("utf-8") for part in (live.STATIC / "kit.js", HERE / "pad.js"))
+    return f'{language()}{page}start("pad", (host, given) => draw(host, given, GRAMMAR));\n'
 
 
 def pad(stub: Derivation) -> str:
