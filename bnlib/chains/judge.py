@@ -131,7 +131,9 @@ class Ground:
             where = tuple(int(i) for i in np.argwhere(off > 1e-6 * np.max(off))[0]) if off.ndim else ()
             at = ", ".join(f"{letter} = {place + 1}" for letter, place in zip(self.letters, where, strict=True))
             # What is left by rounding alone is nothing.
-            got, wanted = (float(v.value[where]) if abs(v.value[where]) > ROUNDING * np.max(v.size) else 0.0 for v in (b, a))
+            got, wanted = (
+                float(v.value[where]) if abs(v.value[where]) > ROUNDING * np.max(v.size) else 0.0 for v in (b, a)
+            )
             digits = next(n for n in (3, 6, 10, 17) if f"{got:.{n}g}" != f"{wanted:.{n}g}" or n == 17)
             first = f", first at {at}" if at else ""
             return f"this line differs from the one above{first}: {got:.{digits}g} and not {wanted:.{digits}g}"

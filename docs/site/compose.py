@@ -49,7 +49,9 @@ def lesson_page(path: Path, shown: Collection[str] = ()) -> Any:
             continue  # what a released notebook begins with, to install bnlib, is nothing to read
         cells.append(cell)
         if cell.id in lesson.derivations:
-            cell.outputs = [nbformat.v4.new_output("display_data", {"text/html": pads.pad(lesson.derivations[cell.id])})]
+            cell.outputs = [
+                nbformat.v4.new_output("display_data", {"text/html": pads.pad(lesson.derivations[cell.id])})
+            ]
         if cell.cell_type == "code" and cell.id in lesson.stubs:
             if lesson.stubs[cell.id].id in shown:
                 answer = "\n".join(line for line in source.source.splitlines() if line.strip() not in (BEGIN, END))

@@ -16,9 +16,10 @@ export function standing(given, found, { standing }) {
   return { steps, points, said };
 }
 
-/** The text as the answer cell of a notebook. */
+/** The text as the answer cell of a notebook; quotes that would end it there mean nothing in a derivation. */
 export function cell({ cell: [before, after] }, text) {
-  return `${before}\n${text.trimEnd().replaceAll("\\", "\\\\").replaceAll('"""', '\\"\\"\\"')}\n${after}`;
+  const begins = text.includes("\\") ? before.replace('"""', 'r"""') : before;
+  return `${begins}\n${text.trimEnd().replaceAll('"""', "'''")}\n${after}`;
 }
 
 /** What this browser has kept of an exercise; it may refuse to. */
@@ -64,7 +65,6 @@ export function draw(host, given, grammar) {
       const sides = add(row, "td");
       if (place || !line.ok) add(sides, "span", { role: "img", "aria-label": label, title: label, style }, sign);
       typeset(add(row, "td", line.ok ? {} : { style }), line, place, given);
-      if (place === found.wrong) add(add(body, "tr"), "td", { colspan: 3, style }, line.message);
     });
     todo.replaceChildren();
     for (const { words, points, done } of steps) {
@@ -93,15 +93,12 @@ export function draw(host, given, grammar) {
 const loaded = document.readyState === "complete" ? Promise.resolve() : new Promise((done) => { addEventListener("load", done); });
 const mark = ({ marks }, ok) => marks[ok];
 
-/** A line as MathJax writes it, and as it was typed until then, where it cannot be read, and to those who listen. */
+/** A line as MathJax writes it; as it was typed until then, and where it cannot be read. */
 async function typeset(place, line, number, { typeset }) {
   add(place, "code", {}, `${number ? "= " : ""}${line.text}`);
   await loaded;
   await window.MathJax?.startup?.promise;
   if (!line.tree || !window.MathJax?.tex2svg) return;
-  const drawn = MathJax.tex2svg(`${number ? "= " : ""}${latex(line.tree, typeset)}`, { display: false });
-  drawn.setAttribute("role", "img");
-  drawn.setAttribute("aria-label", line.text);
-  place.replaceChildren(drawn);
+  place.replaceChildren(MathJax.tex2svg(`\\displaystyle ${number ? "= " : ""}${latex(line.tree, typeset)}`, { display: false }));
   dispatchEvent(new Event("resize")); // page.js looks which boxes scroll
 }

@@ -12,6 +12,12 @@ const fail = (said) => { throw new FormulaError(said); };
 const bracket = (char) => Number("([{".includes(char)) - Number(")]}".includes(char));
 export const depthOf = (text) => [...text].reduce((depth, char) => depth + bracket(char), 0);
 
+/** A character, or its number where there is nothing to see. */
+function visible(char) {
+  const number = char.codePointAt(0), [kind, digits] = number < 0x100 ? ["x", 2] : number < 0x10000 ? ["u", 4] : ["U", 8];
+  return /[\p{C}\p{Z}]/u.test(char) ? `\\${kind}${number.toString(16).padStart(digits, "0")}` : char;
+}
+
 /** A line in plain letters. */
 function tidy(text, { signs, hats, longest, deepest }) {
   if ([...text].length > longest) fail(`this line has ${[...text].length} characters, and at most ${longest} are read: write it in several lines`);
@@ -19,7 +25,7 @@ function tidy(text, { signs, hats, longest, deepest }) {
   for (const [hat, name] of Object.entries(hats)) text = text.replaceAll(hat, name);
   let depth = 0, most = 0;
   for (const char of text) {
-    if (!/[ -~\n\t]/.test(char)) fail(`the character '${char}' means nothing here: write it in plain letters, as in sum(x[k] for k in N)`);
+    if (!/[ -~\n\t]/.test(char)) fail(`the character '${visible(char)}' means nothing here: write it in plain letters, as in sum(x[k] for k in N)`);
   }
   for (const char of text) {
     depth += bracket(char);
@@ -79,12 +85,12 @@ class Parser {
     this.place = 0;
   }
 
-  get next() { return this.tokens[this.place] ?? { at: this.end }; }
+  get next() { return this.tokens[this.place] ?? { at: this.end, sign: "the end" }; }
   met(sign) { return this.next.sign === sign && Boolean(++this.place); }
   need(sign) { if (!this.met(sign)) throw new Unread(this.next.at); }
 
   whole() {
-    const found = this.items(undefined);
+    const found = this.items("the end");
     if (this.place < this.tokens.length) throw new Unread(this.next.at);
     return found;
   }
@@ -106,14 +112,22 @@ class Parser {
     while (this.met("for")) {
       const target = this.binary(1);
       this.need("in");
-      const over = this.formula(), tests = [];
-      while (this.met("if")) tests.push(this.formula());
+      const over = this.either(), tests = [];
+      while (this.met("if")) tests.push(this.either());
       fors.push({ target, over, tests });
     }
     return { is: "generator", body, fors };
   }
 
-  formula() { return this.words("or", () => this.words("and", () => this.not())); }
+  formula() {
+    const body = this.either();
+    if (!this.met("if")) return body;
+    const test = this.either();
+    this.need("else");
+    return { is: "choice", body, test, other: this.formula() };
+  }
+
+  either() { return this.words("or", () => this.words("and", () => this.not())); }
 
   words(word, part) {
     const first = part();
@@ -192,7 +206,7 @@ class Parser {
 /** A part of a line, as Python writes it. */
 function written(item, level = 0) {
   const own = item.is === "binary" ? (item.sign === "**" ? RAISED : PRECEDENCE[item.sign]) : item.is === "unary" ? (item.sign === "not " ? 0.5 : UNARY)
-    : ["compared", "words"].includes(item.is) ? 0.5 : WHOLE;
+    : ["compared", "words", "choice"].includes(item.is) ? 0.5 : WHOLE;
   const text = {
     number: () => item.text,
     name: () => item.id,
@@ -206,6 +220,7 @@ function written(item, level = 0) {
     binary: () => `${written(item.left, item.sign === "**" ? own + 0.5 : own)} ${item.sign} ${written(item.right, item.sign === "**" ? UNARY : own + 0.5)}`,
     compared: () => [written(item.left, 1), ...item.rest.map(([sign, right]) => `${sign} ${written(right, 1)}`)].join(" "),
     words: () => item.items.map((each) => written(each, 1)).join(` ${item.word} `),
+    choice: () => `${written(item.body, 1)} if ${written(item.test, 1)} else ${written(item.other)}`,
     generator: () => `(${written(item.body)}${item.fors.map(({ target, over, tests }) => ` for ${written(target)} in ${written(over)}${tests.map((test) => ` if ${written(test)}`).join("")}`).join("")})`,
   }[item.is]();
   return own < level ? `(${text})` : text;
@@ -337,7 +352,7 @@ class Reader {
     const { all, sizes } = this.names, plain = (text) => text.toLowerCase().replaceAll("_", "");
     const meant = all.findLast((known) => plain(known) === plain(name));
     if (meant) return `${name} is written ${meant} here`;
-    if (name[0] === "d" && all.includes(name.slice(1))) return `${name} is not one of the names here: a derivative is typed d(of this, by that), as in d(y[k], x[i])`;
+    if (name[0] === "d" && this.names.has(name.slice(1))) return `${name} is not one of the names here: a derivative is typed d(of this, by that), as in d(y[k], x[i])`;
     return `${name} is not one of the names here: ${[...all, ...sizes].join(", ")}`;
   }
 }
