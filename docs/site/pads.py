@@ -71,7 +71,7 @@ def exercise(stub: Derivation) -> dict[str, Any]:
     return {
         "id": stub.id,
         "opening": plain(ground.start),
-        "cell": derive_source(stub, ["", ""]).split("\n\n"),
+        "cell": derive_source(stub, [""]).split("\n\n"),
         "names": {"given": names.given, "sizes": names.sizes, "defined": defined},
         "typeset": {name: name_latex(name, names) for name in (*names, *names.sizes)},
         "start": tree(ground.start),
