@@ -73,7 +73,7 @@ def calculated(name: str, data: Any, *states: Any) -> list[Any]:
     node = shutil.which("node")
     if node is None:
         pytest.skip("no node here to run the programs of figures with")
-    given = json.loads(live._json(data))
+    given = json.loads(live.as_json(data))
     program = (
         f"import {{ model }} from {json.dumps((STATIC / f'{name}.js').as_uri())};"
         f"const data = {json.dumps(given)};"
@@ -247,8 +247,8 @@ def test_a_page_needs_nothing_from_anywhere(name: str) -> None:
 
 
 def test_text_that_could_end_the_data_does_not() -> None:
-    assert "</" not in live._json({"name": "</script><b>", "array": np.ones((1, 2))})
-    assert json.loads(live._json({"name": "</script>", "array": np.ones((1, 2))})) == {
+    assert "</" not in live.as_json({"name": "</script><b>", "array": np.ones((1, 2))})
+    assert json.loads(live.as_json({"name": "</script>", "array": np.ones((1, 2))})) == {
         "name": "</script>",
         "array": [[1, 1]],
     }

@@ -1,7 +1,6 @@
 """The web page: it is built without a warning, all that it links is there, and it tells no answer."""
 
 import html
-import importlib.util
 import json
 import re
 import subprocess
@@ -19,19 +18,12 @@ from bnlib.stubs import lesson_of, lessons
 
 pytest.importorskip("sphinx", reason="the web page needs the extra [docs]")
 pytest.importorskip("myst_nb", reason="the web page needs the extra [docs]")
+from compose import lesson_page  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
 COMPOSE = ROOT / "docs" / "site" / "compose.py"
 PAGES = [f"lessons/{lesson.key}" for lesson in lessons()]
 PAGES += [*(path.stem for path in (ROOT / "docs").glob("*.md")), "contributing", "api", "index"]
-
-
-def composer():
-    """The program of docs/site, which is no package."""
-    spec = importlib.util.spec_from_file_location("compose", COMPOSE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class Page(HTMLParser):
@@ -147,7 +139,7 @@ def test_no_line_of_an_answer_a_derivation_or_a_quiz_is_told(site):
 
 def test_a_solution_is_shown_where_the_author_names_it():
     path = ROOT / "solutions" / "02_translation.ipynb"
-    text = json.dumps(composer().lesson_page(path, {"translation.center"}))
+    text = json.dumps(lesson_page(path, {"translation.center"}))
     assert "h - h.mean(axis=0)" in text
     assert "np.eye(N) - 1 / N" not in text
-    assert "h - h.mean(axis=0)" not in json.dumps(composer().lesson_page(path))
+    assert "h - h.mean(axis=0)" not in json.dumps(lesson_page(path))

@@ -134,7 +134,10 @@ class Ground:
                 continue
             where = tuple(int(i) for i in np.argwhere(off > 1e-6 * np.max(off))[0]) if off.ndim else ()
             at = ", ".join(f"{letter} = {place + 1}" for letter, place in zip(self.letters, where, strict=True))
-            got, wanted = float(b.value[where]), float(a.value[where])
+            # What is left by rounding alone is nothing.
+            got, wanted = (
+                float(v.value[where]) if abs(v.value[where]) > ROUNDING * np.max(v.size) else 0.0 for v in (b, a)
+            )
             digits = next(n for n in (3, 6, 10, 17) if f"{got:.{n}g}" != f"{wanted:.{n}g}" or n == 17)
             first = f", first at {at}" if at else ""
             return f"this line differs from the one above{first}: {got:.{digits}g} and not {wanted:.{digits}g}"
@@ -349,16 +352,13 @@ def _reached(good: Sequence[Line], waypoints: Sequence[Waypoint]) -> tuple[bool,
     reached: list[bool] = []
     trees = [line.tree for line in good if line.tree is not None]
     for waypoint in waypoints:
-        ways = list(zip(waypoint.has.split("|"), waypoint.lacks.split("|"), strict=True))
         earlier = waypoint.has != "" or any(reached[-1:])
-        reached.append(earlier and any(_has_form(tree, *way) for tree in trees for way in ways))
+        reached.append(earlier and any(_has_form(tree, *way) for tree in trees for way in waypoint.ways))
     return tuple(reached)
 
 
-def _has_form(tree: Node, has: str, lacks: str) -> bool:
-    return (not has or any(forms.has(tree, word) for word in has.split())) and not any(
-        forms.has(tree, word) for word in lacks.split()
-    )
+def _has_form(tree: Node, has: Sequence[str], lacks: Sequence[str]) -> bool:
+    return (not has or any(forms.has(tree, word) for word in has)) and not any(forms.has(tree, word) for word in lacks)
 
 
 def _unfinished(last: Line, form: str) -> str:

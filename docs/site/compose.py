@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pads
 from sphinx.cmd.build import main as sphinx_build
 
 from bnlib.notebooks import parse
@@ -30,7 +31,7 @@ _FILE = re.compile(r"\[([^]]+)\]\(\.\./notebooks/projects/(\w+\.ipynb)\)")
 _INVITATION = """
 :::{{note}}
 :class: on-screen
-This is lesson {number} to read. Its figures and its quizzes work here; its exercises are for a notebook of your own:
+This is lesson {number} to read. Its figures and its quizzes work here{pads}; its exercises are for a notebook of your own:
 {{download}}`{name} <../download/{name}>`, which [needs bnlib](../index.md#to-do-the-exercises). Where an exercise is still to be
 filled, the figures below it were drawn with the course's own answer.
 :::
@@ -55,6 +56,10 @@ def lesson_page(path: Path, shown: Collection[str] = ()) -> Any:
         if source is None:
             continue  # what a released notebook begins with, to install bnlib, is nothing to read
         cells.append(cell)
+        if cell.id in lesson.derivations:
+            cell.outputs = [
+                nbformat.v4.new_output("display_data", {"text/html": pads.pad(lesson.derivations[cell.id])})
+            ]
         if cell.cell_type == "code" and cell.id in lesson.stubs:
             if lesson.stubs[cell.id].id in shown:
                 answer = "\n".join(line for line in source.source.splitlines() if line.strip() not in (BEGIN, END))
@@ -62,7 +67,8 @@ def lesson_page(path: Path, shown: Collection[str] = ()) -> Any:
                 cells.append(nbformat.v4.new_markdown_cell(folded))
         elif cell.cell_type == "code" and not cell.id.startswith("check-"):
             cell.outputs = source.outputs
-    cells[0].source += "\n" + _INVITATION.format(number=path.stem[:2], name=path.name)
+    pads_too = ", and derivations have a pad" if lesson.derivations.keys() & {cell.id for cell in cells} else ""
+    cells[0].source += "\n" + _INVITATION.format(number=path.stem[:2], name=path.name, pads=pads_too)
     page.cells = cells
     return page
 

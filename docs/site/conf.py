@@ -9,6 +9,7 @@ import re
 from html import escape, unescape
 from typing import Any
 
+import pads
 from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx.application import Sphinx
@@ -103,9 +104,16 @@ def _both(found: re.Match[str]) -> str:
     return f"{found[0]}<noscript>{mathml}</noscript>"
 
 
+def _pads(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: Any) -> None:
+    """The program of the derivation pads, on pages that have one."""
+    if 'data-figure="pad"' in context.get("body", ""):
+        app.add_js_file(None, body=pads.program(), type="module")
+
+
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.connect("doctree-read", _number)
     app.connect("doctree-resolved", _lead)
     app.connect("html-page-context", _level, priority=900)  # after the theme has made its navigation
     app.connect("html-page-context", _legible)
+    app.connect("html-page-context", _pads)
