@@ -58,10 +58,12 @@ class Bench:
         factors |= dict.fromkeys(each for each in every if each.op == "d" and each.free)
         self.written = tuple(each for each in factors if each.op != "pow" or each.data > 0)[:MOST_FACTORS]
         self.brackets = tuple(factor for factor in self.written if factor.op == "add")
+        self.called = tuple(node for node in every if node.op == "call" and node.data == "exp")
         self.below_bars = tuple(dict.fromkeys(node.args[1] for node in every if node.op == "div" and node.args[1].free))
         self.deltas = {node.data for node in every if node.op == "delta"}
         self.moving = {node.args[0].data[0] for node in every if node.op == "d" and node.args[0].op == "ref"}
         self.sums_above = {each.data for each in below(near[0]) if each.op == "reduce"} if near else set()
+        self.calls = {node.data for node in every if node.op == "call" and node.data != "sqrt"}
         self.by = tuple(
             dict.fromkeys(each.args[1] for line in (ground.start, *near[:1]) for each in below(line) if each.op == "d")
         )
@@ -158,6 +160,9 @@ class Bench:
             for letters in choices(names.sizes_of(name), place.letters):
                 yield ref(name, letters), False
                 yield power(ref(name, letters), 2), False
+        for call in self.called:
+            for other in self._in_letters(call, place):
+                yield other, False
         for bracket in self.brackets:
             for other in self._in_letters(bracket, place):
                 yield other, False

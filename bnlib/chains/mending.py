@@ -59,6 +59,7 @@ def mending(bench: Bench) -> Iterator[Edit]:
             )
         if node.op == "mul":
             yield from _products_of_sums(node, place, into)
+            yield from _too_far(node, place, into)
         if node.op in ("mul", "div"):
             yield from _fractions(node, place, into)
         if node.op == "pow":
@@ -81,11 +82,15 @@ def mending(bench: Bench) -> Iterator[Edit]:
             yield from _multiplied(node, place, into)
         if node.op == "d":
             yield from _derivatives(bench, node, place, into)
-        if node.op == "ref" and node.data[0] in bench.moving and not place.derived:
+        if (node.op == "call" or (node.op == "ref" and node.data[0] in bench.moving)) and not place.derived:
             for by in bench.by:
                 if by.free <= dict(place.letters).keys() and node is not by:
                     words = f"{text_of(node)} itself stands where its derivative belongs{at}"
                     yield Edit(into, Node("d", (node, by)), words, "not-differentiated", 1.0)
+        if node.op == "ref" and node.free:
+            for called in sorted(bench.calls):
+                words = f"{called}(...) is missing at {text_of(node)}{at}"
+                yield Edit(into, Node("call", (node,), called), words, "factor-lost", 1.25)
         if node.op == "num" and node.data not in (0, 1):
             words = f"the number {text_of(node)} is on the wrong side of the fraction bar{at}"
             yield Edit(into, div(ONE, node), words, "upside-down", 1.1)
@@ -154,7 +159,7 @@ def _swapped(bench: Bench) -> Iterator[Edit]:
         if one.free and two.free:
             change = {one: two, two: one}
             words = f"{text_of(one)} and {text_of(two)} stand in each other's place"
-            cost = 0.9 if one.op == two.op == "delta" else 1.08
+            cost = (1.08, 1.2, 0.9)[(one.op == "delta") + (two.op == "delta")]
             yield Edit(itself, _exchanged(bench.tree, change), words, "swapped", cost)
 
 
@@ -187,14 +192,18 @@ def _added(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edit]
 
 def _multiplied(node: Node, place: Place, into: Into) -> Iterator[Edit]:
     """Two factors that should be terms."""
-    if len(node.args) != 2:
-        return
-    one, two = node.args
-    said = f"{text_of(one)} is {'multiplied' if node.op == 'mul' else 'divided'} by {text_of(two)}{at_place(place)}"
-    if node.op == "div":
-        two = div(ONE, two)
-    for other, belongs in ((two, "sum"), (neg(two), "difference")):
-        yield Edit(into, add(one, other), f"{said}, where a {belongs} belongs", "product-for-sum", 1.3)
+    for pair in combinations(node.args, 2):
+        one, two = pair
+        rest = [each for each in node.args if each not in pair]
+        if rest and not {one.op, two.op} <= {"ref", "delta"}:
+            continue
+        said = f"{text_of(one)} is {'multiplied' if node.op == 'mul' else 'divided'} by {text_of(two)}{at_place(place)}"
+        if node.op == "div":
+            two = div(ONE, two)
+        cost = 1.3 if not rest else 1.4
+        for other, belongs in ((two, "sum"), (neg(two), "difference")):
+            whole = mul(*rest, add(one, other))
+            yield Edit(into, whole, f"{said}, where a {belongs} belongs", "product-for-sum", cost)
 
 
 def _derivatives(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edit]:
@@ -219,7 +228,7 @@ def _derivatives(bench: Bench, node: Node, place: Place, into: Into) -> Iterator
 def _factors(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edit]:
     """A term that lacks a factor, or has one too many."""
     at, n = at_place(place), bench.ground.names.sizes
-    own = names_of(bench.tree)
+    own, beside = names_of(bench.tree), _beside_derivatives(node)
     for factor, number in bench.factors(place):
         shown = text_of(factor)
         cost = (
@@ -245,7 +254,10 @@ def _factors(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edi
         where = at or ("" if node is bench.tree else f" in {text_of(node)}")
         yield Edit(into, mul(factor, node), f"{lost}{where}", "one-over-n" if shown in n else name, cost)
         if factor.op != "delta" and (number or names_of(factor) <= own):
-            yield Edit(into, div(node, factor), f"{extra}{where}", "one-over-n" if shown in n else "factor-extra", cost)
+            name = "one-over-n" if shown in n else "factor-extra"
+            if not number and not names_of(factor) <= beside:
+                extra, name = f"the division by {shown} is missing", "factor-lost"
+            yield Edit(into, div(node, factor), f"{extra}{where}", name, cost)
     for below_bar in bench.denominators(place):
         words = f"the division by {text_of(below_bar)} is missing{at}"
         yield Edit(into, div(node, below_bar), words, "factor-lost", 1.06)
@@ -254,6 +266,13 @@ def _factors(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edi
         words = f"{size} - 1 stands where {size} belongs{at}"
         yield Edit(into, mul(ratio, node), words, "bessel", 0.97)
         yield Edit(into, div(node, ratio), words, "bessel", 0.97)
+
+
+def _beside_derivatives(node: Node) -> frozenset[str]:
+    """The names that stand in a formula, those below a derivative left out."""
+    if node.op == "d":
+        return frozenset()
+    return names_of(node) if not node.args else frozenset().union(*map(_beside_derivatives, node.args))
 
 
 def _one_less(node: Node) -> bool:
@@ -342,6 +361,17 @@ def _opened(run: Sequence[Node]) -> Iterator[tuple[Node, str]]:
             yield neg(mul(front, add(back, *others))), words
 
 
+def _too_far(node: Node, place: Place, into: Into) -> Iterator[Edit]:
+    """A factor in front of a bracket that belongs to its first term only."""
+    for number, bracket in enumerate(node.args):
+        others = (*node.args[:number], *node.args[number + 1 :])
+        for factor in others if bracket.op == "add" else ():
+            if factor.op in ("ref", "delta"):
+                inside = add(mul(factor, bracket.args[0]), *bracket.args[1:])
+                words = f"{text_of(factor)} belongs to the first term of {text_of(bracket)} only{at_place(place)}"
+                yield Edit(into, mul(*(each for each in others if each is not factor), inside), words, "bracket", 1.03)
+
+
 def _fractions(node: Node, place: Place, into: Into) -> Iterator[Edit]:
     """What belongs below a fraction bar and stands beside it."""
     if node.op == "mul":
@@ -353,13 +383,10 @@ def _fractions(node: Node, place: Place, into: Into) -> Iterator[Edit]:
                 yield Edit(into, mul(*node.args[:number], div(factor.args[0], below)), words, "bracket", 1.02)
     elif node.op == "div":
         above, below = node.args
-        yield Edit(
-            into,
-            mul(above, below),
-            f"the division by {text_of(below)} should be a product{at_place(place)}",
-            "upside-down",
-            1.05,
-        )
+        words = f"the division by {text_of(below)} should be a product{at_place(place)}"
+        yield Edit(into, mul(above, below), words, "upside-down", 1.05)
+        words = f"the fraction {text_of(node)} is upside down{at_place(place)}"
+        yield Edit(into, div(below, above), words, "upside-down", 1.06)
 
 
 def _products_of_sums(node: Node, place: Place, into: Into) -> Iterator[Edit]:

@@ -60,6 +60,7 @@ _VANISH = {
     "factor-lost",
     "factor-extra",
     "sum-for-product",
+    "product-for-sum",
     "not-differentiated",
     "swapped",
 }
@@ -97,6 +98,8 @@ def slip(ground: Ground, above: Node, line: Node, cancels: bool = False) -> tupl
         if bench.usable:
             edits = mending(bench) if number == 0 else making(bench, line)
             for edit in islice(edits, MOST_MADE):
+                if zero and edit.name in _VANISH and edit.tree is not above:
+                    continue
                 last = LAST if cancels and edit.name == "term-extra" else 0
                 found.append((edit.cost + last + (MAKING if number else 0), number, bench, edit))
     found.sort(key=lambda item: item[:2])
@@ -105,7 +108,7 @@ def slip(ground: Ground, above: Node, line: Node, cancels: bool = False) -> tupl
     tried: list[Edit] = []
     with np.errstate(all="ignore"):
         for _, number, bench, edit in found[:MOST_EDITS]:
-            if _UNSPEAKABLE.search(edit.words) or (edit.name in _VANISH and zero) or (number, edit.tree) in seen:
+            if _UNSPEAKABLE.search(edit.words) or (number, edit.tree) in seen:
                 continue
             if number and vanishes and edit.name != "product-rule":  # many slips lead to a line of zeros
                 continue

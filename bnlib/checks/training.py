@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from bnlib.chains.course import Chain, Move
-from bnlib.checks import Answer, Case, Checks, Slip, Source, remembered
+from bnlib.checks import Answer, Case, Checks, Source, remembered
 from bnlib.judging.mistakes.known import Known
 from bnlib.numerics import vjp_complex
 from bnlib.stubs import training
@@ -18,12 +18,10 @@ from bnlib.stubs import training
 
 
 def _loss(scores, labels):
-    """Eqs. 6.1 and 6.2, example by example."""
-    total = 0.0
-    for row, label in zip(scores, labels, strict=True):
-        shifted = row - max(row.real)
-        total = total - shifted[label] + np.log(sum(np.exp(value) for value in shifted))
-    return total / len(labels)
+    """Eqs. 6.1 and 6.2, with the logarithm of a quotient as a difference."""
+    shifted = scores - scores.real.max(axis=1, keepdims=True)
+    of_the_right = shifted[np.arange(len(labels)), labels]
+    return (np.log(np.exp(shifted).sum(axis=1)) - of_the_right).sum() / len(labels)
 
 
 def _truths(scores, labels):
@@ -87,8 +85,8 @@ def _apart(case, numerical):
 
 
 def _of_what_was_measured(case, result):
-    """The error is judged by the measured gradient that came back, unless it is that of the right one."""
-    if np.isclose(result["error"], _checked(case)[1], rtol=1e-9):
+    """The error is judged by the measured gradient that came back, unless it is that of the right one, or another came back."""
+    if np.isclose(result["error"], _checked(case)[1], rtol=1e-9) or np.allclose(result["numerical"], _gradient(case)):
         return case, {}
     numerical = result["numerical"]
     return Case(case, numerical=numerical), {"error": np.asarray(_apart(case, numerical))}
@@ -157,17 +155,28 @@ def _draw_bias(rng):
 
 
 def _one_hot(case):
-    scores = np.asarray(case.scores, dtype=np.float64)
+    scores, labels = np.asarray(case.scores, dtype=np.float64), np.asarray(case.labels)
+    classes = np.eye(scores.shape[1])
     return {
         "q": scores - scores.max(axis=1, keepdims=True),
-        "p_star": np.eye(scores.shape[1])[case.labels],
+        "p_star": classes[labels],
         "_scores": scores,
         "_classes": float(scores.shape[1]),
+        "_down": scores - scores.max(axis=0),
+        "_scaled": scores / np.abs(scores).max(axis=1, keepdims=True),
+        "_largest": classes[scores.argmax(axis=1)],
+        "_before": classes[labels - 1],
+        "_anybody": np.tile(np.isin(np.arange(len(classes)), labels) * 1.0, (len(scores), 1)),
     }
 
 
 def _misgiven(case):
     return {f"_of_{given}": _gradient(case, given=given) for given in ("ones", "scores")}
+
+
+def _where_it_stepped(case, result):
+    """A loss that was taken after the step is that of the parameters that came back."""
+    return Case(case, stepped=result["theta"]), {"loss": np.asarray(_loss_of(case.theta, case))}
 
 
 def _step_parts(case):
@@ -179,7 +188,8 @@ def _step_parts(case):
         "_later": _gradient(later),
         **_misgiven(case),
         "_loss_given": _loss_of(case.theta, case),
-        "_loss_later": _loss_of(later.theta, later),
+        "_loss_later": _loss_of(case.get("stepped", later.theta), case),
+        "_loss_next": _loss_of(later.theta, case),
         "rate": case.rate,
         "_examples": len(case.labels),
     }
@@ -187,15 +197,29 @@ def _step_parts(case):
 
 def _check_parts(case):
     above, below = _nudged(case)
+    dtheta, measured = _gradient(case), case.get("numerical", (above - below) / (2 * case.eta))
+    M, entries = len(dtheta), np.abs(dtheta - measured)
+    one = np.eye(M)
     return {
         "_above": above,
         "_below": below,
         "_here": _loss_of(case.theta, case),
-        "dtheta": _gradient(case),
+        "dtheta": dtheta,
         **_misgiven(case),
-        "measured": case.get("numerical", (above - below) / (2 * case.eta)),
+        "measured": measured,
         "eta": case.eta,
         "_examples": float(len(case.labels)),
+        "_slopes": _slope(lambda theta: _loss_of(theta, case), case.theta),
+        "_by_hundredths": _differences(case, one, eta=1e-2),
+        "_by_thousandths": _differences(case, one, eta=1e-3),
+        "_piling_up": _differences(case, np.tri(M)),
+        "_piling_down": _differences(case, one, -np.tri(M, k=-1)),
+        "_together": _differences(case, np.ones((M, M))),
+        "_by_shares": _differences(case, np.diag(case.theta)),
+        "_of_scores_alone": _differences(case, one, of=_all_scores),
+        "_reached": (np.arange(M) < len(case.x)) * 1.0,
+        "_largest": entries.max() / (np.abs(dtheta).max() + np.abs(measured).max()),
+        "_by_entries": (entries / np.maximum(np.abs(dtheta) + np.abs(measured), 1e-300)).max(),
     }
 
 
@@ -228,57 +252,13 @@ softmax_gradient = Chain(
     idea="The logarithm undoes the exponential: what is left of the derivative is the difference between what was said and what is true.",
 )
 
-
-def _other_labels(labels):
-    return lambda case: _truths(case.scores, labels(case))
-
-
-def _other_scores(scores):
-    return lambda case: _truths(scores(np.asarray(case.scores, dtype=np.float64)), case.labels)
-
-
-def _over_the_batch(case):
-    """Columns for rows, in eq. 6.1."""
-    q, rows = np.asarray(case.scores, dtype=np.float64), np.arange(len(case.labels))
-    log_p = q - np.logaddexp.reduce(q, axis=0)
-    return -log_p[rows, case.labels].mean(), (np.exp(log_p) - np.eye(q.shape[1])[case.labels]) / len(q)
-
-
-_LOSS_SLIPS = (
-    (
-        "largest-for-label",
-        "The class with the highest score stands in the place of the label: labels[k] says which class is right.",
-        _other_labels(lambda case: case.scores.argmax(axis=1)),
-    ),
-    (
-        "label-off-by-one",
-        "The class in front of the right one is taken: classes are counted from 0, as numpy counts.",
-        _other_labels(lambda case: case.labels - 1),
-    ),
-    (
-        "softmax-over-the-batch",
-        "The probabilities add up to 1 over the examples, and should over the classes of each: which axis is that in eq. 6.1?",
-        _over_the_batch,
-    ),
-    (
-        "largest-of-the-column",
-        "Something else was taken away from each score of a row, and that changes its probabilities: one number a row.",
-        _other_scores(lambda q: q - q.max(axis=0)),
-    ),
-    (
-        "divided-by-the-largest",
-        "The scores were divided by their largest, and that changes the probabilities. What may be done to all scores of a row alike?",
-        _other_scores(lambda q: q / np.abs(q).max(axis=1, keepdims=True)),
-    ),
-)
-
 softmax_loss = Checks(
     training.softmax_loss,
     draw=_draw_scores,
     truth=lambda case: _truths(case.scores, case.labels),
-    against="eqs. 6.1 and 6.2, example by example, and their complex-step derivative",
+    against="eqs. 6.1 and 6.2, and their complex-step derivative",
     known=Known(
-        "q: N K, p_star: N K, _scores: N K, _classes",
+        "q: N K, p_star: N K, _scores: N K, _classes, _down: N K, _scaled: N K, _largest: N K, _before: N K, _anybody: N K",
         """
         _e      = exp(q)
         p       = _e / sum(_e, K)                    # eq. 6.1
@@ -309,28 +289,18 @@ softmax_loss = Checks(
             all-classes: sum(p_star * A, K) => sum(A, K) | the logarithms of all classes are added up: eq. 6.2 takes that of the right one
             log-of-the-mean: mean(sum(p_star * log(p), K), N) => log(mean(sum(p_star * p, K), N)) | the probabilities are averaged first: eq. 6.2 averages their logarithms
             taken-away-once: q - log(sum(exp(q), K)) => _scores - log(sum(exp(q), K)) | what was taken away from the scores is missing in one of two places: above the line of eq. 6.1 or below it
+            largest-for-label: p_star => _largest | the class with the highest score stands in the place of the label: labels[k] says which class is right
+            label-off-by-one: p_star => _before | the class in front of the right one is taken: classes are counted from 0, as numpy counts
+            whole-columns: p - p_star => p - _anybody | dscores[:, labels] means whole columns: a class that is right for anybody loses its 1 in all examples, and it should in one place a row
+            divided-by-the-largest: q => _scaled | the scores are divided by their largest, and that changes the probabilities: what may be done to all scores of a row alike?
+            largest-of-the-column: q => _down | the largest of each column is taken away, and that changes the probabilities: it takes one number a row
+            softmax-over-the-batch: _e / sum(_e, K) => exp(_down) / sum(exp(_down), N) | the probabilities add up to 1 over the examples, and should over the classes of each: which axis is that?
+            softmax-over-the-batch: q - log(sum(exp(q), K)) => _down - log(sum(exp(_down), N)) | the probabilities add up to 1 over the examples, and should over the classes of each: which axis is that?
             labels-missing: p - p_star => p | these are the probabilities alone: what the label asks for is not taken away
             probabilities-missing: p - p_star => -p_star | the probabilities are missing: eq. 6.3 has two terms
         """,
         terms={"loss": ("mean log loss",), "dscores": ("probabilities | eq. 6.3", "labels | eq. 6.3")},
         view=_one_hot,
-    ),
-    slips=tuple(
-        Slip(slip, words, name, lambda case, both=both, place=place: both(case)[place])
-        for slip, words, both in _LOSS_SLIPS
-        for place, name in enumerate(("loss", "dscores"))
-    )
-    + (
-        Slip(
-            "whole-columns",
-            "dscores[:, labels] means whole columns: every class that is right for anybody lost its 1 in all examples. One place a row is meant.",
-            "dscores",
-            lambda case: (
-                _truths(case.scores, case.labels)[1]
-                + (np.eye(case.scores.shape[1])[case.labels] - np.isin(np.arange(case.scores.shape[1]), case.labels))
-                / len(case.labels)
-            ),
-        ),
     ),
     hints=(
         "Three lines: the probabilities (6.1), the loss (6.2), the gradient (6.3). Of a row of p*, only the entry of the label is not zero.",
@@ -350,7 +320,7 @@ training_step = Checks(
     ),
     against="eq. 6.4, with the gradient by a complex step",
     known=Known(
-        "theta_given: M, dtheta: M, _later: M, _of_ones: M, _of_scores: M, _loss_given, _loss_later, rate, _examples",
+        "theta_given: M, dtheta: M, _later: M, _of_ones: M, _of_scores: M, _loss_given, _loss_later, _loss_next, rate, _examples",
         """
         _loss  = _loss_given                         # eq. 6.2
         _theta = theta_given - rate * dtheta         # eq. 6.4
@@ -362,6 +332,7 @@ training_step = Checks(
             step-alone: A - rate * B => rate * B | this is the step: it is taken from the parameters
             step-alone: A - rate * B => -rate * B | this is the step: it is added to the parameters
             loss-after-the-step: _loss_given => _loss_later | this is the loss after the step: the docstring asks for that of the parameters given
+            loss-after-the-step: _loss_given => _loss_next | this is the loss after the step: the docstring asks for that of the parameters given
             summed-loss: rate * A => _examples * rate * A | the step is N times too large: is dscores the gradient of the mean?
             summed-loss: _loss_given => _examples * _loss_given | the loss is N times too large: it is a mean over the batch
             averaged-twice: rate * A => rate * A / _examples | the step is N times too small: the mean is in dscores already
@@ -382,6 +353,7 @@ training_step = Checks(
         view=_step_parts,
         outputs={"loss": "_loss", "theta": "_theta"},
     ),
+    follows=_where_it_stepped,
     hints=(
         "Four calls in a row: from theta to scores, from scores to loss and dscores, from dscores to dtheta, from dtheta to the new theta.",
         "forward returns two things, scores and a cache. The cache goes to backward, together with dscores.",
@@ -390,17 +362,15 @@ training_step = Checks(
     idea="Forward, loss, backward, and a step against the gradient, into a new array.",
 )
 
-_ETA = "This is what another nudge gives, whatever eta is. Nudge by the eta that was given: eq. 6.5."
-_LEFT = "A nudge is still there when the next parameter is nudged: each begins with theta as it was given."
-_LARGEST = "This looks at the largest entry. Eq. 6.6 compares lengths, to which all entries add."
-
 gradient_check = Checks(
     training.gradient_check,
     draw=_draw_check,
     truth=_checked,
     against="eqs. 6.5 and 6.6, parameter by parameter",
     known=Known(
-        "_above: M, _below: M, _here, dtheta: M, _of_ones: M, _of_scores: M, measured: M, eta, _examples",
+        "_above: M, _below: M, _here, dtheta: M, _of_ones: M, _of_scores: M, measured: M, eta, _examples,"
+        "_slopes: M, _by_hundredths: M, _by_thousandths: M, _piling_up: M, _piling_down: M, _together: M, _by_shares: M,"
+        "_of_scores_alone: M, _reached: M, _largest, _by_entries",
         """
         numerical = (_above - _below) / (2 * eta)     # eq. 6.5
         _apart    = sqrt(sum((dtheta - measured)**2, M))
@@ -430,68 +400,23 @@ gradient_check = Checks(
             ones-for-dscores: dtheta => _of_ones | backward was given ones: it wants the gradient of the loss by the scores
             scores-for-dscores: dtheta => _of_scores | backward was given the scores: it wants the gradient of the loss by them
             summed-loss: A / (2 * eta) => _examples * A / (2 * eta) | everything is N times too large: the loss is a mean over the batch
+            eta-not-used: A / (2 * eta) => _slopes | this is what a very small nudge gives, whatever eta is: nudge by the eta that was given
+            eta-not-used: A / (2 * eta) => _by_hundredths | this is what a nudge of 0.01 gives, whatever eta is: nudge by the eta that was given
+            eta-not-used: A / (2 * eta) => _by_thousandths | this is what a nudge of 0.001 gives, whatever eta is: nudge by the eta that was given
+            nudges-left-behind: A / (2 * eta) => _piling_up | each nudge comes on top of those before it: begin with theta as it was given for every parameter
+            nudges-left-behind: A / (2 * eta) => _piling_down | a parameter that was nudged down is still there when the next is nudged: begin with theta as it was given for every parameter
+            nudged-together: A / (2 * eta) => _together | all parameters are nudged at once: one after the other, each alone
+            nudged-by-a-share: A / (2 * eta) => _by_shares | each parameter is nudged by a share of itself: eq. 6.5 nudges all by eta
+            scores-for-loss: A / (2 * eta) => _of_scores_alone | this is how the sum of the scores changes: eq. 6.5 has the loss
+            one-array: A - B => 0 * A | every difference is zero: are the parameters that were nudged up and those that were nudged down the same array?
+            not-all-nudged: A / (2 * eta) => _reached * A / (2 * eta) | only so many parameters are nudged as there are examples: there is a number for each entry of theta
+            largest-for-length: _apart / _lengths => _largest | this compares the largest entries: eq. 6.6 compares lengths, to which all entries add
+            largest-for-length: _apart / _lengths => _by_entries | this is the entry that is furthest off by its own measure: eq. 6.6 compares lengths, to which all entries add
+            always-zero: _apart / _lengths => 0 * _apart | the error is 0 for every network, right or wrong (False counts as 0): what is compared with what?
             no-root: sqrt(sum(A**2, M)) => sum(A**2, M) | a root is missing: a length is the root of a sum of squares
         """,
         terms={"numerical": ("difference quotient",), "error": ("distance over lengths",)},
         view=_check_parts,
-    ),
-    slips=tuple(
-        Slip(slip, words, "numerical", measured)
-        for slip, words, measured in (
-            ("eta-not-used", _ETA, lambda case: _slope(lambda theta: _loss_of(theta, case), case.theta)),
-            *(
-                ("eta-not-used", _ETA, lambda case, eta=eta: _differences(case, np.eye(len(case.theta)), eta=eta))
-                for eta in (1e-1, 1e-2, 1e-3)
-            ),
-            ("nudges-left-behind", _LEFT, lambda case: _differences(case, np.tri(len(case.theta)))),
-            (
-                "nudges-left-behind",
-                _LEFT,
-                lambda case: _differences(case, np.eye(len(case.theta)), -np.tri(len(case.theta), k=-1)),
-            ),
-            (
-                "nudged-together",
-                "All parameters are nudged at once: one after the other, each alone.",
-                lambda case: _differences(case, np.ones((len(case.theta),) * 2)),
-            ),
-            (
-                "nudged-by-a-share",
-                "Each parameter is nudged by a share of itself: eq. 6.5 nudges all by eta.",
-                lambda case: _differences(case, np.diag(case.theta)),
-            ),
-            (
-                "scores-for-loss",
-                "This is how the sum of the scores changes: eq. 6.5 has the loss.",
-                lambda case: _differences(case, np.eye(len(case.theta)), of=_all_scores),
-            ),
-            (
-                "one-array",
-                "Every difference is zero. Are the parameters that were nudged up and those that were nudged down the same array?",
-                lambda case: np.zeros(len(case.theta)),
-            ),
-            (
-                "not-all-nudged",
-                "Only so many parameters are nudged as there are examples: there is a number for each entry of theta.",
-                lambda case: _checked(case)[0] * (np.arange(len(case.theta)) < len(case.x)),
-            ),
-        )
-    )
-    + tuple(
-        Slip(
-            slip,
-            words,
-            "error",
-            lambda case, error=error: error(_gradient(case), case.get("numerical", _checked(case)[0])),
-        )
-        for slip, words, error in (
-            ("largest-for-length", _LARGEST, lambda g, n: np.abs(g - n).max() / (np.abs(g).max() + np.abs(n).max())),
-            ("largest-for-length", _LARGEST, lambda g, n: (np.abs(g - n) / (np.abs(g) + np.abs(n))).max()),
-            (
-                "always-zero",
-                "The error is 0 for every network, right or wrong (False counts as 0): what is compared with what?",
-                lambda g, n: 0.0,
-            ),
-        )
     ),
     follows=_of_what_was_measured,
     hints=(
