@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
 from itertools import combinations, product
 
@@ -31,8 +30,8 @@ def several(bench: Bench) -> Told | None:
     for node, _, _, into in everywhere(bench.tree, bench.start):
         if node.op != "add" or len(node.args) > MOST_TERMS:
             continue
-        values = [numbers.of(into(term)) for term in node.args]
-        if any(each is None for each in values):
+        values = [value for value in (numbers.of(into(term)) for term in node.args) if value is not None]
+        if len(values) < len(node.args):
             continue
         terms = np.array(values)
         if not numbers.close(terms.sum(0), numbers.line):
@@ -47,7 +46,9 @@ def besides(bench: Bench, edit: Edit) -> Told | None:
     """What is wrong besides an edit, where that leaves the whole line with a factor too many; None where it does not."""
     numbers = _Numbers(bench)
     value = numbers.of(edit.tree)
-    for factor, name, words in numbers.table if value is not None else ():
+    if value is None:
+        return None
+    for factor, name, words in numbers.table:
         if numbers.close(factor * value, numbers.wanted):
             return f"{edit.words}, and {words.format('the line')}", (edit.name, name)
     return None
@@ -59,7 +60,9 @@ def _of_terms(numbers: _Numbers, terms: Array, shown: list[str]) -> Told | None:
         for chosen in combinations(range(len(terms)), count):
             right = terms.sum(0) - terms[list(chosen)].sum(0)
             for ways in product(numbers.table, repeat=count):
-                if numbers.close(right + sum(way[0] * terms[n] for n, way in zip(chosen, ways, strict=True)), numbers.wanted):
+                if numbers.close(
+                    right + sum(way[0] * terms[n] for n, way in zip(chosen, ways, strict=True)), numbers.wanted
+                ):
                     said = [way[2].format(shown[n]) for n, way in zip(chosen, ways, strict=True)]
                     return " and ".join(said), tuple(dict.fromkeys(way[1] for way in ways))
     return None

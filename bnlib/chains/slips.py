@@ -33,6 +33,9 @@ MOST_WORK = 4_000_000
 MAKING = 0.5
 """What an edit of the line above costs more: of two explanations, the one that can be seen in the learner's own line is said."""
 
+MOST_ELSEWHERE = 3
+"""How many other places are looked at where the line above is zero."""
+
 MOST_PAIRS = 150
 _IN_PAIRS = {
     "sum-for-mean",
@@ -54,12 +57,14 @@ LAST = 1.0
 
 _VANISH = {
     "chain-rule",
+    "complement",
     "exchanged",
     "index",
     "not-centred",
     "factor-lost",
     "factor-extra",
     "sum-for-product",
+    "product-for-sum",
     "not-differentiated",
     "swapped",
 }
@@ -87,7 +92,7 @@ def slip(ground: Ground, above: Node, line: Node, cancels: bool = False) -> tupl
     )
     cancels = cancels or zero
     if zero:
-        for there, wanted_there, own, where in elsewhere(ground, above, line):
+        for there, wanted_there, own, where in islice(elsewhere(ground, above, line), MOST_ELSEWHERE):
             told = slip(there, wanted_there, own, not where)
             if told and "zero" not in told[1]:
                 return f"{where}{told[0]}", told[1]
@@ -105,7 +110,9 @@ def slip(ground: Ground, above: Node, line: Node, cancels: bool = False) -> tupl
     tried: list[Edit] = []
     with np.errstate(all="ignore"):
         for _, number, bench, edit in found[:MOST_EDITS]:
-            if _UNSPEAKABLE.search(edit.words) or (edit.name in _VANISH and zero) or (number, edit.tree) in seen:
+            if _UNSPEAKABLE.search(edit.words) or (number, edit.tree) in seen:
+                continue
+            if zero and edit.name in _VANISH and edit.tree is not above:
                 continue
             if number and vanishes and edit.name != "product-rule":  # many slips lead to a line of zeros
                 continue
@@ -118,7 +125,7 @@ def slip(ground: Ground, above: Node, line: Node, cancels: bool = False) -> tupl
                         f"something is left over here: {edit.words}, or lacks its partner",
                         ("left-over",),
                     )
-                if cancels and not number:
+                if cancels and not number and edit.tree is not above:
                     return f"{edit.words}{_PARTNER}", (edit.name,)
                 return edit.words, (edit.name,)
             seen.add((number, edit.tree))
@@ -126,7 +133,11 @@ def slip(ground: Ground, above: Node, line: Node, cancels: bool = False) -> tupl
         if zero:
             return "the line above is 0 whatever the numbers are, and this one is not", ("not-zero",)
         if small := without(ground, above, line, vanishes):
-            here = f"this line is 0, and the one above is 0 for {small} = 0 only" if vanishes else f"the two lines are equal for {small} = 0 only"
+            here = (
+                f"this line is 0, and the one above is 0 for {small} = 0 only"
+                if vanishes
+                else f"the two lines are equal for {small} = 0 only"
+            )
             return f"{here}: {small} got lost on the way", ("eps-lost",)
         if vanishes:
             return "this line is 0 whatever the numbers are, and the one above is not", ("zero",)

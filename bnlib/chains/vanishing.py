@@ -14,7 +14,6 @@ import numpy as np
 from bnlib.chains.bench import CLOSE
 from bnlib.chains.forms import below, has
 from bnlib.language.names import FormulaError, Names
-from bnlib.language.reading import read
 from bnlib.language.tree import Node, div, letters_of, mul, neg, reduce, ref, renamed
 from bnlib.language.values import Values
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 def elsewhere(ground: Ground, above: Node, line: Node) -> Iterator[tuple[Ground, Node, Node, str]]:
     """Where a line can be compared with one that is as good as the line above, and neither is zero; and where that is, in words."""
-    same = sorted(dict.fromkeys((above, *(read(each, ground.names) for each in ground.course))), key=lambda each: has(each, "d"))
+    same = sorted(dict.fromkeys((above, *ground.course)), key=lambda each: has(each, "d"))
     for letter, size, own in _summands(line):
         for each in same if has(above, "d") else (above,):
             for other, counts, summand in _summands(each):
@@ -46,7 +45,9 @@ def without(ground: Ground, above: Node, line: Node, vanishes: bool) -> str:
         arrays = [{**values.arrays, name: np.zeros(())} for values in ground.draws]
         there = ground.but(draws=[Values(ground.names, each) for each in arrays])
         try:
-            if there.same(above, line) and (vanishes or any(np.max(np.abs(each.value)) > CLOSE for each in there.values(line))):
+            if there.same(above, line) and (
+                vanishes or any(np.max(np.abs(each.value)) > CLOSE for each in there.values(line))
+            ):
                 return name
         except FormulaError:
             continue
@@ -83,7 +84,9 @@ def _loose(ground: Ground) -> Ground:
             names.define(each)
     draws = []
     for values in ground.draws:
-        any_numbers = {name: rng.uniform(0.3, 1.5, [values.length(size) for size in sizes]) for name, sizes in cut.items()}
+        any_numbers = {
+            name: rng.uniform(0.3, 1.5, [values.length(size) for size in sizes]) for name, sizes in cut.items()
+        }
         draws.append(Values(names, values.arrays | any_numbers))
     return ground.but(names=names, draws=draws, course=())
 
