@@ -348,7 +348,7 @@ along_weights = Chain(
             "sum(x_hat[i, j] * d(L, h[i, j]) for i in N) / r[j]",
         ),
         Move(
-            "All d(L, h[i, j]) add up to zero, so mu[j] may be subtracted from h[i, j]: then x_hat stands there, and the sum is that of eq. 7.4.",
+            "A gradient times x_hat, added up over the batch: you know that sum from section 2.",
             "Put in the result of (7.4), with the index j, over r[j]: one r[j] of the three is divided away.",
             "gamma[j] * eps * r[j]**2 * sum(dout[k, j] * x_hat[k, j] for k in N)",
         ),
