@@ -55,7 +55,9 @@ class Bench:
         self.names = [name for name in ground.names if any(node.op == "ref" and node.data[0] == name for node in every)]
         products = [node for each in near for node in sorted(below(each), key=plain) if node.op == "mul"]
         factors = dict.fromkeys(arg for node in products for arg in node.args if arg.op not in _NO_FACTORS)
-        factors |= dict.fromkeys(each for each in every if each.op == "d" and each.free)
+        slopes = (each for line in (*near, *(ground.course if near else ())) for each in below(line))
+        self.slopes = tuple(sorted({each for each in slopes if each.op == "d" and each.free}, key=plain))
+        factors |= dict.fromkeys(each for each in self.slopes if each in every)
         self.written = tuple(each for each in factors if each.op != "pow" or each.data > 0)[:MOST_FACTORS]
         self.brackets = tuple(factor for factor in self.written if factor.op == "add")
         self.called = tuple(node for node in every if node.op == "call" and node.data == "exp")

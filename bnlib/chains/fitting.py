@@ -30,8 +30,8 @@ def several(bench: Bench) -> Told | None:
     for node, _, _, into in everywhere(bench.tree, bench.start):
         if node.op != "add" or len(node.args) > MOST_TERMS:
             continue
-        values = [numbers.of(into(term)) for term in node.args]
-        if any(each is None for each in values):
+        values = [value for value in (numbers.of(into(term)) for term in node.args) if value is not None]
+        if len(values) < len(node.args):
             continue
         terms = np.array(values)
         if not numbers.close(terms.sum(0), numbers.line):
@@ -46,7 +46,9 @@ def besides(bench: Bench, edit: Edit) -> Told | None:
     """What is wrong besides an edit, where that leaves the whole line with a factor too many; None where it does not."""
     numbers = _Numbers(bench)
     value = numbers.of(edit.tree)
-    for factor, name, words in numbers.table if value is not None else ():
+    if value is None:
+        return None
+    for factor, name, words in numbers.table:
         if numbers.close(factor * value, numbers.wanted):
             return f"{edit.words}, and {words.format('the line')}", (edit.name, name)
     return None

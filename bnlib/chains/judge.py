@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -53,15 +54,21 @@ class Ground:
     """
 
     def __init__(self, setting: Setting, start: str, rng: np.random.Generator, course: Sequence[str] = ()) -> None:
-        self.course, self.positive = course, setting.positive
+        self.positive = setting.positive
         self.names = define(Names(setting.given, setting.latex), setting.definitions)
         self.start = read(start, self.names)
         self.letters = _letters(self.start)
         self.sizes = {k: v for k, v in self.names.letter_sizes(self.start).items() if k in self.letters}
         self.draws = [Values(self.names, drawn(setting, self.names, rng)) for _ in range(DRAWS)]
+        self._course = course
         self.work = 0
         self._known: dict[Node, list[Value]] = {}
         self.scale = [max(float(np.max(value.size)), 1e-300) for value in self.values(self.start)]
+
+    @cached_property
+    def course(self) -> tuple[Node, ...]:
+        """The course's own lines."""
+        return tuple(read(line, self.names) for line in self._course)
 
     def called(self, tree: Node) -> Ground:
         """The same with the free letters that a first line uses, where it is the start in other letters."""

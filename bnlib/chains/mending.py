@@ -528,9 +528,10 @@ def _exchanges(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[E
         for size in names.sizes:
             yield Edit(into, ref(size), f"{text_of(node)} stands where {size} belongs{at}", "wrong-size", 1.1)
         return
-    for other in bench.written:
-        if other.op == "d" and other.free == node.free:
-            yield Edit(into, other, f"{text_of(node)} stands where {text_of(other)} belongs{at}", "exchanged", 1.17)
+    for slope in bench.slopes:
+        if slope.free == node.free:
+            cost = 1.7 if node is bench.tree else 1.17  # a whole line is rather a part of the right one
+            yield Edit(into, slope, f"{text_of(node)} stands where {text_of(slope)} belongs{at}", "exchanged", cost)
     for name in names if len(own) > 1 else ():
         if names.sizes_of(name) != own and len(names.sizes_of(name)) == len(own):
             for new in choices(names.sizes_of(name), place.letters):

@@ -33,6 +33,9 @@ MOST_WORK = 4_000_000
 MAKING = 0.5
 """What an edit of the line above costs more: of two explanations, the one that can be seen in the learner's own line is said."""
 
+MOST_ELSEWHERE = 3
+"""How many other places are looked at where the line above is zero."""
+
 MOST_PAIRS = 150
 _IN_PAIRS = {
     "sum-for-mean",
@@ -54,6 +57,7 @@ LAST = 1.0
 
 _VANISH = {
     "chain-rule",
+    "complement",
     "exchanged",
     "index",
     "not-centred",
@@ -88,7 +92,7 @@ def slip(ground: Ground, above: Node, line: Node, cancels: bool = False) -> tupl
     )
     cancels = cancels or zero
     if zero:
-        for there, wanted_there, own, where in elsewhere(ground, above, line):
+        for there, wanted_there, own, where in islice(elsewhere(ground, above, line), MOST_ELSEWHERE):
             told = slip(there, wanted_there, own, not where)
             if told and "zero" not in told[1]:
                 return f"{where}{told[0]}", told[1]
@@ -121,7 +125,7 @@ def slip(ground: Ground, above: Node, line: Node, cancels: bool = False) -> tupl
                         f"something is left over here: {edit.words}, or lacks its partner",
                         ("left-over",),
                     )
-                if cancels and not number:
+                if cancels and not number and edit.tree is not above:
                     return f"{edit.words}{_PARTNER}", (edit.name,)
                 return edit.words, (edit.name,)
             seen.add((number, edit.tree))

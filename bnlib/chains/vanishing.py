@@ -14,7 +14,6 @@ import numpy as np
 from bnlib.chains.bench import CLOSE
 from bnlib.chains.forms import below, has
 from bnlib.language.names import FormulaError, Names
-from bnlib.language.reading import read
 from bnlib.language.tree import Node, div, letters_of, mul, neg, reduce, ref, renamed
 from bnlib.language.values import Values
 
@@ -24,9 +23,7 @@ if TYPE_CHECKING:
 
 def elsewhere(ground: Ground, above: Node, line: Node) -> Iterator[tuple[Ground, Node, Node, str]]:
     """Where a line can be compared with one that is as good as the line above, and neither is zero; and where that is, in words."""
-    same = sorted(
-        dict.fromkeys((above, *(read(each, ground.names) for each in ground.course))), key=lambda each: has(each, "d")
-    )
+    same = sorted(dict.fromkeys((above, *ground.course)), key=lambda each: has(each, "d"))
     for letter, size, own in _summands(line):
         for each in same if has(above, "d") else (above,):
             for other, counts, summand in _summands(each):
