@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable, Mapping, Sequence, Set
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bnlib.judging.asked import Checks
 from bnlib.judging.case import Case
 from bnlib.judging.comparing import agrees
-from bnlib.judging.diagnosing.evidence import Evidence, Finding
+from bnlib.judging.diagnosing.evidence import Evidence, Finding, same, two_at_once
 from bnlib.judging.diagnosing.slips import diagnose, displaced
+from bnlib.judging.diagnosing.terms import Term
 from bnlib.judging.received import by_name, in_each_others_place, misshapen_output
 from bnlib.numerics import Array
+
+if TYPE_CHECKING:
+    from bnlib.judging.mistakes.known import Known, Together
+    from bnlib.judging.mistakes.twists import Twist
 
 
 def any_wrong(
@@ -130,11 +135,33 @@ def _moved_and_wrong(
 def _diagnose(
     checks: Checks, name: str, evidence: Sequence[Evidence], thorough: bool = True, known: Set[str] = frozenset()
 ) -> Finding | None:
+    twisted = list(_twisted(checks, checks.known, name, evidence)) if checks.known else []
+    for twist, _, seen in twisted:
+        if all(same(item.got, item.expected) for item in seen):
+            return Finding((twist.name,), twist.message)
     ways = checks.known.of(name) if checks.known else ()
-    terms = checks.terms_of(name)
-    if checks.known and len(terms) == 1 and name not in checks.known.said:
-        terms = ()  # one term without a name: the edits of its line say more
-    return diagnose(name, evidence, terms, checks.slips, checks.factors_of(), thorough, known, ways)
+    terms = _without_one(checks.known, name, checks.terms_of(name)) if checks.known else checks.terms_of(name)
+    finding = diagnose(name, evidence, terms, checks.slips, checks.factors_of(), thorough, known, ways)
+    for twist, lines, seen in twisted if thorough and not finding else ():
+        terms = _without_one(lines, name, lines.terms(name))
+        if twist.beside and (other := diagnose(name, seen, terms, (), lines.factors, False, ways=lines.of(name))):
+            return Finding((twist.name, *other.names), two_at_once(twist.message, other.message))
+    return finding
+
+
+def _twisted(
+    checks: Checks, usual: Known | Together, name: str, evidence: Sequence[Evidence]
+) -> Iterator[tuple[Twist, Known | Together, list[Evidence]]]:
+    """The twists of an output, with their lines and the evidence as each has it."""
+    for twist in checks.twists:
+        seen = [each for item in evidence if (each := twist.seen(usual, name, item))]
+        if len(seen) == len(evidence):
+            yield twist, twist.lines(usual), seen
+
+
+def _without_one(known: Known | Together, name: str, terms: Sequence[Term]) -> Sequence[Term]:
+    """Terms, unless there is one and it has no name: the edits of its line say more."""
+    return () if len(terms) == 1 and name not in known.said else terms
 
 
 def _exchanged(

@@ -17,15 +17,15 @@ from typing import Any, Protocol
 import numpy as np
 
 from bnlib.judging.case import Case
-from bnlib.judging.diagnosing.evidence import Evidence, Finding, same, value_of
+from bnlib.judging.diagnosing.evidence import Evidence, Finding, same, two_at_once, value_of
 from bnlib.judging.diagnosing.terms import Coefficients, Factor, Factors, Parts, Term, columns, factor_table, matching
 from bnlib.numerics import Array, relative_error
 
 NEARLY = 1e-5
 """Results closer than this fraction of their size are right but for their digits; of mistakes only single named ones are."""
 
-_OF_A_QUANTITY = re.compile("-(times|over)-(?!N)")
-"""A factor that is a quantity: a line of the derivation says more precisely how it came or went."""
+_OF_A_QUANTITY = re.compile("(?<!^mean)(?<!^sum)-(times|over)-(?![A-Z])")
+"""A factor that is a quantity, no size and no axis: a line of the derivation says more precisely how it came or went."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,9 @@ class Derived(Protocol):
 
     def spanning(self, evidence: Sequence[Evidence]) -> Sequence[Explanation]: ...  # noqa: D102
 
+    def multiples(self, evidence: Sequence[Evidence]) -> Iterator[Explanation]: ...  # noqa: D102
+
     def besides(self, names: Set[str], evidence: Sequence[Evidence]) -> Iterator[Explanation]: ...  # noqa: D102
-
-
-def _both(one: str, two: str) -> str:
-    return f"Two things at once. {one} And: {two}"
 
 
 def diagnose(
@@ -177,7 +175,7 @@ def _diagnose(
         return found
     if both and both[1] <= 2:
         return both[0]
-    for each in (*single, *derived):
+    for each in (*single, *(mistake for way in ways for mistake in way.multiples(evidence))):
         if factor := _slip_times_factor(each, evidence, factors):
             names = (*each.names, *(f"{output.replace('_', '-')}-{part}" for part in factor.name.split("+")))
             return Finding(names, f"Two things at once. {each.message} Besides, {output} {factor.words}.")
@@ -198,7 +196,7 @@ def _besides(
         if besides and not besides[0].names:
             return Finding(slip.names, slip.message), 1  # its terms are all there is, written over more entries
         if besides:
-            both = Finding((*slip.names, *besides[0].names), _both(slip.message, besides[0].message))
+            both = Finding((*slip.names, *besides[0].names), two_at_once(slip.message, besides[0].message))
             fitted = both, 1 + besides[1]
     return fitted
 
@@ -268,8 +266,7 @@ def _slip_times_factor(slip: Explanation, evidence: Sequence[Evidence], factors:
         value = value_of(slip.wrong, item.case)
         if value is None or value.shape != item.got.shape or value.ndim == 0:
             return None  # any two single numbers have a ratio: that explains nothing
-        features = value.shape[-1] if value.ndim > 1 else 1
-        slipped, got = columns(value, features), columns(item.got, features)
+        slipped, got = columns(value), columns(item.got)
         size = np.sum(slipped * slipped, axis=1)
         if not np.all(size > 0):
             return None
