@@ -124,7 +124,7 @@ def roofline(walks: Mapping[str, Passes], times: Mapping[str, float], entries: i
     ax.loglog(at, np.minimum(speed * at, top) / 1e9, color=GREY, linewidth=2, label="the roof: memory, then arithmetic")
     ax.axvline(7 / 40, color=GREY, linestyle=":", label="the least: five walks")
     for (label, time), (colour, marker, _) in zip(times.items(), _LOOKS[1:], strict=False):
-        intensity = 7 / (8 * walks[label].total)
+        intensity = 7 / (8 * max(5, walks[label].total))  # a loop over single numbers is not counted
         ax.plot(intensity, operations / time / 1e9, marker, color=colour, markersize=9, label=label)
     ax.set(xlabel="operations for each byte moved", ylabel="billions of operations a second")
     for axis in (ax.xaxis, ax.yaxis):

@@ -17,7 +17,7 @@ export function model({ z }, { power, type }) {
   return {
     x: x.map((value) => value - far), mu: mu - far, right, once, again, truth, variances, variance: spread ** 2,
     errors: { pass: Math.abs(variances.pass / spread ** 2 - 1), once: off(once), again: off(again) },
-    gap: 2 ** (power + 1 - bits), allowed: 7 * 2 ** -bits * (1 + (far + Math.max(...z.map(Math.abs))) / spread),
+    gap: 2 ** (power + 1 - bits), usual: Math.sqrt(z.length) * 2 ** -bits * (1 + (far + Math.max(...z.map(Math.abs))) / spread),
   };
 }
 
@@ -74,7 +74,7 @@ export function draw(host, data) {
     write(svg, 680, 16, "error, by the distance from zero", { "font-size": 14 });
     const every = [...Array(farthest[state.type] + 1).keys()].map((power) => model(data, { ...state, power }));
     const trace = (values, attributes) => add(svg, "polyline", { points: values.map((value, power) => `${P(power)},${height(value)}`).join(" "), fill: "none", ...attributes });
-    trace(every.map((one) => one.allowed), { stroke: colours.grey, "stroke-width": 1.2 });
+    trace(every.map((one) => one.usual), { stroke: colours.grey, "stroke-width": 1.2 });
     line(svg, P(state.power), 30, P(state.power), 320, { stroke: "currentColor", "stroke-dasharray": "3 3" });
     Object.entries(looks).forEach(([name, [colour, words, dashes]], place) => {
       trace(every.map((one) => one.errors[name]), { stroke: colour, "stroke-width": 2.2, "stroke-dasharray": dashes });
@@ -83,7 +83,7 @@ export function draw(host, data) {
       write(svg, 532 + 190 * (place % 2), 366 + 22 * (place >> 1), words, { "text-anchor": "start", "font-size": 12 });
     });
     line(svg, 690, 384, 716, 384, { stroke: colours.grey, "stroke-width": 1.2 });
-    write(svg, 722, 388, "7 u (1 + |x| / sigma)", { "text-anchor": "start", "font-size": 12 });
+    write(svg, 722, 388, "√N u (1 + |x| / sigma)", { "text-anchor": "start", "font-size": 12 });
     const exact = fine ? power10(gap) : `${gap}`;
     const below = variances.pass < 0 ? ", below zero" : "";
     write(svg, 8, 366, `variance, right: ${short(found.variance)}`, { "text-anchor": "start", "font-weight": "bold" });
