@@ -26,7 +26,7 @@ export function draw(host, data) {
   const state = { ...data.first };
   const least = { float32: -8, float64: -17 };
   const looks = { pass: [colours.vermilion, "one pass: its variance", ""], once: [colours.blue, "centred once", "7 4"], again: [colours.green, "centred again", "2 3"] };
-  const power10 = (value) => (value === 0 ? "0" : `${number(value / 10 ** Math.floor(Math.log10(value)), 0)}e${number(Math.floor(Math.log10(value)), 0)}`);
+  const power10 = (value) => (value === 0 ? "0" : value.toExponential(0).replace("+", "").replace("-", "−").replace("1e0", "1"));
   const short = (value) => (Math.abs(value) < 1e6 ? number(value, 4) : (value < 0 ? "−" : "") + power10(Math.abs(value)));
   const controls = add(host, "div");
   const svg = canvas(host, 880, 400, data.label);
