@@ -52,6 +52,7 @@ class Bench:
         self.ground, self.tree = ground, tree
         near = tuple(as_written(each, ground.names) for each in near)
         every = sorted({node for each in near for node in below(each)}, key=plain)
+        self._parts = frozenset(every)
         self.names = [name for name in ground.names if any(node.op == "ref" and node.data[0] == name for node in every)]
         products = [node for each in near for node in sorted(below(each), key=plain) if node.op == "mul"]
         factors = dict.fromkeys(arg for node in products for arg in node.args if arg.op not in _NO_FACTORS)
@@ -121,6 +122,10 @@ class Bench:
         except (FormulaError, KeyError):
             return False
         return True
+
+    def speaks_of(self, part: Node) -> bool:
+        """Whether a part of a formula stands in one of the lines near by."""
+        return part in self._parts
 
     @property
     def start(self) -> Place:

@@ -44,6 +44,8 @@ def mending(bench: Bench) -> Iterator[Edit]:
         if node.op == "add":
             yield from _terms(bench, node, place, into)
             yield from _brackets(node, place, into)
+            yield from _squares(node, place, into)
+            yield from _scalars_swapped(node, place, into)
         if node.op == "mul":
             for number, factor in enumerate(node.args):
                 rest = mul(*node.args[:number], *node.args[number + 1 :])
@@ -62,6 +64,11 @@ def mending(bench: Bench) -> Iterator[Edit]:
             yield from _too_far(node, place, into)
         if node.op in ("mul", "div"):
             yield from _fractions(node, place, into)
+        if node.op == "pow" and node.data == 2 and node.args[0].op == "reduce":
+            kind, over, unequal = node.args[0].data
+            inside = reduce(kind, over, power(node.args[0].args[0], Fraction(2)), unequal)
+            words = f"the {kind} is squared{at}, and it is its terms that should be"
+            yield Edit(into, inside, words, "square-of-a-sum", 1.0)
         if node.op == "pow":
             for exponent in EXPONENTS:
                 if exponent != node.data:
@@ -163,6 +170,30 @@ def _swapped(bench: Bench) -> Iterator[Edit]:
             yield Edit(itself, _exchanged(bench.tree, change), words, "swapped", cost)
 
 
+def _scalars_swapped(node: Node, place: Place, into: Into) -> Iterator[Edit]:
+    """Two names without indices, or two sizes, in each other's place."""
+    names = sorted({each for each in below(node) if each.op == "ref" and not each.data[1]}, key=text_of)
+    for one, two in combinations(names, 2):
+        if len({name.isupper() or name.partition("_")[0] for name in (one.data[0], two.data[0])}) > 1:
+            continue  # of another kind
+        words = f"{text_of(one)} and {text_of(two)} stand in each other's place{at_place(place)}"
+        yield Edit(into, _exchanged(node, {one: two, two: one}), words, "swapped", 1.08)
+
+
+def _squares(node: Node, place: Place, into: Into) -> Iterator[Edit]:
+    """Squares that are added or subtracted where the sum or the difference should be squared."""
+    for one, two in combinations(node.args, 2):
+        minus = two.op == "neg"
+        squared = two.args[0] if minus else two
+        if one.op == squared.op == "pow" and one.data == squared.data == 2:
+            base = squared.args[0]
+            whole = power(add(one.args[0], neg(base) if minus else base), Fraction(2))
+            rest = [term for term in node.args if term is not one and term is not two]
+            what, of = ("subtracted", "difference") if minus else ("added", "sum")
+            words = f"squares are {what}{at_place(place)}, and it is the {of} that should be squared"
+            yield Edit(into, add(whole, *rest), words, "square-of-a-sum", 1.0)
+
+
 def _exchanged(node: Node, change: dict[Node, Node]) -> Node:
     """A formula with other parts in the place of some."""
     return change[node] if node in change else rebuilt(node, tuple(_exchanged(arg, change) for arg in node.args))
@@ -247,6 +278,7 @@ def _factors(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edi
             lost, extra = f"a factor {shown} is missing", f"there is a factor {shown} too many"
             if shown in n:
                 lost, extra = f"1/{shown} is one factor too many", f"1/{shown} is missing"
+                lost = lost if divides(node, shown) else f"a factor {shown} is missing"
         cost += {"div": 0.55, "pow": 0.1}.get(factor.op, 0)
         name = "factor-lost"
         if factor.op == "d" and factor.args[1] in bench.by[:1]:  # by what the derivation begins with
@@ -261,6 +293,15 @@ def _factors(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edi
     for below_bar in bench.denominators(place):
         words = f"the division by {text_of(below_bar)} is missing{at}"
         yield Edit(into, div(node, below_bar), words, "factor-lost", 1.06)
+    counted = [ref(size) for size in n if bench.speaks_of(ref(size))]
+    for both in (add(one, two) for one, two in combinations(counted, 2) if not place.bound):
+        divided = any(each.op == "div" and both in below(each.args[1]) for each in below(node))
+        words = (
+            f"the division by {text_of(both)} is one too many" if divided else f"a factor {text_of(both)} is missing"
+        )
+        yield Edit(into, mul(both, node), f"{words}{where}", "factor-extra" if divided else "factor-lost", 1.07)
+        words = f"the division by {text_of(both)} is missing{where}"
+        yield Edit(into, div(node, both), words, "factor-lost", 1.07)
     for size in n if not place.bound and any(_one_less(each) for each in below(bench.tree)) else ():
         ratio = div(add(ref(size), num(-1)), ref(size))
         words = f"{size} - 1 stands where {size} belongs{at}"
@@ -273,6 +314,16 @@ def _beside_derivatives(node: Node) -> frozenset[str]:
     if node.op == "d":
         return frozenset()
     return names_of(node) if not node.args else frozenset().union(*map(_beside_derivatives, node.args))
+
+
+def divides(node: Node, size: str) -> bool:
+    """Whether a part of a line is divided by a size, or a mean over it."""
+    return any(
+        (each.op == "div" and ref(size) in (each.args[1], *(each.args[1].args if each.args[1].op == "mul" else ())))
+        or (each.op == "reduce" and each.data[0] != "sum" and size in dict(each.data[1]).values())
+        or (each.op == "pow" and each.data < 0)
+        for each in below(node)
+    )
 
 
 def _one_less(node: Node) -> bool:
@@ -323,10 +374,14 @@ def _brackets(node: Node, place: Place, into: Into) -> Iterator[Edit]:
     together = f"brackets are missing{at_place(place)}: "
     for begin, end in combinations(range(len(node.args) + 1), 2):
         run = node.args[begin:end]
+        left = len(node.args) - len(run)
+        run_of_numbers = left and not node.free  # there a factor that is missing says more
         if len(run) > 1:
             for whole, words in (*_closed(run), *_opened(run)):
                 changed = add(*node.args[:begin], whole, *node.args[end:])
-                yield Edit(into, changed, f"{together}{words}", "bracket", 0.97 + 0.02 * (len(node.args) - len(run)))
+                yield Edit(
+                    into, changed, f"{together}{words}", "bracket", 1.08 if run_of_numbers else 0.97 + 0.02 * left
+                )
 
 
 def _closed(run: Sequence[Node]) -> Iterator[tuple[Node, str]]:
@@ -385,8 +440,9 @@ def _fractions(node: Node, place: Place, into: Into) -> Iterator[Edit]:
         above, below = node.args
         words = f"the division by {text_of(below)} should be a product{at_place(place)}"
         yield Edit(into, mul(above, below), words, "upside-down", 1.05)
-        words = f"the fraction {text_of(node)} is upside down{at_place(place)}"
-        yield Edit(into, div(below, above), words, "upside-down", 1.06)
+        if above is not ONE and not node.free:
+            words = f"the fraction {text_of(node)} is upside down{at_place(place)}"
+            yield Edit(into, div(below, above), words, "upside-down", 1.06)
 
 
 def _products_of_sums(node: Node, place: Place, into: Into) -> Iterator[Edit]:
@@ -584,8 +640,10 @@ def _missing_terms(bench: Bench, node: Node, place: Place, into: Into) -> Iterat
     names = bench.ground.names
     for name in names if node.op == "ref" else ():
         if not names.sizes_of(name):
-            words = f"{name} is missing beside {text_of(node)}{at_place(place)}"
-            yield Edit(into, add(node, ref(name)), words, "term-missing", 1.45)
+            squared = power(ref(name), Fraction(2))
+            for term in (ref(name), squared) if bench.speaks_of(squared) else (ref(name),):
+                words = f"{text_of(term)} is missing beside {text_of(node)}{at_place(place)}"
+                yield Edit(into, add(node, term), words, "term-missing", 1.45)
     small = [(ONE, "1"), *((div(ONE, ref(size)), f"1/{size}") for size in sizes)]
     small += [
         (factor, text_of(factor)) for factor, number in bench.factors(place) if factor.op == "delta" and not number
