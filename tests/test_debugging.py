@@ -42,11 +42,13 @@ class Symptom:
 
 
 def symptoms():
-    start = ""
+    every, start = "", ""
     for part in re.split(r"(?m)^## ", PAGE)[1:]:
-        code = "".join(re.findall(r"(?s)```python\n(.*?)```", part))
-        if part.startswith("Set up"):
-            start = code
+        code = "\n\n".join(re.findall(r"(?s)```python\n(.*?)```", part))
+        if part.startswith("Set up\n"):
+            every = code
+        elif part.startswith("Set up for"):
+            start, code = every + code, ""
         for text in re.split(r"(?m)^### ", part)[1:]:
             words, _, table = text.partition("\n| ")
             head, _, *lines = table.splitlines()
@@ -77,14 +79,11 @@ def page(exercise, code, text):
         contextlib.redirect_stdout(io.StringIO()),
     ):
         warnings.simplefilter("ignore")
+        space = {**vars(learner)}
         if lesson.name == "layer":
-            space = {
-                "BatchNorm": learner.BatchNorm,
-                "forward": lambda x, g, b, eps: (learner.BatchNorm(g, b, 0.9, eps).forward(x, True), None),
-            }
-        else:
-            norm = {"normalization": "batchnorm", "relatives": "layernorm"}[lesson.name]
-            space = {way: getattr(learner, f"{norm}_{way}") for way in ("forward", "backward")}
+            space["forward"] = lambda x, g, b, eps: (learner.BatchNorm(g, b, 0.9, eps).forward(x, True), None)
+        layer = exercise.partition(".")[2].rpartition("_")[0]
+        space |= {way: space[f"{layer}_{way}"] for way in ("forward", "backward") if f"{layer}_{way}" in space}
         exec(code, space)
 
         def says(line):
@@ -186,7 +185,7 @@ def test_the_page_reaches_as_far_as_it_says(exercise):
 def test_inputs_that_hide_mistakes(change, name):
     (key,) = {(s.exercise, s.code) for s in SYMPTOMS.values() if "dx is a multiple" in s.heading}
     programs = [program for program, _ in wrong_programs(*key) if program.names == (name,)]
-    hidden = re.sub(r"(?m)^\n\ndef close", f"{change}\n\ndef close", key[1], count=1)
+    hidden = re.sub(r"(?m)^\n\ndef out", f"{change}\n\ndef out", key[1], count=1)
     assert programs
     assert hidden != key[1]
     for program in programs:
