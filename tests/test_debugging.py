@@ -65,7 +65,18 @@ def symptoms():
             )
 
 
-SYMPTOMS = {symptom.heading: symptom for symptom in symptoms()}
+LISTED = list(symptoms())
+SYMPTOMS = {symptom.heading: symptom for symptom in LISTED}
+
+
+def fine():
+    """What right programs do as well: what is seen, and the line; with the code that runs before, and the exercise."""
+    start, rest = PAGE.split("## Not a mistake\n")
+    blocks = re.findall(r"(?s)```python\n(.*?)```", start)[:2] + re.findall(r"(?s)```python\n(.*?)```", rest)[:1]
+    table = rest[: rest.index("\n## ")].partition("\n| ")[2]
+    head, _, *lines = table.strip().splitlines()
+    rows = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines]
+    return re.search(r"`([\w.]+)`", head)[1], "\n\n".join(blocks), [(seen, line.strip("`")) for seen, _, line in rows]
 
 
 @contextlib.contextmanager
@@ -159,6 +170,22 @@ def test_a_right_program_shows_no_symptom(exercise, code):
             assert program.style not in here.styles, "lists, and forward passes that belong to another exercise"
         else:
             assert not found, program.id
+
+
+def test_what_is_no_mistake_is_true_of_every_right_program():
+    exercise, code, rows = fine()
+    module, name = exercise.split(".")
+    tried = 0
+    for program in collection(lesson_of(module))[name].right():
+        with contextlib.suppress(AttributeError, TypeError), page(exercise, code, program.text) as says:
+            tried += 1
+            assert [seen for seen, line in rows if not says(line)] == [], program.id
+    assert tried >= 10
+    assert len(rows) >= 8
+
+
+def test_headings_are_unique():
+    assert len(SYMPTOMS) == len(LISTED)
 
 
 TOLD = {"normalization.batchnorm_backward": 0.8, "normalization.batchnorm_forward": 0.8, "layer.BatchNorm": 0.4}
