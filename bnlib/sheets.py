@@ -90,7 +90,7 @@ def exam(sheet: Path, scheme: Path, chosen: Collection[int] = ()) -> Any:
     wanted = [number for number in there if not chosen or number in chosen]
     points, minutes = (sum(int(there[number][at]) for number in wanted) for at in (1, 2))
     on_the_sheet = _words(head[head.index("**On the sheet.**") :].strip())
-    how = f"{len(wanted)} items, {points} points, {minutes} minutes. What you wrote on paper can be put into a cell as a picture: drag the file there."
+    how = f"{len(wanted)} items, {points} points, {minutes} minutes. Type formulas as LaTeX between dollar signs, or as in code: a person reads them."
     cells = [_text(f"# Exam\n\n{how}\n\n{on_the_sheet}", "sheet")]
     for number in wanted:
         title, worth, _, text = there[number]
