@@ -49,14 +49,14 @@ export function draw(host, given, grammar) {
     return navigator.clipboard.writeText(text).then(() => { told.textContent = "Copied: paste it over the answer cell in JupyterLab."; }, shown);
   });
   copy.setAttribute("aria-describedby", `${named}-kept`);
-  const note = add(host, "small", { id: `${named}-kept` }, "Kept in this browser. In JupyterLab the same text is told, where it can be told, which mistake it was, and hint(...) helps.");
+  const note = add(host, "small", { id: `${named}-kept` }, "Kept in this browser. JupyterLab also says which mistake it was, where it can tell, and has hint(...).");
   const by = add(host, "textarea", { readonly: "", hidden: "", "aria-label": `the answer cell of ${given.id}` });
 
   function show() {
     const found = judge(given, typed.value, grammar), { steps, points, said } = standing(given, found, grammar);
     typed.rows = typed.value.split("\n").length + 1;
     table.replaceChildren();
-    add(table, "caption", {}, `${given.id}: ${points}`);
+    add(table, "caption", {}, points);
     const body = add(table, "tbody");
     found.lines.forEach((line, place) => {
       const { sign, style, said } = mark(grammar, found.wrong >= 0 && place > found.wrong ? "None" : line.ok ? "True" : "False");
