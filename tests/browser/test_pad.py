@@ -1,7 +1,7 @@
 """Derivation pads in Chromium: a derivation is finished with keys alone and without a kernel, kept, and carried to a notebook."""
 
 import pytest
-from beside import begun, chains, differences, program, refused
+from beside import begun, chains, differences, everything, program, refused
 
 from bnlib.checks import chain_of
 from bnlib.notebooks import derivation
@@ -33,7 +33,7 @@ class Pad:
         self.told.filter(has_text=words).wait_for()
 
 
-@pytest.mark.parametrize("cases", [chains, begun, refused])
+@pytest.mark.parametrize("cases", [chains, begun, refused, everything])
 def test_the_pad_finds_what_the_judge_finds(opened, cases):
     cases = list(cases())
     assert differences(cases, opened().evaluate(program(cases))) == []

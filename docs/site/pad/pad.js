@@ -54,6 +54,7 @@ export function draw(host, given, grammar) {
 
   function show() {
     const found = judge(given, typed.value, grammar), { steps, points, said } = standing(given, found, grammar);
+    host.classList.toggle("begun", found.lines.length > 0 && !found.empty);
     typed.rows = typed.value.split("\n").length + 1;
     table.replaceChildren();
     add(table, "caption", {}, points);
