@@ -99,7 +99,7 @@ async function typeset(place, line, number, { typeset }) {
   add(place, "code", {}, `${number ? "= " : ""}${line.text}`);
   await loaded;
   await window.MathJax?.startup?.promise;
-  if (!line.tree || !window.MathJax?.tex2svg) return;
-  place.replaceChildren(MathJax.tex2svg(`\\displaystyle ${number ? "= " : ""}${latex(line.tree, typeset)}`, { display: false }));
+  if (!line.tree || !window.MathJax?.tex2svgPromise) return;
+  place.replaceChildren(await MathJax.tex2svgPromise(`\\displaystyle ${number ? "= " : ""}${latex(line.tree, typeset)}`, { display: false }));
   dispatchEvent(new Event("resize")); // page.js looks which boxes scroll
 }
