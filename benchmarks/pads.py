@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -50,6 +51,9 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    if shutil.which("node") is None:
+        print("no node here to run the pad's program with")
+        return
     cases = list(lines(options.count, options.seed))
     text = f"const found = {program(cases)}; console.log(JSON.stringify([found, process.cpuUsage().user]));"
     said = subprocess.run(["node", "--input-type=module", "-"], input=text, capture_output=True, text=True, check=True)

@@ -13,6 +13,8 @@ from bnlib.chains.course import ground_of
 from bnlib.chains.judge import judge
 from bnlib.chains.report import report
 from bnlib.checks import chain_of
+from bnlib.language.reading import HATS, SIGNS
+from bnlib.language.tree import FUNCTIONS
 from bnlib.language.writing import latex
 from bnlib.stubs import lessons, normalization
 
@@ -41,6 +43,25 @@ def refused():
     """What no derivation holds."""
     stub = normalization.input_gradient
     return [(stub, f"{stub.start}\n= {text}") for text in (*REFUSED, *ATTACKS.values())]
+
+
+def everything():
+    """Each sign and each function of the language, also differentiated once and twice: lines that do not hold tell their value."""
+    stub = normalization.input_gradient
+    inside = [f"{name}(x[i]**2 + var)" for name in FUNCTIONS]
+    inside += [
+        "mean((x[k] - x[i])**4 for k in N if k != i)",
+        "variance(x * dout) * x[i]",
+        "(var + eps)**(-1.5) * x[i]",
+        "x[i]**0.333",
+    ]
+    inside += ["0.5625", "0.5635 * 10", "1 / sqrt(var + 1 / (1 - 1))"]
+    inside += [f"x[i] {sign} mu" for sign in SIGNS] + [f"{hat}[i]" for hat in HATS]
+    return [
+        (stub, f"{stub.start}\n= {text.format(each)}")
+        for each in inside
+        for text in ("{}", "d({}, x[i])", "d(d({}, x[i]), x[i])")
+    ]
 
 
 def program(cases):

@@ -18,6 +18,7 @@ from bnlib.stubs import lesson_of, lessons
 
 pytest.importorskip("sphinx", reason="the web page needs the extra [docs]")
 pytest.importorskip("myst_nb", reason="the web page needs the extra [docs]")
+import pads  # noqa: E402
 from compose import lesson_page  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
@@ -97,13 +98,17 @@ def test_every_formula_stands_there_for_browsers_without_scripts(pages):
     assert found > 500
 
 
-def test_the_page_of_a_lesson_has_its_figures_and_its_quizzes(pages):
-    """As many as the lesson has displayed outputs; each quiz and each figure that moves with its program."""
+def test_the_page_of_a_lesson_has_its_figures_its_quizzes_and_its_pads(pages):
+    """As many as the lesson has displayed outputs; each quiz and each figure that moves with its program, all pads with one."""
     for path in sources(ROOT / "solutions"):
         page = (pages[f"lessons/{path.stem}.html"]).path.read_text(encoding="utf-8")
         given = [cell for cell in parse(path)["cells"] if cell.get("metadata", {}).get("bnlib", {}).get("given")]
         shown = [str(out.get("data", {}).get("text/html", "")) for cell in given for out in cell["outputs"]]
-        assert page.count('data-figure="quiz"') == len(lesson_of(path.stem).quizzes)
+        lesson = lesson_of(path.stem)
+        derived = {cell["id"] for cell in parse(path)["cells"]} & lesson.derivations.keys()
+        assert page.count('data-figure="quiz"') == len(lesson.quizzes)
+        assert page.count('<div data-figure="pad">') == len(derived)
+        assert page.count(pads.program()) == (1 if derived else 0)
         assert page.count('<svg role="img"') == sum(each.count('<svg role="img"') for each in shown)
 
 

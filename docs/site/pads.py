@@ -104,6 +104,7 @@ def program() -> str:
 
 
 def pad(stub: Derivation) -> str:
-    """The pad of one exercise, and what stands there where no program runs."""
+    """The pad of one exercise on the page of its lesson, and what stands there where no program runs."""
     still = f"<p>Where programs run, this is a pad on which to derive {escape(stub.start)}.</p>"
-    return live.element("pad", still, exercise(stub))
+    help_ = '<a class="pad-help" href="../learners.html#derivations">How lines are typed</a>'
+    return live.element("pad", still, exercise(stub)) + help_

@@ -6,7 +6,7 @@ import subprocess
 
 import pads
 import pytest
-from beside import begun, chains, differences, program, refused
+from beside import begun, chains, differences, everything, program, refused
 
 from bnlib.notebooks import derivation
 from bnlib.stubs import derive_source, lessons, normalization
@@ -23,7 +23,7 @@ def answered(expression):
 
 
 @calculated
-@pytest.mark.parametrize("cases", [chains, begun, refused])
+@pytest.mark.parametrize("cases", [chains, begun, refused, everything])
 def test_the_pad_finds_what_the_judge_finds(cases):
     cases = list(cases())
     assert differences(cases, answered(program(cases))) == []

@@ -107,7 +107,7 @@ class Ground {
   same(one, other) {
     const [above, line] = [this.values(one), this.values(other)], { rounding, most_cancelled } = this.grammar;
     return this.scale.every((usual, draw) => {
-      const [a, b] = [above[draw], line[draw]], size = Math.max(...a.size, ...b.size, usual);
+      const [a, b] = [above[draw], line[draw]], size = largest(Math.max(...a.size), Math.max(...b.size), usual);
       if (!(size <= most_cancelled * usual)) throw new FormulaError("numbers so large are added and subtracted in this line that no digit of the result is left");
       return a.value.every((value, place) => Math.abs(value - b.value[place]) <= rounding * size);
     });
@@ -133,6 +133,8 @@ class Ground {
   }
 }
 
+/** As Python's max: what is no number is passed over, unless it comes first. */
+const largest = (first, ...others) => others.reduce((most, each) => (each > most ? each : most), first);
 const derivatives = (tree) => Math.max(0, ...tree.args.map(derivatives)) + (tree.op === "d");
 const grown = (tree) => (1 + tree.args.reduce((total, arg) => total + grown(arg), 0)) ** (tree.op === "d" ? 2 : 1);
 

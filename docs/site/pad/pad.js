@@ -49,14 +49,15 @@ export function draw(host, given, grammar) {
     return navigator.clipboard.writeText(text).then(() => { told.textContent = "Copied: paste it over the answer cell in JupyterLab."; }, shown);
   });
   copy.setAttribute("aria-describedby", `${named}-kept`);
-  const note = add(host, "small", { id: `${named}-kept` }, "Kept in this browser. In JupyterLab the same text is told, where it can be told, which mistake it was, and hint(...) helps.");
+  const note = add(host, "small", { id: `${named}-kept` }, "Kept in this browser. JupyterLab also says which mistake it was, where it can tell, and has hint(...).");
   const by = add(host, "textarea", { readonly: "", hidden: "", "aria-label": `the answer cell of ${given.id}` });
 
   function show() {
     const found = judge(given, typed.value, grammar), { steps, points, said } = standing(given, found, grammar);
+    host.classList.toggle("begun", found.lines.length > 0 && !found.empty);
     typed.rows = typed.value.split("\n").length + 1;
     table.replaceChildren();
-    add(table, "caption", {}, `${given.id}: ${points}`);
+    add(table, "caption", {}, points);
     const body = add(table, "tbody");
     found.lines.forEach((line, place) => {
       const { sign, style, said } = mark(grammar, found.wrong >= 0 && place > found.wrong ? "None" : line.ok ? "True" : "False");
@@ -98,7 +99,7 @@ async function typeset(place, line, number, { typeset }) {
   add(place, "code", {}, `${number ? "= " : ""}${line.text}`);
   await loaded;
   await window.MathJax?.startup?.promise;
-  if (!line.tree || !window.MathJax?.tex2svg) return;
-  place.replaceChildren(MathJax.tex2svg(`\\displaystyle ${number ? "= " : ""}${latex(line.tree, typeset)}`, { display: false }));
+  if (!line.tree || !window.MathJax?.tex2svgPromise) return;
+  place.replaceChildren(await MathJax.tex2svgPromise(`\\displaystyle ${number ? "= " : ""}${latex(line.tree, typeset)}`, { display: false }));
   dispatchEvent(new Event("resize")); // page.js looks which boxes scroll
 }

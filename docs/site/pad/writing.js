@@ -55,8 +55,10 @@ const WRITTEN = {
 /** A number with so many digits, as Python's format "g" writes it. */
 export function general(value, digits) {
   if (value === 0) return Object.is(value, -0) ? "-0" : "0";
-  const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
+  let [mantissa, exponent] = value.toExponential(digits - 1).split("e");
+  const half = new RegExp(`\\.\\d{${digits - 1}}50*e`).test(value.toExponential(60)); // between two: Python takes the even one
+  if (half && mantissa.at(-1) % 2) mantissa = `${mantissa.slice(0, -1)}${mantissa.at(-1) - 1}`;
   const short = (text) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
-  if (exponent >= -4 && exponent < digits) return short(value.toFixed(digits - 1 - exponent));
+  if (exponent >= -4 && exponent < digits) return short(Number(`${mantissa}e${exponent}`).toFixed(digits - 1 - exponent));
   return `${short(mantissa)}e${exponent[0]}${exponent.slice(1).padStart(2, "0")}`;
 }
