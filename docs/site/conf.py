@@ -44,7 +44,7 @@ mathjax_path = "tex-svg.js"  # shipped with the page
 mathjax3_config = {"options": {"enableMenu": False}}
 
 _TAG = re.compile(r"\\tag\{([\d.]+)\}")
-_MENTION = re.compile(r"(?:(?<=\()|(?<=eq\. )|(?<=eqs\. ))([1-9]\.\d+)\b")
+_MENTION = re.compile(r"(?:(?<=\()|(?<=eq\. )|(?<=eqs\. ))([1-9]\.\d+)\b(?!\+)")
 _MATH = re.compile(r'<(span|div) class="math [^>]*>\s*\\([(\[])(.*?)\\[)\]]\s*</\1>', re.DOTALL)
 _NO_SCRIPT = "<noscript><style>.math { display: none; }</style></noscript>"
 _PAGES = {lesson.key[1]: f"lessons/{lesson.key}" for lesson in lessons()}

@@ -56,6 +56,29 @@ def test_pages_fit_and_can_be_read(opened, site, faults, picture, width, dark):
         assert not faults(page, "article"), name
 
 
+CUT = """
+[...document.querySelectorAll("article *")].filter((each) => {
+  const { width, right } = each.getBoundingClientRect();
+  if (!width || right <= innerWidth + 1) return false;
+  for (let box = each.parentElement; box.tagName !== "ARTICLE"; box = box.parentElement)
+    if (["auto", "scroll"].includes(getComputedStyle(box).overflowX)) return false;
+  return true;
+}).map((each) => each.textContent.slice(0, 60))
+"""
+
+
+def test_nothing_is_cut_off_on_a_phone(opened, site):
+    """What is wider than the screen stands in a box that scrolls: formulas, code, tables."""
+    page = opened(width=390)
+    names = ("index", "api", "contributing", "genindex", *(path.stem for path in (ROOT / "docs").glob("*.md")))
+    for name in (*names, *(f"lessons/{lesson}" for lesson in LESSONS)):
+        looked(page, site, name)
+        assert page.evaluate(CUT) == [], name
+    assert page.locator("span.math.wide").count() == 0
+    looked(page, site, "lessons/01_chain_rule")
+    assert page.locator("span.math.wide").count() == 1
+
+
 @pytest.mark.parametrize("name", LESSONS)
 def test_nothing_is_cut_off_on_paper(opened, site, name):
     page = opened(width=720)  # a sheet of A4 between its margins, in CSS pixels
