@@ -78,7 +78,12 @@ def test_what_is_left_out_is_not_missed(way, tmp_path):
         walked.append([(cell["id"], cell["source"]) for cell in cells])
     environment = {**os.environ, "MPLBACKEND": "agg", "IPYTHONDIR": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-c", WALK], input=json.dumps(walked), env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", WALK],
+        input=json.dumps(walked),
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     ended = dict(map(json.loads, done.stdout.splitlines()))
     assert {f"check-{stub.name}" for stub in chosen} <= set(ended)

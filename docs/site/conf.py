@@ -22,7 +22,7 @@ author = "the bnlib authors"
 project_copyright = "the bnlib authors; text and figures CC BY 4.0, code MIT"
 version = release = bnlib.__version__
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["download"]
+exclude_patterns = ["download", "README.md"]
 nb_execution_mode = "off"
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 4
