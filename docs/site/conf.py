@@ -39,6 +39,7 @@ html_static_path = ["static"]
 html_css_files, html_js_files = ["page.css"], ["page.js"]
 html_favicon = "static/icon.svg"
 html_copy_source = html_show_sourcelink = False
+highlight_language = "text"  # a block that names no language is a command or a drawing
 pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"
 mathjax_path = "tex-svg.js"  # shipped with the page
 mathjax3_config = {"options": {"enableMenu": False}}

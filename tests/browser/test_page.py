@@ -114,11 +114,13 @@ def test_what_is_folded_away_stands_at_the_end_of_the_paper(opened, site):
     assert end.count() == 0
 
 
-def test_search_finds_a_word(opened, site):
+@pytest.mark.parametrize("served", [True, False], ids=["on a server", "as files"])
+def test_search_finds_a_word(opened, site, built, served):
     page = opened()
-    page.goto(f"{site}/search.html?q=Jacobian")
-    page.locator("#search-results li").first.wait_for()
-    assert "Lesson" in page.locator("#search-results").inner_text()
+    page.goto(f"{site if served else built.as_uri()}/search.html?q=Jacobian")
+    page.get_by_text("Search finished").wait_for()
+    page.wait_for_load_state("networkidle")
+    assert page.locator("#search-results li").filter(has_text="Lesson 01").count() == 1
 
 
 def test_the_lessons_are_printed():

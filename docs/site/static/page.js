@@ -27,3 +27,6 @@ addEventListener("beforeprint", () => {
   document.querySelector("article").append(end);
 });
 addEventListener("afterprint", () => document.getElementById("on-paper")?.remove());
+
+// Without a server the search finds pages too, and may not read lines from them.
+DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = location.protocol !== "file:";
