@@ -49,7 +49,6 @@ NOT_RUN = {
     '.venv/bin/pip install -c constraints.txt -e ".[lab,grade]"': INSTALLS,
     ".venv\\Scripts\\python -m jupyterlab notebooks": WINDOWS,
     '.venv\\Scripts\\python -m pip install -c constraints.txt -e ".[lab,grade]"': WINDOWS,
-    "BNLIB_FIGURES=text make lab": BROWSER,
     "conda activate bnlib": "needs conda",
     "conda env create -f environment.yml": "needs conda; tests/test_project.py compares the file with pyproject.toml",
     "jupyter lab notebooks/": "needs conda",
@@ -73,6 +72,8 @@ NOT_RUN = {
     "python benchmarks/messages.py --not-yet": MEASURES,
     "python benchmarks/misprinted.py": MEASURES,
     "python3 -m venv .venv": INSTALLS,
+    "uv run jupyter lab notebooks/": "needs uv, and opens a browser",
+    "uv sync --extra lab --extra grade": INSTALLS + "; of uv.lock, tests/test_project.py",
 }
 FAILS = {f"python examples/projects/{name}.py" for name in ("fused", "sync", "without_variance")}
 """Checks of files that are still to be filled."""
@@ -191,6 +192,8 @@ def test_the_week_of_a_teacher(course):
     assert john[head.index("02_translation score")] == "3.2"
     assert clara[head.index("03_normalization score")] == clara[head.index("03_normalization max")]
     (course / "course.toml").unlink()
+    with zipfile.ZipFile(course / "course.zip") as bundle:
+        assert b"github.com/OWNER/REPOSITORY" in bundle.read("batchnorm-gradient/notebooks/01_chain_rule.ipynb")
 
 
 def test_all_other_commands(course):

@@ -120,6 +120,34 @@ def test_constraints_hold_exact_versions_only():
         assert pin.url is None, str(pin)
 
 
+def test_uv_lock_holds_the_same_versions_from_public_places():
+    """The lock of uv: made for this pyproject.toml, with the versions of constraints.txt, each with its hash."""
+    lock = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))
+    (own,) = (package for package in lock["package"] if package["name"] == "bnlib")
+    others = [package for package in lock["package"] if package is not own]
+    assert {(p["name"], p["version"]) for p in others} == {(pin.name, str(pin.specifier)[2:]) for pin in pins()}
+    files = [file for package in others for file in [package.get("sdist"), *package.get("wheels", ())] if file]
+    assert all(re.match(r"https://files\.pythonhosted\.org/packages/", file["url"]) for file in files)
+    assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", file["hash"]) for file in files)
+    assert {package["source"]["registry"] for package in others} == {"https://pypi.org/simple"}
+
+    def bare(requirement):
+        markers = [requirement.marker] if requirement.marker else []
+        return canonicalize_name(requirement.name), requirement.specifier, str(*markers)
+
+    declared = {("", *bare(Requirement(line))) for line in PROJECT["dependencies"]}
+    for extra, lines in PROJECT["optional-dependencies"].items():
+        declared |= {(extra, *bare(Requirement(line))) for line in lines}
+    locked = set()
+    for entry in own["metadata"]["requires-dist"]:
+        marker, _, extra = entry.get("marker", "").rpartition("extra == ")
+        given = Requirement(entry["name"] + entry["specifier"])
+        locked.add((extra.strip("'"), given.name, given.specifier, marker.removesuffix(" and ").replace("'", '"')))
+    assert locked == {
+        (extra, *rest, marker.replace("python_version", "python_full_version")) for extra, *rest, marker in declared
+    }
+
+
 # -- commands that people are told to type
 
 

@@ -80,11 +80,10 @@ def compose(target: Path, shown: Collection[str] = ()) -> None:
     for page in HERE.glob("*.md"):
         shutil.copy(page, target)
     shutil.copy(ROOT / "CONTRIBUTING.md", target / "contributing.md")
-    for page in target.glob(
-        "*.md"
-    ):  # what leads to a notebook in the repository leads to its page here, or to the file
+    shutil.copy(ROOT / "README.md", target)  # the first page includes its beginning
+    for page in target.glob("*.md"):  # what leads to a file of the repository leads to its page here, or to the file
         text = _FILE.sub(r"{download}`\1 <download/\2>`", page.read_text(encoding="utf-8"))
-        page.write_text(text.replace("](../notebooks/", "](lessons/"), encoding="utf-8")
+        page.write_text(text.replace("](../notebooks/", "](lessons/").replace("](docs/", "]("), encoding="utf-8")
     shutil.copytree(HERE / "static", target / "static")
     for folder in ("lessons", "download"):
         (target / folder).mkdir()

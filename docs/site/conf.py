@@ -22,7 +22,7 @@ author = "the bnlib authors"
 project_copyright = "the bnlib authors; text and figures CC BY 4.0, code MIT"
 version = release = bnlib.__version__
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["download"]
+exclude_patterns = ["download", "README.md"]
 nb_execution_mode = "off"
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 4
@@ -39,12 +39,13 @@ html_static_path = ["static"]
 html_css_files, html_js_files = ["page.css"], ["page.js"]
 html_favicon = "static/icon.svg"
 html_copy_source = html_show_sourcelink = False
+highlight_language = "text"  # a block that names no language is a command or a drawing
 pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"
 mathjax_path = "tex-svg.js"  # shipped with the page
 mathjax3_config = {"options": {"enableMenu": False}}
 
 _TAG = re.compile(r"\\tag\{([\d.]+)\}")
-_MENTION = re.compile(r"(?:(?<=\()|(?<=eq\. )|(?<=eqs\. ))([1-9]\.\d+)\b")
+_MENTION = re.compile(r"(?:(?<=\()|(?<=eq\. )|(?<=eqs\. ))([1-9]\.\d+)\b(?!\+)")
 _MATH = re.compile(r'<(span|div) class="math [^>]*>\s*\\([(\[])(.*?)\\[)\]]\s*</\1>', re.DOTALL)
 _NO_SCRIPT = "<noscript><style>.math { display: none; }</style></noscript>"
 _PAGES = {lesson.key[1]: f"lessons/{lesson.key}" for lesson in lessons()}

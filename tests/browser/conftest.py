@@ -68,16 +68,22 @@ def lab(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory):
-    """The address of the web page."""
+def built(tmp_path_factory):
+    """The folder of the web page."""
     out = tmp_path_factory.mktemp("site")
     subprocess.run([sys.executable, ROOT / "docs" / "site" / "compose.py", out], check=True)
+    return out / "html"
+
+
+@pytest.fixture(scope="session")
+def site(built):
+    """The address of the web page, on a server."""
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *_):
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=out / "html")) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=built)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()

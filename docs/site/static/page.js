@@ -1,5 +1,9 @@
 // What is wider than its column scrolls, and must be reached with the keyboard too.
 const reachable = () => {
+  for (const formula of document.querySelectorAll("span.math")) {
+    formula.classList.remove("wide");
+    formula.classList.toggle("wide", formula.getBoundingClientRect().width > formula.closest("p, li, td, div").clientWidth);
+  }
   for (const box of document.querySelectorAll(".math, .cell_output, .table-wrapper, .highlight pre")) {
     if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
     else box.removeAttribute("tabindex");
@@ -23,3 +27,6 @@ addEventListener("beforeprint", () => {
   document.querySelector("article").append(end);
 });
 addEventListener("afterprint", () => document.getElementById("on-paper")?.remove());
+
+// Without a server the search finds pages too, and may not read lines from them.
+DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = location.protocol !== "file:";
