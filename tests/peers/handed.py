@@ -18,6 +18,8 @@ def visible(kind):
     """The points of the checks that passed when an example was run, by exercise."""
     found = cells(EXAMPLES[kind])
     return {
-        name: 0 if any(output["output_type"] == "error" for output in found[f"check-{name}"]["outputs"]) else stub.points
+        name: 0
+        if any(output["output_type"] == "error" for output in found[f"check-{name}"]["outputs"])
+        else stub.points
         for name, stub in lesson_of("02").stubs.items()
     }

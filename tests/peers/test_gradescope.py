@@ -34,7 +34,7 @@ def autograder():
         folder.chmod(0o755)
         for name in ("source", "results", "bin"):
             (folder / name).mkdir()
-        (folder / "bin" / "apt-get").write_text("#!/bin/sh\necho apt-get \"$@\"\n")
+        (folder / "bin" / "apt-get").write_text('#!/bin/sh\necho apt-get "$@"\n')
         (folder / "bin" / "apt-get").chmod(0o755)
         build_zip(folder / "autograder.zip", [translation.lesson], Course(ROOT))
         with zipfile.ZipFile(folder / "autograder.zip") as archive:
