@@ -44,7 +44,7 @@ def test_it_is_what_the_reporter_wants(tmp_path):
 def test_points_are_reported_of_the_lesson_that_was_handed_out(tmp_path, kind):
     root, workflow = unpacked(tmp_path, [LESSON])
     handed = root / "notebooks" / f"{LESSON.key}.ipynb"
-    assert [path for path in root.rglob("*.ipynb")] == [handed]
+    assert list(root.rglob("*.ipynb")) == [handed]
     handed.write_bytes((ROOT / "examples" / "submissions" / f"{kind}.ipynb").read_bytes())
     files = {name: tmp_path / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
     environment = {
