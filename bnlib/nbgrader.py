@@ -45,8 +45,9 @@ def export(solutions: Path, folder: Path, chosen: Sequence[Lesson] = ()) -> list
     Raises:
         ReleaseError: A source cannot be released, or the folder has a lesson already.
     """
-    wanted = [path for path in sources(solutions) if not chosen or lesson_of(path.stem) in chosen]
-    written = write_new({folder / "source" / path.stem / path.name: source(path) for path in wanted})
+    written = write_new(
+        {folder / "source" / path.stem / path.name: source(path) for path in sources(solutions, chosen)}
+    )
     config = folder / "nbgrader_config.py"
     if config.exists():
         return written

@@ -36,21 +36,8 @@ def test_{stub.name}():
 
 
 def export(solutions: Path, folder: Path, chosen: Sequence[Lesson] = ()) -> list[Path]:
-    """Write ``LESSON.ipynb`` for ``otter assign``.
-
-    Args:
-        solutions: Folder of built source notebooks.
-        folder: Where to write.
-        chosen: Lessons to write; by default all.
-
-    Returns:
-        The files written.
-
-    Raises:
-        ReleaseError: A source cannot be released, or the folder has a lesson already.
-    """
-    wanted = [path for path in sources(solutions) if not chosen or lesson_of(path.stem) in chosen]
-    return write_new({folder / path.name: source(path) for path in wanted})
+    """Write ``LESSON.ipynb`` for ``otter assign``; what is given and raised is as in :func:`bnlib.nbgrader.export`."""
+    return write_new({folder / path.name: source(path) for path in sources(solutions, chosen)})
 
 
 def source(path: Path) -> Any:
