@@ -9,6 +9,9 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
+from gradescope_results import faults
+
 from bnlib.cli import main
 from bnlib.grading.course import Course
 from bnlib.grading.reports.gradescope import build_zip, results
@@ -39,6 +42,7 @@ def test_the_zip_grades_a_submission(tmp_path):
     command += ["--lesson", "02_translation"]
     subprocess.run(command, check=True, cwd=tmp_path / "source", env=environment)
     said = json.loads(out.read_text())
+    assert faults(said) == []
     points = [stub.points for stub in translation.lesson.stubs.values()]
     assert said["score"] == sum(points[:-1])
     assert [test["score"] for test in said["tests"]] == [*points[:-1], 0]
@@ -52,10 +56,13 @@ def test_what_cannot_be_read_is_said(tmp_path):
     arguments = ["--out", str(out), "--no-nbval", "--lesson", "02_translation"]
     assert main(["gradescope", "results", str(EXAMPLES / "not-json.ipynb"), *arguments]) == 0
     said = json.loads(out.read_text())
+    assert faults(said) == []
     assert said["score"] == 0
     assert "is not a notebook" in said["output"]
     assert main(["gradescope", "results", str(tmp_path / "nothing"), *arguments]) == 1
-    assert "no fault of yours" in json.loads(out.read_text())["output"]
+    said = json.loads(out.read_text())
+    assert faults(said) == []
+    assert "no fault of yours" in said["output"]
 
 
 def test_flags_are_for_the_teacher():
@@ -95,12 +102,29 @@ def test_tests_are_seen_when_the_course_says(tmp_path):
     ):
         lessons = {"02_translation": LessonResult("02_translation", "", (each,))}
         said = results(Result("anna", "anna", lessons, reasons=("x.ipynb: damaged",)), "after_published")
+        assert faults(said) == []
         (test,) = said["tests"]
         assert test["visibility"] == "after_published"
         assert test["score"] == score
         assert words in test["output"]
         assert said["visibility"] == "visible"
         assert "damaged" in said["output"]
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"visibility": "never"}, "$.visibility"),
+        ({"tests": [{"score": "1"}]}, "$.tests[0].score"),
+        ({"tests": [{"status": "ok"}]}, "$.tests[0].status"),
+        ({"points": 1}, "$"),
+    ],
+)
+def test_what_gradescope_would_not_understand_is_found(change, where):
+    lessons = {"02_translation": LessonResult("02_translation", "", (Exercise("center", 1, "right"),))}
+    (fault,) = faults({**results(Result("anna", "anna", lessons)), **change})
+    assert fault.startswith(f"{where}: ")
+    assert faults({"tests": [{"name": "center"}]}) != []
 
 
 def test_an_unknown_lesson_is_one_line(tmp_path, capsys):

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import nbformat
 import pytest
-import yaml
 
 import bnlib
 from bnlib.cli import main
@@ -213,24 +212,6 @@ def test_the_bundle_offers_only_commands_that_work_in_it(tmp_path):
 def _make(root, target):
     command = ["make", "-n" if target != "help" else "-s", target]
     return subprocess.run(command, cwd=root, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
-
-
-def test_the_bundle_checks_the_lessons_that_it_hands_out(tmp_path):
-    target = tmp_path / "learners.zip"
-    names = bundle(ROOT, target, [lesson_of("02")])
-    handed = "notebooks/02_translation.ipynb"
-    assert [name for name in names if name.endswith(".ipynb")] == [f"batchnorm-gradient/{handed}"]
-    with zipfile.ZipFile(target) as archive:
-        workflow = yaml.safe_load(archive.read("batchnorm-gradient/.github/workflows/classroom.yml"))
-    job = workflow["jobs"]["check"]
-    assert job["env"]["LESSONS"] == handed
-    assert job["steps"][-1]["run"].endswith(" $LESSONS")
-    bundle(ROOT, target)
-    with zipfile.ZipFile(target) as archive:
-        workflow = yaml.safe_load(archive.read("batchnorm-gradient/.github/workflows/classroom.yml"))
-    assert workflow["jobs"]["check"]["env"]["LESSONS"].split() == [
-        f"notebooks/{lesson.key}.ipynb" for lesson in lessons()
-    ]
 
 
 def test_release_packs_one_lesson(tmp_path, monkeypatch, capsys):

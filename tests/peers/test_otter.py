@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -48,11 +49,13 @@ def points(assigned, path, out):
 
 
 def test_what_it_hands_out_is_our_release(assigned):
+    """But for the cell that installs, and comments around answers in words, which nobody sees."""
     for path in sources(ROOT / "solutions"):
         handed = assigned / path.stem / "student" / path.name
-        theirs = [cell["source"] for cell in json.loads(handed.read_text("utf-8"))["cells"]]
+        theirs = ["".join(cell["source"]) for cell in json.loads(handed.read_text("utf-8"))["cells"]]
         ours = [cell["source"] for name, cell in cells(ROOT / "notebooks" / path.name).items() if name != "install"]
-        assert ["".join(text) for text in theirs] == ours
+        shown = [re.sub(r"<!-- (BEGIN|END) QUESTION -->", "", text).strip() for text in theirs]
+        assert [text for text in shown if text] == [text.strip() for text in ours]
 
 
 @pytest.mark.parametrize("kind", sorted(EXAMPLES.keys() - {"endless-loop"}))  # which `otter run` never ends
@@ -65,12 +68,14 @@ def test_it_gives_the_points_of_the_visible_checks(assigned, kind, tmp_path):
 
 def test_it_cannot_tell_who_changes_the_checks_themselves(assigned, tmp_path):
     """docs/teaching.md says so: tests run in the learner's own process."""
+    handed, out = tmp_path / "handed", tmp_path / "out"
+    handed.mkdir()
     notebook = nbformat.read(EXAMPLES["half-filled"], as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell("import bnlib\nbnlib.check = lambda stub: None"))
-    nbformat.write(notebook, tmp_path / "cheats.ipynb")
-    given = points(assigned, tmp_path / "cheats.ipynb", tmp_path)
+    nbformat.write(notebook, handed / "cheats.ipynb")
+    given = points(assigned, handed / "cheats.ipynb", tmp_path)
     assert sum(given.values()) == lesson_of("02").points > sum(visible("half-filled").values())
-    graded = [sys.executable, "-m", "bnlib.cli", "grade", str(tmp_path), "--lesson", "02", "--no-nbval", "--jobs", "1"]
-    subprocess.run([*graded, "--out", str(tmp_path / "out")], check=True, cwd=ROOT)
-    said = json.loads((tmp_path / "out" / "results" / "cheats.json").read_text("utf-8"))
+    graded = [sys.executable, "-m", "bnlib.cli", "grade", str(handed), "--lesson", "02", "--no-nbval", "--jobs", "1"]
+    subprocess.run([*graded, "--out", str(out)], check=True, cwd=ROOT)
+    said = json.loads((out / "results" / "cheats.json").read_text("utf-8"))
     assert said["lessons"]["02_translation"]["score"] < lesson_of("02").points

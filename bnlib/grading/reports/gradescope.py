@@ -27,15 +27,17 @@ SETUP = """#!/usr/bin/env bash
 set -euo pipefail
 apt-get update
 apt-get install -y python3 python3-venv
-python3 -m venv /autograder/venv
-cd /autograder/source
-/autograder/venv/bin/pip install -q -c constraints.txt -e '.[grade]'
+cd "${AUTOGRADER:-/autograder}/source"
+python3 -m venv ../venv
+../venv/bin/pip install -q -c constraints.txt -e '.[grade]'
 """
+"""Run once, as root, when the zip is uploaded. Gradescope's folder is ``/autograder``; elsewhere it can be named."""
 
 RUN = """#!/usr/bin/env bash
-cd /autograder/source
-exec /autograder/venv/bin/bnlib gradescope results /autograder/submission --out /autograder/results/results.json {lessons}
+cd "${{AUTOGRADER:-/autograder}}/source"
+exec ../venv/bin/bnlib gradescope results ../submission --out ../results/results.json {lessons}
 """
+"""Run for each submission, as root."""
 
 FILES = ("pyproject.toml", "constraints.txt", "README.md", "LICENSE", "LICENSE-text", "tests/hidden/conftest.py")
 
@@ -193,6 +195,10 @@ def results(result: Result, visibility: str = "visible") -> dict[str, Any]:
         "output_format": "text",
         "visibility": "visible",
         "stdout_visibility": "hidden",
-        "extra_data": {"flags": list(result.flags), "files": [file.to_json() for file in result.files]},
+        "extra_data": {
+            "flags": list(result.flags),
+            "files": [file.to_json() for file in result.files],
+            "isolation": sorted({lesson.isolation for lesson in result.lessons.values()} - {""}),
+        },
         "tests": tests,
     }
