@@ -46,42 +46,36 @@ def _gradient(case, given=""):
     return case.backward(_slope(lambda q: _loss(q, case.labels), scores), cache)
 
 
-@remembered
-def _nudged(case):
-    """The loss with each parameter nudged up, and down."""
-    nudges = case.eta * np.eye(len(case.theta))
-    return tuple(np.array([_loss_of(case.theta + sign * nudge, case) for nudge in nudges]) for sign in (1, -1))
-
-
 def _all_scores(theta, case):
     return case.forward(theta, case.x)[0].sum()
 
 
-def _differences(case, directions, moved=0.0, eta=None, of=_loss_of):
-    """Quotients (6.5) along other directions than those of single parameters, from other places, with another nudge, or of another number."""
+def _nudged(case, directions, moved=0.0, eta=None, of=_loss_of):
+    """The loss, or another number, a nudge up and a nudge down each of some directions; from theta, or from where it was moved to."""
     eta = eta or case.eta
     starts = case.theta + eta * moved * np.ones_like(directions)
-    ends = [
-        [of(start + sign * eta * way, case) for start, way in zip(starts, directions, strict=True)] for sign in (1, -1)
+    return [
+        np.array([of(start + sign * eta * way, case) for start, way in zip(starts, directions, strict=True)])
+        for sign in (1, -1)
     ]
-    above, below = np.array(ends)
-    return (above - below) / (2 * eta)
 
 
-def _length(array):
-    return np.sqrt(sum(value**2 for value in array))
+def _differences(case, directions, **otherwise):
+    """The quotients (6.5) of these."""
+    above, below = _nudged(case, directions, **otherwise)
+    return (above - below) / (2 * otherwise.get("eta", case.eta))
 
 
+@remembered
 def _checked(case):
-    above, below = _nudged(case)
-    numerical = (above - below) / (2 * case.eta)
+    numerical = _differences(case, np.eye(len(case.theta)))
     return numerical, _apart(case, numerical)
 
 
 def _apart(case, numerical):
     """Eq. 6.6, for whatever was measured."""
     dtheta = _gradient(case)
-    return _length(dtheta - numerical) / (_length(dtheta) + _length(numerical))
+    return np.linalg.norm(dtheta - numerical) / (np.linalg.norm(dtheta) + np.linalg.norm(numerical))
 
 
 def _of_what_was_measured(case, result):
@@ -129,16 +123,10 @@ def network(rng, D, C, wrong=False):
     return {"forward": forward, "backward": backward, "theta": rng.normal(size=D * C)}
 
 
-def _draw_step(rng):
+def _draw_network(rng, wrong=False):
     N, D, C = int(rng.integers(4, 8)), int(rng.integers(2, 4)), int(rng.integers(3, 5))
     x, labels = rng.normal(size=(N, D)) + 0.5, rng.integers(C, size=N)
-    return Case(**network(rng, D, C), x=x, labels=labels, rate=float(rng.uniform(0.2, 0.8)))
-
-
-def _draw_check(rng):
-    N, D, C = int(rng.integers(4, 8)), int(rng.integers(2, 4)), int(rng.integers(3, 5))
-    x, labels = rng.normal(size=(N, D)) + 0.5, rng.integers(C, size=N)
-    return Case(**network(rng, D, C, wrong=True), x=x, labels=labels, eta=float(rng.choice([0.05, 0.1, 0.2])))
+    return Case(**network(rng, D, C, wrong), x=x, labels=labels)
 
 
 def _draw_bias(rng):
@@ -196,10 +184,10 @@ def _step_parts(case):
 
 
 def _check_parts(case):
-    above, below = _nudged(case)
-    dtheta, measured = _gradient(case), case.get("numerical", (above - below) / (2 * case.eta))
+    dtheta, measured = _gradient(case), case.get("numerical", _checked(case)[0])
     M, entries = len(dtheta), np.abs(dtheta - measured)
     one = np.eye(M)
+    above, below = _nudged(case, one)
     return {
         "_above": above,
         "_below": below,
@@ -213,7 +201,7 @@ def _check_parts(case):
         "_by_hundredths": _differences(case, one, eta=1e-2),
         "_by_thousandths": _differences(case, one, eta=1e-3),
         "_piling_up": _differences(case, np.tri(M)),
-        "_piling_down": _differences(case, one, -np.tri(M, k=-1)),
+        "_piling_down": _differences(case, one, moved=-np.tri(M, k=-1)),
         "_together": _differences(case, np.ones((M, M))),
         "_by_shares": _differences(case, np.diag(case.theta)),
         "_of_scores_alone": _differences(case, one, of=_all_scores),
@@ -313,7 +301,7 @@ softmax_loss = Checks(
 
 training_step = Checks(
     training.training_step,
-    draw=_draw_step,
+    draw=lambda rng: Case(_draw_network(rng), rate=float(rng.uniform(0.2, 0.8))),
     truth=lambda case: (
         _loss_of(case.theta, case),
         case.theta - case.rate * _slope(lambda theta: _loss_of(theta, case), case.theta),
@@ -364,7 +352,7 @@ training_step = Checks(
 
 gradient_check = Checks(
     training.gradient_check,
-    draw=_draw_check,
+    draw=lambda rng: Case(_draw_network(rng, wrong=True), eta=float(rng.choice([0.05, 0.1, 0.2]))),
     truth=_checked,
     against="eqs. 6.5 and 6.6, parameter by parameter",
     known=Known(
