@@ -171,7 +171,7 @@ def _step_parts(case):
     dtheta = _gradient(case)
     later = Case(case, theta=case.theta - case.rate * dtheta)
     return {
-        "theta_given": case.theta,
+        "theta": case.theta,
         "dtheta": dtheta,
         "_later": _gradient(later),
         **_misgiven(case),
@@ -194,7 +194,7 @@ def _check_parts(case):
         "_here": _loss_of(case.theta, case),
         "dtheta": dtheta,
         **_misgiven(case),
-        "measured": measured,
+        "numerical": measured,
         "eta": case.eta,
         "_examples": float(len(case.labels)),
         "_slopes": _slope(lambda theta: _loss_of(theta, case), case.theta),
@@ -308,10 +308,10 @@ training_step = Checks(
     ),
     against="eq. 6.4, with the gradient by a complex step",
     known=Known(
-        "theta_given: M, dtheta: M, _later: M, _of_ones: M, _of_scores: M, _loss_given, _loss_later, _loss_next, rate, _examples",
+        "theta: M, dtheta: M, _later: M, _of_ones: M, _of_scores: M, _loss_given, _loss_later, _loss_next, rate, _examples",
         """
         _loss  = _loss_given                         # eq. 6.2
-        _theta = theta_given - rate * dtheta         # eq. 6.4
+        _theta = theta - rate * dtheta               # eq. 6.4
         """,
         rules="""
             uphill: A - B => A + B | the step goes up the slope: eq. 6.4 goes against the gradient
@@ -328,7 +328,7 @@ training_step = Checks(
             gradient-alone: A - rate * B => B | this is the gradient: the new parameters are wanted
             rate-fixed: rate => 1/10 | the learning rate is 0.1 whatever was given
             rate-fixed: rate => 1/100 | the learning rate is 0.01 whatever was given
-            times-theta: rate * A => rate * A * theta_given | the step is multiplied by the parameters
+            times-theta: rate * A => rate * A * theta | the step is multiplied by the parameters
             weight-decay: A - rate * B => A - rate * (B + A) | the parameters are made smaller besides: eq. 6.4 takes the gradient's step alone
             two-steps: dtheta => dtheta + _later | there are two steps: one call is one step
             ones-for-dscores: dtheta => _of_ones | backward was given ones: it wants the gradient of the loss by the scores
@@ -356,14 +356,14 @@ gradient_check = Checks(
     truth=_checked,
     against="eqs. 6.5 and 6.6, parameter by parameter",
     known=Known(
-        "_above: M, _below: M, _here, dtheta: M, _of_ones: M, _of_scores: M, measured: M, eta, _examples,"
+        "_above: M, _below: M, _here, dtheta: M, _of_ones: M, _of_scores: M, numerical: M, eta, _examples,"
         "_slopes: M, _by_hundredths: M, _by_thousandths: M, _piling_up: M, _piling_down: M, _together: M, _by_shares: M,"
         "_of_scores_alone: M, _reached: M, _largest, _by_entries",
         """
-        numerical = (_above - _below) / (2 * eta)     # eq. 6.5
-        _apart    = sqrt(sum((dtheta - measured)**2, M))
-        _lengths  = sqrt(sum(dtheta**2, M)) + sqrt(sum(measured**2, M))
-        error     = _apart / _lengths                 # eq. 6.6
+        _numerical = (_above - _below) / (2 * eta)    # eq. 6.5
+        _apart     = sqrt(sum((dtheta - numerical)**2, M))
+        _lengths   = sqrt(sum(dtheta**2, M)) + sqrt(sum(numerical**2, M))
+        error      = _apart / _lengths                # eq. 6.6
         """,
         rules="""
             one-sided: (A - _below) / (2 * eta) => (A - _here) / eta | this is the one-sided difference: eq. 6.5 nudges down as well
@@ -374,16 +374,16 @@ gradient_check = Checks(
             not-divided: A / (2 * eta) => A | these are the differences of the loss alone: divide by the distance they were made over
             not-relative: _apart / _lengths => _apart | the distance is not divided: what is a large distance depends on how long the gradients are
             one-length: _lengths => sqrt(sum(dtheta**2, M)) | the distance is divided by one of the two lengths: eq. 6.6 has both
-            one-length: _lengths => sqrt(sum(measured**2, M)) | the distance is divided by one of the two lengths: eq. 6.6 has both
-            lost-parentheses: _apart / _lengths => _apart / sqrt(sum(dtheta**2, M)) + sqrt(sum(measured**2, M)) | the division is by both lengths: parentheses
-            lost-parentheses: _apart / _lengths => _apart / sqrt(sum(measured**2, M)) + sqrt(sum(dtheta**2, M)) | the division is by both lengths: parentheses
+            one-length: _lengths => sqrt(sum(numerical**2, M)) | the distance is divided by one of the two lengths: eq. 6.6 has both
+            lost-parentheses: _apart / _lengths => _apart / sqrt(sum(dtheta**2, M)) + sqrt(sum(numerical**2, M)) | the division is by both lengths: parentheses
+            lost-parentheses: _apart / _lengths => _apart / sqrt(sum(numerical**2, M)) + sqrt(sum(dtheta**2, M)) | the division is by both lengths: parentheses
             computed-for-measured: A / (2 * eta) => dtheta | this is what backward computed: the measured gradient is wanted
-            added: dtheta - measured => dtheta + measured | the two gradients are added up: their distance is the length of the difference
-            squares-averaged: sum((dtheta - measured)**2, M) => mean((dtheta - measured)**2, M) | the squares of the differences are averaged, and eq. 6.6 adds them up
-            one-root: _lengths => sqrt(sum(dtheta**2, M) + sum(measured**2, M)) | one root is taken of both sums together: eq. 6.6 adds two lengths, each with its own
+            added: dtheta - numerical => dtheta + numerical | the two gradients are added up: their distance is the length of the difference
+            squares-averaged: sum((dtheta - numerical)**2, M) => mean((dtheta - numerical)**2, M) | the squares of the differences are averaged, and eq. 6.6 adds them up
+            one-root: _lengths => sqrt(sum(dtheta**2, M) + sum(numerical**2, M)) | one root is taken of both sums together: eq. 6.6 adds two lengths, each with its own
             mean-of-lengths: _apart / _lengths => 2 * _apart / _lengths | the error is twice too large: eq. 6.6 has the sum of the two lengths, and not their mean
-            difference-of-lengths: _apart => abs(sqrt(sum(dtheta**2, M)) - sqrt(sum(measured**2, M))) | the lengths are subtracted: eq. 6.6 has the length of the difference. Two gradients of one length may point anywhere
-            length-of-the-sum: _lengths => sqrt(sum((dtheta + measured)**2, M)) | the gradients are added up before their length is taken: eq. 6.6 adds two lengths
+            difference-of-lengths: _apart => abs(sqrt(sum(dtheta**2, M)) - sqrt(sum(numerical**2, M))) | the lengths are subtracted: eq. 6.6 has the length of the difference. Two gradients of one length may point anywhere
+            length-of-the-sum: _lengths => sqrt(sum((dtheta + numerical)**2, M)) | the gradients are added up before their length is taken: eq. 6.6 adds two lengths
             absolute-for-squares: sqrt(sum(A**2, M)) => sum(abs(A), M) | absolute values are added up: a length is the root of a sum of squares
             ones-for-dscores: dtheta => _of_ones | backward was given ones: it wants the gradient of the loss by the scores
             scores-for-dscores: dtheta => _of_scores | backward was given the scores: it wants the gradient of the loss by them
@@ -405,6 +405,7 @@ gradient_check = Checks(
         """,
         terms={"numerical": ("difference quotient",), "error": ("distance over lengths",)},
         view=_check_parts,
+        outputs={"numerical": "_numerical"},
     ),
     follows=_of_what_was_measured,
     hints=(
@@ -421,21 +422,21 @@ runaway_step = Checks(
     truth=_ran_away,
     against="eqs. 6.7 and 6.8, entry by entry",
     known=Known(
-        "h: N D, b_given: D, targets: N D, rate, _features",
+        "h: N D, b: D, targets: N D, rate, _features",
         """
-        _shifted = h + b_given
+        _shifted = h + b
         _y       = _shifted - mean(_shifted)          # eq. 6.7
         _dy      = (_y - targets) / N
         _loss    = sum(sum((_y - targets)**2, D)) / (2 * N)      # eq. 6.7
         _db      = sum(_dy)                           # eq. 6.8
-        _b       = b_given - rate * _db               # eq. 6.8
+        _b       = b - rate * _db                     # eq. 6.8
         """,
         rules="""
-            right-gradient: b_given - A => b_given | the bias stays where it was, as it does with the right gradient (or without the targets): here the wrong one is wanted, which leaves the path through the mean out
+            right-gradient: b - A => b | the bias stays where it was, as it does with the right gradient (or without the targets): here the wrong one is wanted, which leaves the path through the mean out
             uphill: A - rate * B => A + rate * B | the step goes up the slope
             rate-missing: rate * A => A | the learning rate is missing
             not-centred: _shifted - mean(_shifted) => _shifted | the forward pass does not subtract the mean: only the gradient forgets it
-            bias-missing: h + b_given => h | the bias is not added
+            bias-missing: h + b => h | the bias is not added
             half-missing: A / (2 * N) => A / N | the loss is twice too large: eq. 6.7 has a half
             sum-for-mean: A / (2 * N) => A / 2 | the loss is N times too large: eq. 6.7 has a mean over the batch
             averaged-over-features: A / (2 * N) => A / (2 * N * _features) | the loss is divided by the number of features too: eq. 6.7 adds the features up
@@ -446,17 +447,17 @@ runaway_step = Checks(
             not-squared: A**2 => abs(A) | the misses are not squared: eq. 6.7
             features-summed: sum(_dy) => sum(sum(_dy, D)) | the gradients of all features are added up: each bias belongs to one feature
             features-averaged: sum(_dy) => sum(mean(_dy, D)) | the gradients of all features are averaged: each bias belongs to one feature
-            step-alone: b_given - A => -A | the old bias is missing: this is the step alone
+            step-alone: b - A => -A | the old bias is missing: this is the step alone
             averaged-over-features: sum(_dy) => sum(_dy) / _features | the gradient is divided by the number of features too: eq. 6.7 adds the features up
             squared-after-summing: sum(sum(A**2, D), N) => sum(sum(A, D), N)**2 | the misses are added up and squared afterwards: square first
             divided-by-the-spread: _shifted - mean(_shifted) => (_shifted - mean(_shifted)) / sqrt(variance(_shifted)) | there is a division by the spread: eq. 6.7 only centres
-            gradient-alone: b_given - rate * A => A | this is the gradient: the new bias is wanted
+            gradient-alone: b - rate * A => A | this is the gradient: the new bias is wanted
             loss-after-the-step: sum(sum((_y - targets)**2, D), N) => sum(sum((_y - targets - rate * sum(_dy, N))**2, D), N) | this is the loss after the step, without the mean of the new bias: the docstring asks for that of the bias given
         """,
         terms={"loss": ("loss",), "b": ("bias | eq. 6.8", "step | eq. 6.8")},
         view=lambda case: {
             "h": case.h,
-            "b_given": case.b,
+            "b": case.b,
             "targets": case.targets,
             "rate": case.rate,
             "_features": float(case.h.shape[1]),
