@@ -6,11 +6,14 @@ no exercise of the course. The truth is loops and complex steps.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from bnlib.chains.course import Chain, Move
 from bnlib.checks import Answer, Case, Checks, Source, remembered
 from bnlib.judging.mistakes.known import Known
+from bnlib.judging.mistakes.twists import Twist
 from bnlib.numerics import vjp_complex
 from bnlib.stubs import training
 
@@ -50,25 +53,19 @@ def _all_scores(theta, case):
     return case.forward(theta, case.x)[0].sum()
 
 
-def _nudged(case, directions, moved=0.0, eta=None, of=_loss_of):
+def _nudged(case, directions, moved=0.0, of=_loss_of):
     """The loss, or another number, a nudge up and a nudge down each of some directions; from theta, or from where it was moved to."""
-    eta = eta or case.eta
-    starts = case.theta + eta * moved * np.ones_like(directions)
+    starts = case.theta + case.eta * moved * np.ones_like(directions)
     return [
-        np.array([of(start + sign * eta * way, case) for start, way in zip(starts, directions, strict=True)])
+        np.array([of(start + sign * case.eta * way, case) for start, way in zip(starts, directions, strict=True)])
         for sign in (1, -1)
     ]
 
 
-def _differences(case, directions, **otherwise):
-    """The quotients (6.5) of these."""
-    above, below = _nudged(case, directions, **otherwise)
-    return (above - below) / (2 * otherwise.get("eta", case.eta))
-
-
 @remembered
 def _checked(case):
-    numerical = _differences(case, np.eye(len(case.theta)))
+    above, below = _nudged(case, np.eye(len(case.theta)))
+    numerical = (above - below) / (2 * case.eta)
     return numerical, _apart(case, numerical)
 
 
@@ -151,15 +148,12 @@ def _one_hot(case):
         "_scores": scores,
         "_classes": float(scores.shape[1]),
         "_down": scores - scores.max(axis=0),
-        "_scaled": scores / np.abs(scores).max(axis=1, keepdims=True),
-        "_largest": classes[scores.argmax(axis=1)],
-        "_before": classes[labels - 1],
         "_anybody": np.tile(np.isin(np.arange(len(classes)), labels) * 1.0, (len(scores), 1)),
     }
 
 
-def _misgiven(case):
-    return {f"_of_{given}": _gradient(case, given=given) for given in ("ones", "scores")}
+def _stepped(case):
+    return Case(case, theta=case.theta - case.rate * _gradient(case))
 
 
 def _where_it_stepped(case, result):
@@ -168,44 +162,31 @@ def _where_it_stepped(case, result):
 
 
 def _step_parts(case):
-    dtheta = _gradient(case)
-    later = Case(case, theta=case.theta - case.rate * dtheta)
+    dtheta = case.get("dtheta", _gradient(case))
     return {
         "theta": case.theta,
         "dtheta": dtheta,
-        "_later": _gradient(later),
-        **_misgiven(case),
         "_loss_given": _loss_of(case.theta, case),
-        "_loss_later": _loss_of(case.get("stepped", later.theta), case),
-        "_loss_next": _loss_of(later.theta, case),
+        "_loss_later": _loss_of(case.get("stepped", _stepped(case).theta), case),
+        "_loss_next": _loss_of(_stepped(case).theta, case),
         "rate": case.rate,
         "_examples": len(case.labels),
     }
 
 
 def _check_parts(case):
-    dtheta, measured = _gradient(case), case.get("numerical", _checked(case)[0])
-    M, entries = len(dtheta), np.abs(dtheta - measured)
-    one = np.eye(M)
-    above, below = _nudged(case, one)
+    dtheta, measured = case.get("dtheta", _gradient(case)), case.get("numerical", _checked(case)[0])
+    entries, nudged = np.abs(dtheta - measured), case.get("nudged", {})
+    above, below = _nudged(case, **{"directions": np.eye(len(dtheta)), **nudged})
     return {
         "_above": above,
         "_below": below,
-        "_here": _loss_of(case.theta, case),
+        "_here": nudged.get("of", _loss_of)(case.theta, case),
         "dtheta": dtheta,
-        **_misgiven(case),
         "numerical": measured,
         "eta": case.eta,
         "_examples": float(len(case.labels)),
-        "_slopes": _slope(lambda theta: _loss_of(theta, case), case.theta),
-        "_by_hundredths": _differences(case, one, eta=1e-2),
-        "_by_thousandths": _differences(case, one, eta=1e-3),
-        "_piling_up": _differences(case, np.tri(M)),
-        "_piling_down": _differences(case, one, moved=-np.tri(M, k=-1)),
-        "_together": _differences(case, np.ones((M, M))),
-        "_by_shares": _differences(case, np.diag(case.theta)),
-        "_of_scores_alone": _differences(case, one, of=_all_scores),
-        "_reached": (np.arange(M) < len(case.x)) * 1.0,
+        "_reached": (np.arange(len(dtheta)) < len(case.x)) * 1.0,
         "_largest": entries.max() / (np.abs(dtheta).max() + np.abs(measured).max()),
         "_by_entries": (entries / np.maximum(np.abs(dtheta) + np.abs(measured), 1e-300)).max(),
     }
@@ -240,13 +221,32 @@ softmax_gradient = Chain(
     idea="The logarithm undoes the exponential: what is left of the derivative is the difference between what was said and what is true.",
 )
 
+
+def _but(**made):
+    """Makes a case in which something else stands, a value or what a function makes of the case."""
+    return lambda case: Case(case, **{name: make(case) if callable(make) else make for name, make in made.items()})
+
+
+_MISGIVEN = (
+    Twist(
+        "ones-for-dscores",
+        "Backward was given ones: it wants the gradient of the loss by the scores.",
+        _but(dtheta=partial(_gradient, given="ones")),
+    ),
+    Twist(
+        "scores-for-dscores",
+        "Backward was given the scores: it wants the gradient of the loss by them.",
+        _but(dtheta=partial(_gradient, given="scores")),
+    ),
+)
+
 softmax_loss = Checks(
     training.softmax_loss,
     draw=_draw_scores,
     truth=lambda case: _truths(case.scores, case.labels),
     against="eqs. 6.1 and 6.2, and their complex-step derivative",
     known=Known(
-        "q: N K, p_star: N K, _scores: N K, _classes, _down: N K, _scaled: N K, _largest: N K, _before: N K, _anybody: N K",
+        "q: N K, p_star: N K, _scores: N K, _classes, _down: N K, _anybody: N K",
         """
         _e      = exp(q)
         p       = _e / sum(_e, K)                    # eq. 6.1
@@ -277,11 +277,7 @@ softmax_loss = Checks(
             all-classes: sum(p_star * A, K) => sum(A, K) | the logarithms of all classes are added up: eq. 6.2 takes that of the right one
             log-of-the-mean: mean(sum(p_star * log(p), K), N) => log(mean(sum(p_star * p, K), N)) | the probabilities are averaged first: eq. 6.2 averages their logarithms
             taken-away-once: q - log(sum(exp(q), K)) => _scores - log(sum(exp(q), K)) | what was taken away from the scores is missing in one of two places: above the line of eq. 6.1 or below it
-            largest-for-label: p_star => _largest | the class with the highest score stands in the place of the label: labels[k] says which class is right
-            label-off-by-one: p_star => _before | the class in front of the right one is taken: classes are counted from 0, as numpy counts
             whole-columns: p - p_star => p - _anybody | dscores[:, labels] means whole columns: a class that is right for anybody loses its 1 in all examples, and it should in one place a row
-            divided-by-the-largest: q => _scaled | the scores are divided by their largest, and that changes the probabilities: what may be done to all scores of a row alike?
-            largest-of-the-column: q => _down | the largest of each column is taken away, and that changes the probabilities: it takes one number a row
             softmax-over-the-batch: _e / sum(_e, K) => exp(_down) / sum(exp(_down), N) | the probabilities add up to 1 over the examples, and should over the classes of each: which axis is that?
             softmax-over-the-batch: q - log(sum(exp(q), K)) => _down - log(sum(exp(_down), N)) | the probabilities add up to 1 over the examples, and should over the classes of each: which axis is that?
             labels-missing: p - p_star => p | these are the probabilities alone: what the label asks for is not taken away
@@ -289,6 +285,28 @@ softmax_loss = Checks(
         """,
         terms={"loss": ("mean log loss",), "dscores": ("probabilities | eq. 6.3", "labels | eq. 6.3")},
         view=_one_hot,
+    ),
+    twists=(
+        Twist(
+            "largest-for-label",
+            "The class with the highest score stands in the place of the label: labels[k] says which class is right.",
+            _but(labels=lambda case: np.argmax(case.scores, axis=1)),
+        ),
+        Twist(
+            "label-off-by-one",
+            "The class in front of the right one is taken: classes are counted from 0, as numpy counts.",
+            _but(labels=lambda case: (case.labels - 1) % case.scores.shape[1]),
+        ),
+        Twist(
+            "divided-by-the-largest",
+            "The scores are divided by their largest, and that changes the probabilities: what may be done to all scores of a row alike?",
+            _but(scores=lambda case: case.scores / np.abs(case.scores).max(axis=1, keepdims=True)),
+        ),
+        Twist(
+            "largest-of-the-column",
+            "The largest of each column is taken away, and that changes the probabilities: it takes one number a row.",
+            _but(scores=lambda case: case.scores - case.scores.max(axis=0)),
+        ),
     ),
     hints=(
         "Three lines: the probabilities (6.1), the loss (6.2), the gradient (6.3). Of a row of p*, only the entry of the label is not zero.",
@@ -308,7 +326,7 @@ training_step = Checks(
     ),
     against="eq. 6.4, with the gradient by a complex step",
     known=Known(
-        "theta: M, dtheta: M, _later: M, _of_ones: M, _of_scores: M, _loss_given, _loss_later, _loss_next, rate, _examples",
+        "theta: M, dtheta: M, _loss_given, _loss_later, _loss_next, rate, _examples",
         """
         _loss  = _loss_given                         # eq. 6.2
         _theta = theta - rate * dtheta               # eq. 6.4
@@ -324,24 +342,33 @@ training_step = Checks(
             summed-loss: rate * A => _examples * rate * A | the step is N times too large: is dscores the gradient of the mean?
             summed-loss: _loss_given => _examples * _loss_given | the loss is N times too large: it is a mean over the batch
             averaged-twice: rate * A => rate * A / _examples | the step is N times too small: the mean is in dscores already
+            times-theta: rate * A => rate * A * theta | the step is multiplied by the parameters
+            weight-decay: A - rate * B => A - rate * (B + A) | the parameters are made smaller besides: eq. 6.4 takes the gradient's step alone
+            signs-alone: rate * A => rate * sign(A) | there are the signs of the gradient alone: eq. 6.4 goes further where the slope is steeper
+            gradient-of-length-one: rate * A => rate * A / sqrt(sum(A**2, M)) | the gradient was divided by its length: eq. 6.4 does not
             half-a-step: rate * A => rate * A / 2 | half a step is taken
             gradient-alone: A - rate * B => B | this is the gradient: the new parameters are wanted
             rate-fixed: rate => 1/10 | the learning rate is 0.1 whatever was given
             rate-fixed: rate => 1/100 | the learning rate is 0.01 whatever was given
-            times-theta: rate * A => rate * A * theta | the step is multiplied by the parameters
-            weight-decay: A - rate * B => A - rate * (B + A) | the parameters are made smaller besides: eq. 6.4 takes the gradient's step alone
-            two-steps: dtheta => dtheta + _later | there are two steps: one call is one step
-            ones-for-dscores: dtheta => _of_ones | backward was given ones: it wants the gradient of the loss by the scores
-            scores-for-dscores: dtheta => _of_scores | backward was given the scores: it wants the gradient of the loss by them
-            loss-for-dscores: dtheta => _loss_given * _of_ones | backward was given the loss: it wants the gradient of the loss by the scores
-            signs-alone: rate * A => rate * sign(A) | there are the signs of the gradient alone: eq. 6.4 goes further where the slope is steeper
-            gradient-of-length-one: rate * A => rate * A / sqrt(sum(A**2, M)) | the gradient was divided by its length: eq. 6.4 does not
         """,
         terms={"loss": ("loss",), "theta": ("parameters | eq. 6.4", "step | eq. 6.4")},
         view=_step_parts,
         outputs={"loss": "_loss", "theta": "_theta"},
     ),
     follows=_where_it_stepped,
+    twists=(
+        *_MISGIVEN,
+        Twist(
+            "loss-for-dscores",
+            "Backward was given the loss: it wants the gradient of the loss by the scores.",
+            _but(dtheta=lambda case: _loss_of(case.theta, case) * _gradient(case, given="ones")),
+        ),
+        Twist(
+            "two-steps",
+            "There are two steps: one call is one step.",
+            _but(dtheta=lambda case: _gradient(case) + _gradient(_stepped(case))),
+        ),
+    ),
     hints=(
         "Four calls in a row: from theta to scores, from scores to loss and dscores, from dscores to dtheta, from dtheta to the new theta.",
         "forward returns two things, scores and a cache. The cache goes to backward, together with dscores.",
@@ -356,9 +383,7 @@ gradient_check = Checks(
     truth=_checked,
     against="eqs. 6.5 and 6.6, parameter by parameter",
     known=Known(
-        "_above: M, _below: M, _here, dtheta: M, _of_ones: M, _of_scores: M, numerical: M, eta, _examples,"
-        "_slopes: M, _by_hundredths: M, _by_thousandths: M, _piling_up: M, _piling_down: M, _together: M, _by_shares: M,"
-        "_of_scores_alone: M, _reached: M, _largest, _by_entries",
+        "_above: M, _below: M, _here, dtheta: M, numerical: M, eta, _examples, _reached: M, _largest, _by_entries",
         """
         _numerical = (_above - _below) / (2 * eta)    # eq. 6.5
         _apart     = sqrt(sum((dtheta - numerical)**2, M))
@@ -385,17 +410,7 @@ gradient_check = Checks(
             difference-of-lengths: _apart => abs(sqrt(sum(dtheta**2, M)) - sqrt(sum(numerical**2, M))) | the lengths are subtracted: eq. 6.6 has the length of the difference. Two gradients of one length may point anywhere
             length-of-the-sum: _lengths => sqrt(sum((dtheta + numerical)**2, M)) | the gradients are added up before their length is taken: eq. 6.6 adds two lengths
             absolute-for-squares: sqrt(sum(A**2, M)) => sum(abs(A), M) | absolute values are added up: a length is the root of a sum of squares
-            ones-for-dscores: dtheta => _of_ones | backward was given ones: it wants the gradient of the loss by the scores
-            scores-for-dscores: dtheta => _of_scores | backward was given the scores: it wants the gradient of the loss by them
             summed-loss: A / (2 * eta) => _examples * A / (2 * eta) | everything is N times too large: the loss is a mean over the batch
-            eta-not-used: A / (2 * eta) => _slopes | this is what a very small nudge gives, whatever eta is: nudge by the eta that was given
-            eta-not-used: A / (2 * eta) => _by_hundredths | this is what a nudge of 0.01 gives, whatever eta is: nudge by the eta that was given
-            eta-not-used: A / (2 * eta) => _by_thousandths | this is what a nudge of 0.001 gives, whatever eta is: nudge by the eta that was given
-            nudges-left-behind: A / (2 * eta) => _piling_up | each nudge comes on top of those before it: begin with theta as it was given for every parameter
-            nudges-left-behind: A / (2 * eta) => _piling_down | a parameter that was nudged down is still there when the next is nudged: begin with theta as it was given for every parameter
-            nudged-together: A / (2 * eta) => _together | all parameters are nudged at once: one after the other, each alone
-            nudged-by-a-share: A / (2 * eta) => _by_shares | each parameter is nudged by a share of itself: eq. 6.5 nudges all by eta
-            scores-for-loss: A / (2 * eta) => _of_scores_alone | this is how the sum of the scores changes: eq. 6.5 has the loss
             one-array: A - B => 0 * A | every difference is zero: are the parameters that were nudged up and those that were nudged down the same array?
             not-all-nudged: A / (2 * eta) => _reached * A / (2 * eta) | only so many parameters are nudged as there are examples: there is a number for each entry of theta
             largest-for-length: _apart / _lengths => _largest | this compares the largest entries: eq. 6.6 compares lengths, to which all entries add
@@ -408,6 +423,42 @@ gradient_check = Checks(
         outputs={"numerical": "_numerical"},
     ),
     follows=_of_what_was_measured,
+    twists=(
+        *_MISGIVEN,
+        *(
+            Twist(
+                "eta-not-used",
+                f"This is what a nudge of {eta} gives, whatever eta is: nudge by the eta that was given.",
+                _but(eta=eta),
+            )
+            for eta in (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+        ),
+        Twist(
+            "nudges-left-behind",
+            "Each nudge comes on top of those before it: begin with theta as it was given for every parameter.",
+            _but(nudged=lambda case: {"directions": np.tri(len(case.theta))}),
+        ),
+        Twist(
+            "nudges-left-behind",
+            "A parameter that was nudged down is still there when the next is nudged: begin with theta as it was given for every parameter.",
+            _but(nudged=lambda case: {"moved": -np.tri(len(case.theta), k=-1)}),
+        ),
+        Twist(
+            "nudged-together",
+            "All parameters are nudged at once: one after the other, each alone.",
+            _but(nudged=lambda case: {"directions": np.ones((len(case.theta), len(case.theta)))}),
+        ),
+        Twist(
+            "nudged-by-a-share",
+            "Each parameter is nudged by a share of itself: eq. 6.5 nudges all by eta.",
+            _but(nudged=lambda case: {"directions": np.diag(case.theta)}),
+        ),
+        Twist(
+            "scores-for-loss",
+            "This is how the sum of the scores changes: eq. 6.5 has the loss.",
+            _but(nudged={"of": _all_scores}),
+        ),
+    ),
     hints=(
         "Measured gradient first: lesson 01's central difference, of a function with one output, the loss. One loop over the parameters.",
         "In the loop: theta plus eta in entry m, theta minus eta there; forward and softmax_loss of both. np.linalg.norm gives a length.",
