@@ -143,4 +143,4 @@ def slip(ground: Ground, above: Node, line: Node, cancels: bool = False) -> tupl
             return "this line is 0 whatever the numbers are, and the one above is not", ("zero",)
         if cancels or not ways[0].usable:
             return None
-        return several(ways[0]) or next(filter(None, (besides(ways[0], edit) for edit in tried[:MOST_PAIRS])), None)
+        return several(ways[0]) or besides(ways[0], tried[:MOST_PAIRS])
