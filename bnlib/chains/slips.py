@@ -33,7 +33,7 @@ MOST_WORK = 4_000_000
 MAKING = 0.5
 """What an edit of the line above costs more: of two explanations, the one that can be seen in the learner's own line is said."""
 
-MOST_ELSEWHERE = 3
+MOST_ELSEWHERE = 2
 """How many other places are looked at where the line above is zero."""
 
 MOST_PAIRS = 150
