@@ -440,7 +440,7 @@ def _fractions(node: Node, place: Place, into: Into) -> Iterator[Edit]:
         above, below = node.args
         words = f"the division by {text_of(below)} should be a product{at_place(place)}"
         yield Edit(into, mul(above, below), words, "upside-down", 1.05)
-        if above is not ONE and not node.free:
+        if above is not ONE:
             words = f"the fraction {text_of(node)} is upside down{at_place(place)}"
             yield Edit(into, div(below, above), words, "upside-down", 1.06)
 
