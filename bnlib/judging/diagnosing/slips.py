@@ -18,7 +18,17 @@ import numpy as np
 
 from bnlib.judging.case import Case
 from bnlib.judging.diagnosing.evidence import Evidence, Finding, same, two_at_once, value_of
-from bnlib.judging.diagnosing.terms import Coefficients, Factor, Factors, Parts, Term, columns, factor_table, matching
+from bnlib.judging.diagnosing.terms import (
+    MISSING,
+    Coefficients,
+    Factor,
+    Factors,
+    Parts,
+    Term,
+    columns,
+    factor_table,
+    matching,
+)
 from bnlib.numerics import Array, relative_error
 
 NEARLY = 1e-5
@@ -274,4 +284,5 @@ def _slip_times_factor(slip: Explanation, evidence: Sequence[Evidence], factors:
             return None
         names, values = factor_table(item, factors)
         possible = possible & matching(values, ratio[None])[:, 0]
-    return next((names[int(index)] for index in np.flatnonzero(possible) if index > 1), None)
+    first = int(np.argmax(possible))
+    return names[first] if np.any(possible) and names[first].cost and names[first] is not MISSING else None
