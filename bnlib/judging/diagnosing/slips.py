@@ -34,8 +34,8 @@ from bnlib.numerics import Array, relative_error
 NEARLY = 1e-5
 """Results closer than this fraction of their size are right but for their digits; of mistakes only single named ones are."""
 
-_OF_A_QUANTITY = re.compile("(?<!^mean)(?<!^sum)-(times|over)-(?![A-Z])")
-"""A factor that is a quantity, no size and no axis: a line of the derivation says more precisely how it came or went."""
+_OF_A_QUANTITY = re.compile("(?<!^mean)-(times|over)-(?![A-Z])")
+"""A factor that is a quantity, and no size: a line of the derivation says more precisely how it came or went."""
 
 
 @dataclass(frozen=True)

@@ -178,7 +178,7 @@ def columns(array: Array, ahead: int = 0) -> Array:
         ahead: How many.
     """
     if array.ndim - ahead < 2:
-        return array[(slice(None),) * ahead + (None,)]
+        return array.reshape(*array.shape[:ahead], 1, -1)
     front = np.moveaxis(array, ahead + 1, ahead)
     return front.reshape(*front.shape[: ahead + 1], -1)
 
