@@ -35,7 +35,7 @@ ifneq ($(AUTHOR),)
 	@echo 'make test       run the whole suite'
 	@echo 'make test-torch install PyTorch too, and run what compares with it'
 	@echo 'make test-lowest run it with the oldest versions that pyproject.toml allows'
-	@echo 'make test-peers install nbgrader too, and let it release and grade'
+	@echo 'make test-peers install nbgrader and otter too, and let them release and grade'
 	@echo 'make grade      grade examples/submissions and say where the report is'
 	@echo 'make dist       build wheel, sdist and the bundle for learners into dist/'
 	@echo 'make docs       build the web page in build/site/html'
@@ -143,7 +143,7 @@ test-lowest: install-test
 	  --nbval-lax --nbval-cell-timeout=120 --ignore-glob='tests/*.ipynb' tests solutions
 
 test-peers: install-test
-	@$(PY) tests/peers/environments.py nbgrader
+	@$(PY) tests/peers/environments.py
 	@$(PY) -m pytest -p no:cacheprovider tests/peers
 
 # Chromium is taken from the machine; where there is none, the tests say so in one line.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from bnlib import __version__
 from bnlib.notebooks import NotebookError
-from bnlib.stubs import lesson_of
+from bnlib.stubs import Lesson, lesson_of
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -81,31 +81,68 @@ def _teachers(commands: Any) -> None:
 
     command.add_arguments(commands.add_parser("grade", help="grade a folder of submissions (teachers)"))
     platforms = export.add_arguments(
-        commands.add_parser("export", help="grades and feedback for Canvas and Moodle, sources for nbgrader (teachers)")
+        commands.add_parser(
+            "export", help="grades and feedback for Canvas and Moodle, sources for nbgrader and otter (teachers)"
+        )
     )
-    nbgrader = platforms.add_parser("nbgrader", help="the lessons as nbgrader's source notebooks")
-    nbgrader.add_argument("folder", type=Path, metavar="DIR", help="the nbgrader course's folder")
-    nbgrader.add_argument(
-        "--lesson", action="append", default=[], metavar="KEY", help="this lesson alone (may be repeated)"
-    )
-    command.add_course(nbgrader)
-    nbgrader.set_defaults(run=_nbgrader)
+    for name, run in (("nbgrader", _nbgrader), ("otter", _otter)):
+        tool = platforms.add_parser(name, help=f"the lessons as source notebooks for {name}")
+        tool.add_argument("folder", type=Path, metavar="DIR", help="where to write; nothing there is overwritten")
+        tool.add_argument(
+            "--lesson", action="append", default=[], metavar="KEY", help="this lesson alone (may be repeated)"
+        )
+        if name == "nbgrader":
+            tool.add_argument(
+                "--exam",
+                nargs="*",
+                type=int,
+                metavar="ITEM",
+                help="the exam in the place of lessons; these items, or all",
+            )
+        command.add_course(tool)
+        tool.set_defaults(run=run)
     gradescope.add_arguments(commands.add_parser("gradescope", help="autograder and results for Gradescope (teachers)"))
 
 
 def _nbgrader(arguments: argparse.Namespace) -> int:
-    from bnlib.nbgrader import export
+    from bnlib.nbgrader import export, lesson_sources
+    from bnlib.sheets import exam
+
+    def sources(course: Path, chosen: Sequence[Lesson]) -> Mapping[str, Any]:
+        if arguments.exam is None:
+            return lesson_sources(course / "solutions", chosen)
+        return {"exam": exam(course / "docs" / "exam.md", course / "solutions" / "exam.md", arguments.exam)}
+
+    name = "LESSON" if arguments.exam is None else "exam"
+    return _export(arguments, sources, export, f"nbgrader generate_assignment {name}")
+
+
+def _otter(arguments: argparse.Namespace) -> int:
+    from bnlib.otter import export, lesson_sources
+
+    def sources(course: Path, chosen: Sequence[Lesson]) -> Mapping[str, Any]:
+        return lesson_sources(course / "solutions", chosen)
+
+    return _export(arguments, sources, export, "otter assign LESSON.ipynb LESSON")
+
+
+def _export(
+    arguments: argparse.Namespace,
+    sources: Callable[[Path, Sequence[Lesson]], Mapping[str, Any]],
+    export: Callable[[Mapping[str, Any], Path], list[Path]],
+    then: str,
+) -> int:
     from bnlib.release import ReleaseError
 
     try:
         chosen = [lesson_of(key) for key in arguments.lesson]
-        for path in export(_folder(arguments) / "solutions", arguments.folder, chosen):
+        for path in export(sources(_folder(arguments), chosen), arguments.folder):
             print(f"wrote {path}")
     except KeyError as error:
         return _say(str(error.args[0]))
     except ReleaseError as error:
         return _say(str(error))
-    print(f"Then, in {arguments.folder}: nbgrader generate_assignment LESSON")
+    print(f"Then, in {arguments.folder}: {then}")
     return 0
 
 
@@ -153,12 +190,14 @@ def _build(arguments: argparse.Namespace) -> int:
 
 def _release(arguments: argparse.Namespace) -> int:
     from bnlib.release import ReleaseError, bundle, release
+    from bnlib.sheets import projects
 
     try:
         chosen = [lesson_of(key) for key in arguments.lesson]
         course = _folder(arguments)
         solutions, notebooks = arguments.solutions or course / "solutions", arguments.out or course / "notebooks"
-        for path in release(solutions, notebooks, arguments.force, arguments.address):
+        others = projects(course / "docs" / "projects.md", arguments.address)
+        for path in release(solutions, notebooks, arguments.force, arguments.address, others):
             print(f"released {path}")
         if arguments.zip:
             names = bundle(course, arguments.zip, chosen)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,34 +31,58 @@ c.ExecutePreprocessor.timeout = 120  # a check stops an endless answer by itself
 """
 
 
-def export(solutions: Path, folder: Path, chosen: Sequence[Lesson] = ()) -> list[Path]:
-    """Write ``source/LESSON/LESSON.ipynb`` for nbgrader, and an ``nbgrader_config.py`` where there is none.
+def lesson_sources(solutions: Path, chosen: Sequence[Lesson] = ()) -> dict[str, Any]:
+    """The lessons as nbgrader's sources, by name.
 
     Args:
         solutions: Folder of built source notebooks.
+        chosen: Lessons; by default all.
+
+    Raises:
+        ReleaseError: A source cannot be released.
+    """
+    return {path.stem: source(path) for path in chosen_sources(solutions, chosen)}
+
+
+def chosen_sources(solutions: Path, chosen: Sequence[Lesson]) -> list[Path]:
+    """The notebooks of these lessons, or of all where none is named."""
+    return [path for path in sources(solutions) if not chosen or lesson_of(path.stem) in chosen]
+
+
+def export(notebooks: Mapping[str, Any], folder: Path) -> list[Path]:
+    """Write ``source/NAME/NAME.ipynb`` for nbgrader, and an ``nbgrader_config.py`` where there is none.
+
+    Args:
+        notebooks: Source notebooks, by name.
         folder: The nbgrader course's folder.
-        chosen: Lessons to write; by default all.
 
     Returns:
         The files written.
 
     Raises:
-        ReleaseError: A source cannot be released, or the folder has a lesson already.
+        ReleaseError: The folder has one of them already.
     """
-    wanted = [path for path in sources(solutions) if not chosen or lesson_of(path.stem) in chosen]
-    targets = {path: folder / "source" / path.stem / path.name for path in wanted}
-    there = [str(target) for target in targets.values() if target.exists()]
-    if there:
-        raise ReleaseError(f"{there[0]}: is there already, and may hold somebody's work; choose another folder")
-    notebooks = {target: source(path) for path, target in targets.items()}
+    written = write_new({folder / "source" / name / f"{name}.ipynb": notebook for name, notebook in notebooks.items()})
+    config = folder / "nbgrader_config.py"
+    if config.exists():
+        return written
+    config.write_text(CONFIG, encoding="utf-8")
+    return [config, *written]
+
+
+def write_new(notebooks: Mapping[Path, Any]) -> list[Path]:
+    """Write notebooks where none are yet, all or none of them.
+
+    Raises:
+        ReleaseError: One is there already.
+    """
+    for target in notebooks:
+        if target.exists():
+            raise ReleaseError(f"{target}: is there already, and may hold somebody's work; choose another folder")
     for target, notebook in notebooks.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         write_notebook(notebook, target)
-    config = folder / "nbgrader_config.py"
-    if config.exists():
-        return list(notebooks)
-    config.write_text(CONFIG, encoding="utf-8")
-    return [config, *notebooks]
+    return list(notebooks)
 
 
 def source(path: Path) -> Any:
@@ -83,18 +107,20 @@ def source(path: Path) -> Any:
     return notebook
 
 
-def answer(stub: Stub, text: str) -> str:
-    """A solution's cell as nbgrader's source.
+def answer(stub: Stub, text: str, opening: Sequence[str] = (BEGIN,), closing: str = END) -> str:
+    """A solution's cell as nbgrader's source, or with the marks of another tool.
 
     Args:
         stub: The exercise.
         text: The cell of ``solutions/``.
+        opening: Lines above each solution; the last is the mark where it begins.
+        closing: The mark where it ends.
 
     Raises:
         ReleaseError: A class has more than the methods of its contract: what else it holds would be handed out.
     """
     if isinstance(stub, Derivation):
-        return text
+        return text.replace(BEGIN, opening[-1]).replace(END, closing)
     head, *parts = stub_source(stub, before_function(text)).split(TODO)
     if not stub.methods:
         bodies = [textwrap.indent(textwrap.dedent(text.partition(BEGIN + "\n")[2].rpartition(END)[0].rstrip()), "    ")]
@@ -102,7 +128,7 @@ def answer(stub: Stub, text: str) -> str:
         bodies = _methods(stub, text)
     for body, part in zip(bodies, parts, strict=True):
         indent = head[head.rindex("\n") + 1 :]
-        head += f"{BEGIN}\n{body}\n{indent}{END}{part}"
+        head += f"\n{indent}".join(opening) + f"\n{body}\n{indent}{closing}{part}"
     return head
 
 

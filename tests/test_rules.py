@@ -170,7 +170,7 @@ def test_dates_that_disagree_are_flagged_where_it_matters():
     when = datetime(2026, 11, 21, tzinfo=timezone.utc)
     given = marked(result_at(when, stated=datetime(2026, 11, 1, tzinfo=timezone.utc).isoformat()), teacher)
     assert (given.late, len(given.flags)) == ("6 h", 1)
-    assert "in time by the date inside the zip" in given.flags[0]
+    assert "in time by the date in its zip" in given.flags[0]
     late_either_way = result_at(when, stated=datetime(2026, 11, 20, 20, tzinfo=timezone.utc).isoformat())
     assert marked(late_either_way, teacher).flags == ()
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import stat
 import zipfile
-from datetime import datetime
+from datetime import datetime, timezone
+from pathlib import Path
 
 import pytest
 
 from bnlib.grading import submissions
 from bnlib.grading.files import write
 from bnlib.grading.submissions import FolderError, collect
+
+ROOT = Path(__file__).parent.parent
 
 
 def notebook(lesson="translation", exercise="center", body="return h"):
@@ -118,6 +122,19 @@ def test_a_folder_without_a_notebook_says_so(tmp_path):
     (tmp_path / "anna").mkdir()
     (tmp_path / "anna" / "essay.pdf").write_text("x")
     assert one(tmp_path).reasons == ["anna: holds no notebook (a file that ends in .ipynb)"]
+
+
+def test_a_project_beside_lessons_is_passed_over_and_alone_it_says_who_reads_it(tmp_path):
+    project = (ROOT / "notebooks" / "projects" / "sync.ipynb").read_text(encoding="utf-8")
+    for name in ("anna", "ben"):
+        (tmp_path / name / "projects").mkdir(parents=True)
+        (tmp_path / name / "projects" / "sync.ipynb").write_text(project, encoding="utf-8")
+    (tmp_path / "anna" / "02.ipynb").write_text(notebook())
+    anna, ben = collect(tmp_path).submissions
+    assert list(anna.notebooks) == ["02_translation"]
+    assert not anna.reasons
+    assert not anna.notes
+    assert ben.reasons == ["sync.ipynb: is a project's notebook, which a person reads; there is nothing to grade in it"]
 
 
 def test_links_pipes_and_large_files_are_not_opened(tmp_path, monkeypatch):
@@ -338,6 +355,79 @@ def test_in_one_zip_the_newer_of_two_counts(tmp_path):
         for name, day in (("b.ipynb", 1), ("a.ipynb", 2)):
             archive.writestr(zipfile.ZipInfo(name, (2025, 5, day, 0, 0, 0)), notebook(body=f"return {day}"))
     assert one(tmp_path).notebooks["02_translation"].label == "anna.zip/a.ipynb"
+
+
+NBGRADER = "2025-05-02 10:00:00.123456 UTC"
+HANDED = datetime(2025, 5, 2, 10, tzinfo=timezone.utc).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("text", "handed"),
+    [
+        (NBGRADER, HANDED),
+        ("2025-05-02T10:00:00.123456\n", HANDED),
+        ("2025-05-02 12:00:00.5 +0200", HANDED),
+        ("2025-05-02 11:00:00 Etc/GMT-1", None),
+        ("2025-02-30 10:00:00 UTC", None),
+        ("2025-05-02 10:00:00 nowhere", None),
+        ("yesterday", None),
+        ("", None),
+    ],
+)
+def test_when_nbgrader_collected_counts(tmp_path, text, handed):
+    """``submitted/STUDENT/ASSIGNMENT/``, as ``nbgrader collect`` makes it."""
+    folder = tmp_path / "submitted" / "anna" / "week-2"
+    folder.mkdir(parents=True)
+    (folder / "02.ipynb").write_text(notebook())
+    os.utime(folder / "02.ipynb", (1e9, 1e9))
+    (folder / "timestamp.txt").write_text(text)
+    file = one(tmp_path / "submitted").notebooks["02_translation"]
+    assert (file.modified, file.stated) == (handed or 1e9, handed)
+
+
+def test_what_nbgrader_says_makes_nothing_earlier(tmp_path):
+    """It stands among the student's files, where a student can write it too."""
+    folder = tmp_path / "anna" / "02"
+    folder.mkdir(parents=True)
+    (folder / "02.ipynb").write_text(notebook())
+    os.utime(folder / "02.ipynb", (2e9, 2e9))
+    (folder / "timestamp.txt").write_text(NBGRADER)
+    file = one(tmp_path).notebooks["02_translation"]
+    assert (file.modified, file.stated) == (2e9, HANDED)
+    (folder / "timestamp.txt").unlink()
+    os.mkfifo(folder / "timestamp.txt")
+    assert one(tmp_path).notebooks["02_translation"].stated is None
+
+
+def test_folders_of_nbgraders_exchange_are_the_students(tmp_path):
+    for name, answer in (
+        ("anna+week 2+2025-05-01 10:00:00.000001 UTC+ab-_cd12EF34", "return 1"),
+        ("anna+week 2+2025-05-02 10:00:00.000001 UTC+zzzzzzzzzzzz", "return 2"),
+        ("ben+jr+week 2+2025-05-02 10:00:00.000001 UTC", "return 3"),
+        ("c+plus+plus", "return 4"),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "02.ipynb").write_text(notebook(body=answer))
+        os.utime(tmp_path / name / "02.ipynb", (1e9, 1e9))
+    found = {s.student: s for s in collect(tmp_path).submissions}
+    assert list(found) == ["anna", "ben+jr", "c+plus+plus"]
+    newest = found["anna"].notebooks["02_translation"]
+    assert b"return 2" in newest.content()
+    assert newest.modified == HANDED
+    assert newest.earlier == HANDED - 86400
+    assert [note.split(":")[0] for note in found["anna"].notes] == ["anna+week 2+2025-05-01 10"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_folder_of_another_account_in_the_exchange_is_said(tmp_path):
+    for student in ("daemon", "anna"):
+        folder = tmp_path / f"{student}+02+{NBGRADER}+zzzzzzzzzzzz"
+        folder.mkdir()
+        (folder / "02.ipynb").write_text(notebook())
+        shutil.chown(folder, "daemon")
+    found = {s.student: s.notes for s in collect(tmp_path).submissions}
+    assert found["daemon"] == []
+    assert [note.partition(": ")[2] for note in found["anna"]][0].endswith("belongs to the account daemon")
 
 
 def test_who_is_on_the_roster_and_handed_in_nothing_is_there(tmp_path):

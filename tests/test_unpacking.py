@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from datetime import datetime
+from datetime import datetime, timezone
 
 import pytest
 
@@ -45,6 +45,13 @@ def test_a_class_of_canvas_and_one_of_moodle(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["submissions.zip"]
     found, there = students(packed(tmp_path / "submissions.zip", MOODLE))
     assert found == {"Clara Muster_1234567": ["02_translation"]}
+
+
+def test_a_class_of_nbgrader_keeps_its_times(tmp_path):
+    files = {"anna/02/02.ipynb": NOTEBOOK, "anna/02/timestamp.txt": b"2030-05-02 10:00:00.123456 UTC"}
+    with unpacked(packed(tmp_path / "submitted.zip", files)) as there:
+        (anna,) = collect(there).submissions
+        assert anna.notebooks["02_translation"].stated == datetime(2030, 5, 2, 10, tzinfo=timezone.utc).timestamp()
 
 
 def test_the_command_takes_a_zip_for_a_folder(tmp_path, capsys):

@@ -70,7 +70,9 @@ def _late(student: str, lesson: LessonResult, teacher: Teacher) -> Marks:
     late = max(0.0, _seconds(file.handed) - due.timestamp())
     flags = []
     if file.stated and (_seconds(file.stated) > due.timestamp()) != (late > 0):
-        flags.append(f"{file.file}: in time by the date inside the zip, and late by the zip's own; the later counts")
+        flags.append(
+            f"{file.file}: in time by the date in its zip or timestamp.txt, and late by the file's own; the later counts"
+        )
     if file.marked_late and not late:
         flags.append(f"{called}, and in time by its date")
     if not late:

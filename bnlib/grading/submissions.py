@@ -14,13 +14,15 @@ import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
-from bnlib.notebooks import Notebook, NotebookError, read
+from bnlib.notebooks import Notebook, NotebookError, ProjectError, read
 from bnlib.stubs import Lesson
 
 MAX_NOTEBOOK = 20_000_000
@@ -40,6 +42,15 @@ _CANVAS = re.compile(r"([^\W_]+)(_LATE)?_(\d{3,})_\d{3,}_.+")
 
 _MOODLE = re.compile(r"(.+_\d{3,})_assignsubmission_.+")
 """How Moodle calls what it packs: ``name_number_assignsubmission_file``, with the file's own name behind that or in a folder."""
+
+_NBGRADER = re.compile(r"(.+)\+[^+]+\+(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[^+]*)(?:\+[\w-]{12})?")
+"""How nbgrader calls the folders of an exchange's ``inbound``: ``student+assignment+time+random letters``."""
+
+TIMESTAMP = "timestamp.txt"
+"""Where nbgrader writes when a folder was handed in."""
+
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.\d+)? ?(?:([+-]\d\d):?(\d\d)|(\w+))?")
+"""nbgrader's times, in names and in ``timestamp.txt``; without a zone they are UTC."""
 
 _HASHED = re.compile(r"-[0-9a-f]{16}$")
 _ORDINARY = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -65,11 +76,11 @@ class Handed:
         label: Where it was, below the folder, for people.
         path: The file, or the zip file that holds it.
         member: Its name in the zip file, or None.
-        modified: When it was last changed, in seconds since 1970; of a zip file's date and those in it, which are the
-            student's to write, the later.
+        modified: When it was last changed, in seconds since 1970; of a file's date, that inside a zip and that of
+            nbgrader, some of which are the student's to write, the latest.
         lesson: The lesson it answers.
         digest: sha256 of its content.
-        stated: Its date inside the zip file, or None.
+        stated: Its date inside the zip file, else when nbgrader says that it was handed in, or None.
         earlier: When the first other file of this lesson was handed in, or None; known of files that count.
         marked_late: Canvas put LATE into its name.
     """
@@ -157,6 +168,7 @@ def collect(folder: Path, roster: Sequence[str] = ()) -> Folder:
                 ignored.append(entry.name)
             continue
         submission = found.setdefault(student, Submission(student, ""))
+        submission.notes.extend(_claims(entry, student))
         handed.setdefault(student, []).extend(
             replace(file, marked_late=marked_late) for file in _handed(entry, submission)
         )
@@ -203,13 +215,25 @@ def _student(entry: Path) -> tuple[str | None, bool]:
         return name, False
     if moodle := _MOODLE.fullmatch(name):
         return moodle[1], False
+    if entry.is_dir() and (nbgrader := _NBGRADER.fullmatch(name)):
+        return nbgrader[1], False
     canvas = _CANVAS.fullmatch(name) if not entry.is_dir() and "_assignsubmission_" not in name else None
     return (f"{canvas[1]}_{canvas[3]}", bool(canvas[2])) if canvas else (name, False)
+
+
+def _claims(entry: Path, student: str) -> Iterator[str]:
+    """What a person should know of a folder of nbgrader's exchange, into which every account can write under every name."""
+    if entry.is_dir() and _NBGRADER.fullmatch(entry.name):
+        with suppress(KeyError, NotImplementedError, OSError):  # an account that is not known here; Windows
+            owner = entry.owner()
+            if owner != student and entry.stat().st_uid != os.geteuid():
+                yield f"{entry.name}: says that it is {student}'s, and belongs to the account {owner}"
 
 
 def _handed(entry: Path, submission: Submission) -> list[Handed]:
     """The readable notebooks of one entry; what is not readable is noted in the submission."""
     found: list[Handed] = []
+    nothing = f"{entry.name}: holds no notebook (a file that ends in .ipynb)"
     try:
         for label, path, info, archive in _files(entry, submission):
             if len(found) + len(submission.reasons) >= MAX_FILES:
@@ -217,12 +241,14 @@ def _handed(entry: Path, submission: Submission) -> list[Handed]:
                 break
             try:
                 found.append(_look(label, path, info, archive))
+            except ProjectError as error:
+                nothing = str(error)
             except (UnreadableError, NotebookError) as error:
                 _note_reason(submission, error)
     except UnreadableError as error:
         _note_reason(submission, error)
     if not found and not submission.reasons:
-        submission.reasons.append(f"{entry.name}: holds no notebook (a file that ends in .ipynb)")
+        submission.reasons.append(nothing)
     return found
 
 
@@ -299,7 +325,9 @@ def _look(label: str, path: Path, info: zipfile.ZipInfo | None, archive: zipfile
         content, stated = _file_content(path, label), None
     else:
         content, stated = _member_content(archive, info, label), _zip_time(info)
-    modified = max(path.stat().st_mtime, stated or 0.0)
+    collected = _nbgrader_time(path, label)
+    stated = collected if stated is None else stated
+    modified = max(path.stat().st_mtime, stated or 0.0, collected or 0.0)
     lesson = notebook_of(label, content).lesson.key
     member = info.filename if info else None
     return Handed(label, path, member, modified, lesson, hashlib.sha256(content).hexdigest(), stated)
@@ -311,6 +339,29 @@ def _zip_time(info: zipfile.ZipInfo) -> float:
         return datetime(*info.date_time).timestamp()
     except (ValueError, OverflowError, OSError):
         return 0.0
+
+
+def _nbgrader_time(path: Path, label: str) -> float | None:
+    """When nbgrader says that a file was handed in: the latest of what the folders around it are called and hold."""
+    said = []
+    for folder in path.parents[: label.split(".zip/")[0].count("/")]:
+        if named := _NBGRADER.fullmatch(folder.name):
+            said.append(named[2])
+        with suppress(UnreadableError, UnicodeDecodeError):
+            said.append(_file_content(folder / TIMESTAMP, label).decode())
+    return max(filter(None, map(_moment, said)), default=None)
+
+
+def _moment(text: str) -> float | None:
+    """A time of nbgrader's in seconds since 1970, or None where it is none that is understood."""
+    if found := _TIME.fullmatch(text.strip()):
+        day, clock, hours, minutes, name = found.groups()
+        with suppress(ValueError, OverflowError, KeyError):  # KeyError: a zone that nobody knows
+            if hours:
+                return datetime.fromisoformat(f"{day}T{clock}{hours}:{minutes}").timestamp()
+            zone = timezone.utc if name in (None, "UTC", "Z") else ZoneInfo(name)
+            return datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=zone).timestamp()
+    return None
 
 
 def _file_content(path: Path, label: str) -> bytes:

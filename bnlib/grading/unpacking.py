@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
-from bnlib.grading.submissions import MAX_ZIP, FolderError
+from bnlib.grading.submissions import MAX_ZIP, TIMESTAMP, FolderError
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def unpacked(folder: Path) -> Iterator[Path]:
 def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, folder: Path) -> None:
     """One file of the platform's zip, with its date; nothing outside of ``folder``, and never more than the grader reads."""
     parts = [part for part in PurePosixPath(info.filename.replace("\\", "/")).parts if part not in ("/", "..")]
-    if info.is_dir() or not parts or not parts[-1].lower().endswith((".ipynb", ".zip")):
+    if info.is_dir() or not parts or not parts[-1].lower().endswith((".ipynb", ".zip", TIMESTAMP)):
         return
     path = folder.joinpath(*parts)
     path.parent.mkdir(parents=True, exist_ok=True)

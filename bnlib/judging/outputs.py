@@ -69,15 +69,12 @@ def wrong_outputs(
         ]
         if not wrong:
             continue
+        near = [item for item in wrong if not item.case.get("far")]
         if any(item.got.shape != item.expected.shape for item in wrong):
             first = next(right for case, right in zip(cases, expected, strict=True) if case is wrong[0].case)
             found[name] = misshapen_output(checks, wrong[0].case, name, wrong[0].got, first)
-        elif any(not case.get("far", True) for case in cases) and all(item.case.get("far") for item in wrong):
-            found[name] = Finding(
-                ("digits-lost",),
-                f"{name} is right near zero, and loses its digits where the numbers lie far from zero: "
-                "somewhere a small difference is made of large, nearly equal numbers that were rounded before.",
-            )
+        elif not near and not all(case.get("far") for case in cases):
+            found[name] = Finding(("digits-lost",), f"{name} is right near zero, and {_DIGITS_LOST}")
         elif name in moved and set(moved) == set(moved.values()):
             found[name] = in_each_others_place(moved)
         else:
@@ -85,10 +82,29 @@ def wrong_outputs(
             thorough = not unnamed  # what is wrong in many places has one reason further up
             known = {known for said in found.values() for known in said.names}
             finding = _diagnose(checks, name, wrong, thorough, known)
-            found[name] = finding or Finding(("unnamed",), _first_difference(checks, name, wrong[0]))
+            if (
+                not finding
+                and 1 < len(near) < len(wrong)
+                and (finding := _diagnose(checks, name, near, thorough, known))
+            ):
+                finding = _and_digits_lost(name, finding)
+            found[name] = finding or Finding(("unnamed",), _first_difference(checks, name, (near or wrong)[0]))
     if set(moved) != set(moved.values()):
         found |= _moved_and_wrong(checks, cases, results, expected, moved, found)
     return found | _exchanged(checks, cases, results, expected, found)
+
+
+_DIGITS_LOST = (
+    "loses its digits where the numbers lie far from zero: "
+    "somewhere a small difference is made of large, nearly equal numbers that were rounded before."
+)
+
+
+def _and_digits_lost(name: str, finding: Finding) -> Finding:
+    """What explains a result near zero, and not far from it: it loses digits besides, if they are not what it is about."""
+    if {"dtype-lost", "nearly-right"} & set(finding.names):
+        return finding
+    return Finding((*finding.names, "digits-lost"), f"{finding.message} Besides, {name} {_DIGITS_LOST}")
 
 
 def _moved_and_wrong(
@@ -238,7 +254,7 @@ def _first_difference(checks: Checks, name: str, item: Evidence) -> str:
     difference = np.abs(item.got - item.expected)
     where = tuple(int(i) for i in np.argwhere(difference > 1e-6 * np.max(difference))[0]) if item.got.ndim else ()
     place = f"{name}[{', '.join(map(str, where))}]" if where else name
-    inputs = ", ".join(f"{k} {_describe(v)}" for k, v in item.case.items())
+    inputs = ", ".join(f"{k} {_describe(v)}" for k, v in item.case.items() if k not in checks.outputs)
     got, expected = float(item.got[where]), float(item.expected[where])
     digits = next(n for n in (6, 10, 17) if f"{got:.{n}g}" != f"{expected:.{n}g}" or n == 17)
     return f"{place} is {got:.{digits}g} and should be {expected:.{digits}g} (for {inputs})."

@@ -113,7 +113,7 @@ def diagnose(
         factors: From a case to further quantities a term may be multiplied by in error, for example
             ``{"gamma": case.gamma}``: numbers or one value a feature. N, 2 and signs are always tried.
         thorough: Whether to look for exchanges and for two slips at once as well, which takes most of the time.
-        known: Names found for other outputs of the same answer: of two slips at once, theirs are tried first.
+        known: Names found for other outputs of the same answer, tried first.
         ways: What follows from the derivations of the output.
 
     Returns:
@@ -160,10 +160,11 @@ def _diagnose(
         return fitted[0]
     if fitted and fitted[1] <= 2 and all(name.endswith(("-missing", "-sign")) for name in fitted[0].names):
         return fitted[0]
-    if found := _match(evidence, _explaining(ways, "often", evidence)):
-        return found
-    if found := _match(evidence, _explaining(ways, "seldom", evidence)):
-        return found
+    for kind in ("often", "seldom"):
+        if found := _match(
+            evidence, sorted(_explaining(ways, kind, evidence), key=lambda each: known.isdisjoint(each.names))
+        ):
+            return found
     if fitted and (fitted[1] <= 2 or not thorough or known >= set(fitted[0].names)):
         return fitted[0]
     if not thorough:
