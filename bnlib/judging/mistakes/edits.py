@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -121,11 +122,13 @@ class Edits:
 
     def _in(self, line: str) -> Iterator[Edit]:
         """The edits of one line: each rule at each place, other axes, other quantities."""
-        here: dict[tuple[str, str], list[Edit]] = {}
+        here: dict[tuple[str, int], list[Edit]] = {}  # by name, and by which of the ways to make it at a place
+        ways: Counter[tuple[str, Path]] = Counter()
         for path, node in places(self.derivation.lines[line].tree):
             for name, made, words, often in self._of(line, node):
                 edit = self._edit(name, line, words, ((line, path, made),), often)
-                here.setdefault((name, made.op), []).append(edit)
+                here.setdefault((name, ways[name, path]), []).append(edit)
+                ways[name, path] += 1
                 yield edit
         for edits in here.values():  # the same thing at every place of the line is one mistake
             several = [edit for edit in edits if edit.changes[0][1] != edits[0].changes[0][1]]
