@@ -14,7 +14,7 @@ import numpy as np
 
 from bnlib.chains.course import Chain, Move
 from bnlib.checks import Answer, Case, Checks, Property, Slip, negligible, remembered
-from bnlib.checks.shared import SCALED, SUMS_TO_ZERO, THREE_TERMS
+from bnlib.checks.shared import SCALED, SUMS_TO_ZERO
 from bnlib.judging.asked import cache_of
 from bnlib.judging.mistakes.known import Known
 from bnlib.numerics import vjp_complex
@@ -221,11 +221,11 @@ _WAYS = tuple(
     _PARAMETERS + lines
     for lines in (
         f"{SCALED}  # eq. 9.8",
-        f"{THREE_TERMS}  # eq. 9.8",
         "dx = gamma * inv_std * (dout - dbeta / N - x_hat * (dgamma / N))  # eq. 9.8",
     )
 )
 _BACK_RULES = """
+    mean-over-everything: dbeta / N => mean(dout, N, D) | the mean of dout is taken over the whole array: name the axis
     xc-for-x-hat: x_hat => x_hat / inv_std | xc stands where x_hat belongs
     gamma-missing: _h => dout | gamma is missing: dout stands where dout times gamma belongs
     x-hat-missing-outside: x_hat * mean(A * x_hat) => mean(A * x_hat) | the third term has x_hat inside the mean, and not in front of it
