@@ -73,7 +73,7 @@ def far_from_zero(z: Any, power: int) -> Live:
     chart.legend(frameon=False)
     still = Picture(
         figure,
-        f"Five examples of spread {z.std():.2f}, 2^{power} from zero in float32. Their mean is off by {abs(made['mu'] - z.mean()):.1g}, and so is each of them centred "
+        f"{len(z)} examples of spread {z.std():.2f}, 2^{power} from zero in float32. Their mean is off by {abs(made['mu'] - z.mean()):.1g}, and so is each of them centred "
         f"once, all to one side; centred again they are where they belong. One pass gives the variance {made['variances']['pass']:.4g}, which should be {z.var():.4g}. "
         "Beside it the errors by the distance: one pass climbs by two digits for each that the distance gains, centred once by one, centred again by none.",
     )
