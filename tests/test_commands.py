@@ -62,6 +62,7 @@ NOT_RUN = {
     "make test-lowest": INSTALLS,
     "make test-peers": INSTALLS,
     "nbgrader generate_assignment 02_translation": "needs nbgrader: make test-peers runs it",
+    "otter assign 02_translation.ipynb 02_translation": "needs otter-grader: make test-peers runs it",
     "pip install 'bnlib[dask]'": INSTALLS,
     "py -m venv .venv": WINDOWS,
     "python benchmarks/backward.py": MEASURES,
@@ -75,8 +76,6 @@ NOT_RUN = {
     "uv run jupyter lab notebooks/": "needs uv, and opens a browser",
     "uv sync --extra lab --extra grade": INSTALLS + "; of uv.lock, tests/test_project.py",
 }
-FAILS = {f"python examples/projects/{name}.py" for name in ("fused", "sync", "without_variance")}
-"""Checks of files that are still to be filled."""
 
 
 def commands(path):
@@ -145,13 +144,13 @@ def typed(command, folder):
     """What a shell makes of a command in a folder whose ``.venv/bin`` is on the path."""
     environment = {**os.environ, "PATH": f"{folder / '.venv' / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": str(folder)}
     done = subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True)
-    assert done.returncode == (command in FAILS), f"{command}\n{done.stdout}{done.stderr}"
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     return done.stdout
 
 
 def test_the_list_of_what_is_not_run_is_exact():
     told = {command for commands in TOLD.values() for command in commands}
-    assert set(NOT_RUN) | FAILS <= told
+    assert set(NOT_RUN) <= told
     assert len(told - set(NOT_RUN)) > 20
 
 
