@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from bnlib import __version__
 from bnlib.notebooks import NotebookError
-from bnlib.stubs import lesson_of
+from bnlib.stubs import Lesson, lesson_of
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -98,29 +98,52 @@ def _teachers(commands: Any) -> None:
         tool.add_argument(
             "--lesson", action="append", default=[], metavar="KEY", help="this lesson alone (may be repeated)"
         )
+        if name == "nbgrader":
+            tool.add_argument(
+                "--exam",
+                nargs="*",
+                type=int,
+                metavar="ITEM",
+                help="the exam in the place of lessons; these items, or all",
+            )
         command.add_course(tool)
         tool.set_defaults(run=run)
     gradescope.add_arguments(commands.add_parser("gradescope", help="autograder and results for Gradescope (teachers)"))
 
 
 def _nbgrader(arguments: argparse.Namespace) -> int:
-    from bnlib.nbgrader import export
+    from bnlib.nbgrader import export, lesson_sources
+    from bnlib.sheets import exam
 
-    return _export(arguments, export, "nbgrader generate_assignment LESSON")
+    def sources(course: Path, chosen: Sequence[Lesson]) -> Mapping[str, Any]:
+        if arguments.exam is None:
+            return lesson_sources(course / "solutions", chosen)
+        return {"exam": exam(course / "docs" / "exam.md", course / "solutions" / "exam.md", arguments.exam)}
+
+    name = "LESSON" if arguments.exam is None else "exam"
+    return _export(arguments, sources, export, f"nbgrader generate_assignment {name}")
 
 
 def _otter(arguments: argparse.Namespace) -> int:
-    from bnlib.otter import export
+    from bnlib.otter import export, lesson_sources
 
-    return _export(arguments, export, "otter assign LESSON.ipynb LESSON")
+    def sources(course: Path, chosen: Sequence[Lesson]) -> Mapping[str, Any]:
+        return lesson_sources(course / "solutions", chosen)
+
+    return _export(arguments, sources, export, "otter assign LESSON.ipynb LESSON")
 
 
-def _export(arguments: argparse.Namespace, export: Callable[..., list[Path]], then: str) -> int:
+def _export(
+    arguments: argparse.Namespace,
+    sources: Callable[[Path, Sequence[Lesson]], Mapping[str, Any]],
+    export: Callable[[Mapping[str, Any], Path], list[Path]],
+    then: str,
+) -> int:
     from bnlib.release import ReleaseError
 
     try:
         chosen = [lesson_of(key) for key in arguments.lesson]
-        for path in export(_folder(arguments) / "solutions", arguments.folder, chosen):
+        for path in export(sources(_folder(arguments), chosen), arguments.folder):
             print(f"wrote {path}")
     except KeyError as error:
         return _say(str(error.args[0]))
@@ -188,12 +211,14 @@ def _build(arguments: argparse.Namespace) -> int:
 
 def _release(arguments: argparse.Namespace) -> int:
     from bnlib.release import ReleaseError, bundle, release
+    from bnlib.sheets import projects
 
     try:
         chosen = [lesson_of(key) for key in arguments.lesson]
         course = _folder(arguments)
         solutions, notebooks = arguments.solutions or course / "solutions", arguments.out or course / "notebooks"
-        for path in release(solutions, notebooks, arguments.force, arguments.address):
+        others = projects(course / "docs" / "projects.md", arguments.address)
+        for path in release(solutions, notebooks, arguments.force, arguments.address, others):
             print(f"released {path}")
         if arguments.zip:
             names = bundle(course, arguments.zip, chosen)

@@ -43,6 +43,10 @@ def compare_with_torch(
     for name, value in mine.items():
         theirs = results[name].detach().numpy()
         if np.shape(value) == theirs.shape:
-            print(f"{name:{width}}  differs from PyTorch's by {relative_error(value, theirs):.0e} of its largest entry")
+            off = relative_error(value, theirs)
+            said = (
+                f"differs from PyTorch's by {off:.0e} of its largest entry" if off else "is PyTorch's to the last digit"
+            )
+            print(f"{name:{width}}  {said}")
         else:
             print(f"{name:{width}}  has shape {np.shape(value)}, and PyTorch's {theirs.shape}")

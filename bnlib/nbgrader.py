@@ -31,23 +31,38 @@ c.ExecutePreprocessor.timeout = 120  # a check stops an endless answer by itself
 """
 
 
-def export(solutions: Path, folder: Path, chosen: Sequence[Lesson] = ()) -> list[Path]:
-    """Write ``source/LESSON/LESSON.ipynb`` for nbgrader, and an ``nbgrader_config.py`` where there is none.
+def lesson_sources(solutions: Path, chosen: Sequence[Lesson] = ()) -> dict[str, Any]:
+    """The lessons as nbgrader's sources, by name.
 
     Args:
         solutions: Folder of built source notebooks.
+        chosen: Lessons; by default all.
+
+    Raises:
+        ReleaseError: A source cannot be released.
+    """
+    return {path.stem: source(path) for path in chosen_sources(solutions, chosen)}
+
+
+def chosen_sources(solutions: Path, chosen: Sequence[Lesson]) -> list[Path]:
+    """The notebooks of these lessons, or of all where none is named."""
+    return [path for path in sources(solutions) if not chosen or lesson_of(path.stem) in chosen]
+
+
+def export(notebooks: Mapping[str, Any], folder: Path) -> list[Path]:
+    """Write ``source/NAME/NAME.ipynb`` for nbgrader, and an ``nbgrader_config.py`` where there is none.
+
+    Args:
+        notebooks: Source notebooks, by name.
         folder: The nbgrader course's folder.
-        chosen: Lessons to write; by default all.
 
     Returns:
         The files written.
 
     Raises:
-        ReleaseError: A source cannot be released, or the folder has a lesson already.
+        ReleaseError: The folder has one of them already.
     """
-    written = write_new(
-        {folder / "source" / path.stem / path.name: source(path) for path in sources(solutions, chosen)}
-    )
+    written = write_new({folder / "source" / name / f"{name}.ipynb": notebook for name, notebook in notebooks.items()})
     config = folder / "nbgrader_config.py"
     if config.exists():
         return written

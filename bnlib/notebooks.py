@@ -34,6 +34,10 @@ class NotebookError(OneLine, ValueError):
     """A file that cannot be read as one of this course's notebooks; the message is one line for a person."""
 
 
+class ProjectError(NotebookError):
+    """A notebook of ``notebooks/projects/``: part of the course, and no lesson of it."""
+
+
 @dataclass(frozen=True)
 class Cell:
     """One code cell.
@@ -75,6 +79,7 @@ def read(path: Path) -> Notebook:
 
     Raises:
         NotebookError: No such file, not a notebook, a version other than 4, or none of this course's lessons.
+        ProjectError: A project of this course.
     """
     document = parse(path)
     cells = document["cells"]
@@ -193,6 +198,10 @@ def _lesson(path: Path, document: dict[str, Any], cells: list[dict[str, Any]]) -
     for lesson in known.values():
         if claimed == lesson.key or path.stem == lesson.key:
             return lesson
+    if isinstance(own, dict) and "project" in own:
+        raise ProjectError(
+            f"{path.name}: is a project's notebook, which a person reads; there is nothing to grade in it"
+        )
     raise NotebookError(
         f"{path.name}: is a notebook, but none of this course's lessons ({', '.join(x.key for x in known.values())})"
     )

@@ -7,15 +7,15 @@ the notebook's own visible check, so that its points are those of :mod:`bnlib.nb
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
-from bnlib.nbgrader import TODO, answer, write_new
+from bnlib.nbgrader import TODO, answer, chosen_sources, write_new
 from bnlib.notebooks import parse
-from bnlib.release import BEGIN, WRITE_HERE, released_from, sources
+from bnlib.release import BEGIN, WRITE_HERE, released_from
 from bnlib.stubs import Lesson, Stub, Written, lesson_of
 
 CONFIG = """\
@@ -35,9 +35,25 @@ def test_{stub.name}():
 """
 
 
-def export(solutions: Path, folder: Path, chosen: Sequence[Lesson] = ()) -> list[Path]:
-    """Write ``LESSON.ipynb`` for ``otter assign``; what is given and raised is as in :func:`bnlib.nbgrader.export`."""
-    return write_new({folder / path.name: source(path) for path in sources(solutions, chosen)})
+def lesson_sources(solutions: Path, chosen: Sequence[Lesson] = ()) -> dict[str, Any]:
+    """The lessons as otter's sources, by name; as :func:`bnlib.nbgrader.lesson_sources`."""
+    return {path.stem: source(path) for path in chosen_sources(solutions, chosen)}
+
+
+def export(notebooks: Mapping[str, Any], folder: Path) -> list[Path]:
+    """Write ``NAME.ipynb`` for ``otter assign``.
+
+    Args:
+        notebooks: Source notebooks, by name.
+        folder: Where to write.
+
+    Returns:
+        The files written.
+
+    Raises:
+        ReleaseError: The folder has one of them already.
+    """
+    return write_new({folder / f"{name}.ipynb": notebook for name, notebook in notebooks.items()})
 
 
 def source(path: Path) -> Any:

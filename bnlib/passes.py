@@ -18,11 +18,11 @@ import numpy as np
 class Passes:
     """How many whole arrays were read and written."""
 
-    read: int = 0
-    written: int = 0
+    read: float = 0
+    written: float = 0
 
     @property
-    def total(self) -> int:
+    def total(self) -> float:
         """Both together."""
         return self.read + self.written
 
@@ -73,9 +73,9 @@ class _Traced(np.ndarray):
             self._note((value,), part)
 
     def _note(self, inputs: Any, result: Any) -> None:
-        self.count.read += sum(_is_array(value) and value.size == self.full for value in inputs)
+        self.count.read += sum(_share(value, self.full) for value in inputs)
         results = result if isinstance(result, tuple) else (result,)
-        self.count.written += sum(_is_array(value) and value.size == self.full for value in results)
+        self.count.written += sum(_share(value, self.full) for value in results)
 
     def _traced(self, result: Any) -> Any:
         if isinstance(result, tuple):
@@ -92,11 +92,11 @@ def count_passes(function: Callable[..., Any], *args: Any) -> Passes:
     Args:
         function: Any function of numpy arrays.
         args: What to call it with: arrays, and dicts, tuples and lists of arrays. The largest array is taken to be
-            (N, D); those of other sizes cost nothing beside it.
+            (N, D); a part of one counts as that part, and arrays of other sizes cost nothing beside it.
     """
     count, full = Passes(), max(array.size for array in _arrays(args))
     function(*(_wrapped(value, count, full) for value in args))
-    return count
+    return Passes(round(count.read), round(count.written))
 
 
 def seconds(function: Callable[..., Any], *args: Any, repeats: int = 7) -> float:
@@ -117,6 +117,16 @@ def seconds(function: Callable[..., Any], *args: Any, repeats: int = 7) -> float
 
 def _is_array(value: Any) -> bool:
     return isinstance(value, np.ndarray)
+
+
+def _share(value: Any, full: int) -> float:
+    """How much of a whole array an operand is: a part of one lies in its memory, what is small lies in the cache."""
+    if not _is_array(value):
+        return 0
+    owner = value
+    while _is_array(owner.base):
+        owner = owner.base
+    return value.size / full if full in (value.size, owner.size) else 0
 
 
 def _plain(value: Any) -> Any:

@@ -13,8 +13,9 @@ import inspect
 import json
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import nbformat
@@ -48,6 +49,9 @@ SECONDS_A_CELL = 120
 IGNORE = "nbval-ignore-output"
 """nbval's tag of a cell whose output is not the same everywhere."""
 
+PROJECTS = "projects"
+"""The folder of the projects, among the notebooks."""
+
 _MARK = re.compile(r"^# (NBVAL_\w+)\n", re.MULTILINE)
 
 _CHECK = re.compile(r"check\(\s*(\w+)\.(\w+)\s*\)")
@@ -57,7 +61,7 @@ _WORDS = re.compile(r"\*\*Your answer to `(\w+)`\*\*.*")
 
 _BUNDLE = (".gitignore", "LICENSE", "LICENSE-text", "Makefile", "constraints.txt", "environment.yml", "pyproject.toml")
 _RENAMED = {"docs/learners.md": "README.md", "examples/classroom.yml": ".github/workflows/classroom.yml"}
-_TEACHERS = ("authoring.py", "formulas.py", "nbgrader.py", "otter.py", "release.py", "grading")
+_TEACHERS = ("authoring.py", "formulas.py", "nbgrader.py", "otter.py", "release.py", "sheets.py", "grading")
 _ALL_LESSONS = b"LESSONS: notebooks\n"
 """The line of the Classroom workflow that says what it checks; a bundle names the notebooks it hands out."""
 
@@ -88,13 +92,7 @@ def normalise(notebook: Any, path: Path) -> None:
         ReleaseError: An answer or check cell does not fit the contracts.
     """
     lesson = _lesson(path)
-    notebook.metadata = nbformat.from_dict(
-        {
-            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"},
-            METADATA: {"lesson": lesson.key},
-        }
-    )
+    notebook.metadata = notebook_metadata(lesson=lesson.key)
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     seen: set[str] = set()
     for cell in notebook.cells:
@@ -119,16 +117,35 @@ def normalise(notebook: Any, path: Path) -> None:
         raise ReleaseError(f"{path.name}: no cell for {', '.join(missing)}")
 
 
-def install_cell(address: str = "") -> Any:
+def notebook_metadata(**own: str) -> Any:
+    """What every notebook of the course says of itself, and what this one does."""
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    return nbformat.from_dict({"kernelspec": kernel, "language_info": {"name": "python"}, METADATA: own})
+
+
+def by_hand(name: str, points: int) -> Any:
+    """The metadata by which nbgrader knows a cell that a person reads and gives points for."""
+    return nbformat.from_dict(
+        {
+            "nbgrader": {
+                "schema_version": 3, "task": False, "grade": True, "solution": True, "locked": False,
+                "grade_id": name, "points": points,
+            }
+        }
+    )  # fmt: skip
+
+
+def install_cell(address: str = "", here: str = "..") -> Any:
     """The cell that a released notebook begins with.
 
     Args:
         address: Where the bundle for learners can be fetched; by default it is the folder above the notebook, and on Colab the
             file ``course.zip`` that learners upload.
+        here: Where the bundle is, seen from the notebook, for who has it on disk.
     """
     where = {"what": "the course", "colab": address, "here": address}
     if not address:
-        where = {"what": "the course.zip that you upload (Files, on the left)", "colab": "course.zip", "here": ".."}
+        where = {"what": "the course.zip that you upload (Files, on the left)", "colab": "course.zip", "here": here}
     cell = nbformat.v4.new_code_cell(INSTALL.format(installs=INSTALLS, **where).rstrip("\n"), id="install")
     cell.metadata[METADATA] = {"given": True}
     return cell
@@ -164,14 +181,21 @@ def digest(notebook: Any) -> str:
     return hashlib.sha256(sources.encode()).hexdigest()[:16]
 
 
-def release(solutions: Path, notebooks: Path, force: bool = False, address: str = "") -> list[Path]:
-    """Write the learners' version of every notebook of ``solutions`` into ``notebooks``.
+def release(
+    solutions: Path,
+    notebooks: Path,
+    force: bool = False,
+    address: str = "",
+    projects: Mapping[str, Any] = MappingProxyType({}),
+) -> list[Path]:
+    """Write the learners' version of every notebook of ``solutions`` into ``notebooks``, and those of the projects beside them.
 
     Args:
         solutions: Folder of built source notebooks.
         notebooks: Where to write; made when it is not there.
         force: Overwrite notebooks that were edited since they were released.
         address: Where the bundle for learners can be fetched, for :func:`install_cell`.
+        projects: More notebooks to write, by name.
 
     Returns:
         The files written.
@@ -182,20 +206,21 @@ def release(solutions: Path, notebooks: Path, force: bool = False, address: str 
     if address and not re.fullmatch(r"https?://[^\s\"'\\{}]+", address):
         raise ReleaseError(f"{address}: is no address; it begins with https:// and holds no blanks or quotes")
     versions = {path.name: released_from(path, address) for path in sources(solutions)}
+    versions |= {f"{PROJECTS}/{name}.ipynb": notebook for name, notebook in projects.items()}
     edited = [name for name in versions if (notebooks / name).exists() and has_work(notebooks / name)]
     if edited and not force:
         raise ReleaseError(
             f"{notebooks}: {', '.join(edited)} was edited since its release, and would be lost; "
             "choose another folder with --out, or overwrite with --force"
         )
-    notebooks.mkdir(parents=True, exist_ok=True)
     for name, notebook in versions.items():
+        (notebooks / name).parent.mkdir(parents=True, exist_ok=True)
         write_notebook(notebook, notebooks / name)
     return [notebooks / name for name in versions]
 
 
-def sources(solutions: Path, chosen: Sequence[Lesson] = ()) -> list[Path]:
-    """The source notebooks of a folder, in order; all of them, or those of the lessons that are chosen.
+def sources(solutions: Path) -> list[Path]:
+    """The source notebooks of a folder, in order.
 
     Raises:
         ReleaseError: There are none.
@@ -203,7 +228,7 @@ def sources(solutions: Path, chosen: Sequence[Lesson] = ()) -> list[Path]:
     paths = sorted(solutions.glob("[0-9][0-9]_*.ipynb"))
     if not paths:
         raise ReleaseError(f"{solutions}: holds no lessons (files like 02_translation.ipynb)")
-    return [path for path in paths if not chosen or lesson_of(path.stem) in chosen]
+    return paths
 
 
 def released_from(path: Path, address: str = "") -> Any:
@@ -238,13 +263,14 @@ def bundle(root: Path, target: Path, chosen: Sequence[Lesson] = ()) -> list[str]
     Args:
         root: The project's folder, with ``notebooks/`` freshly released.
         target: The zip file to write.
-        chosen: Lessons to hand out; by default all.
+        chosen: Lessons to hand out; by default all, and the projects.
 
     Returns:
         Names in the archive. The same input gives the same bytes.
     """
     files = [root / name for name in _BUNDLE if (root / name).is_file()]
-    notebooks = [root / "notebooks" / f"{lesson.key}.ipynb" for lesson in chosen or lessons()]
+    lesson_files = [root / "notebooks" / f"{lesson.key}.ipynb" for lesson in chosen or lessons()]
+    notebooks = lesson_files + ([] if chosen else sorted((root / "notebooks" / PROJECTS).glob("*.ipynb")))
     files += notebooks
     ours = {path.relative_to(root / "bnlib").as_posix(): path for path in sorted((root / "bnlib").rglob("*"))}
     ours = {name: path for name, path in ours.items() if path.is_file() and "__pycache__" not in path.parts}
@@ -263,7 +289,7 @@ def bundle(root: Path, target: Path, chosen: Sequence[Lesson] = ()) -> list[str]
     lacking = [str(path) for path in files if not path.is_file()]
     if lacking:
         raise ReleaseError(f"{lacking[0]}: is not there; pack the bundle from the project's own folder")
-    handed = " ".join(f"notebooks/{path.name}" for path in notebooks).encode()
+    handed = " ".join(f"notebooks/{path.name}" for path in lesson_files).encode()
     contents = {}
     for path in files:
         name = path.relative_to(root).as_posix()
@@ -300,10 +326,7 @@ def _text_metadata(cell: Any, lesson: Lesson, path: Path) -> tuple[Any, str]:
         )
     points = f"{written.points} point{'s' if written.points > 1 else ''}"
     cell.source = _WORDS.sub(f"**Your answer to `{written.name}`** · {points}, given by a person", cell.source, count=1)
-    nbgrader = {"schema_version": 3, "task": False, "grade": True, "solution": True, "locked": False}
-    return nbformat.from_dict(
-        {"nbgrader": nbgrader | {"grade_id": written.name, "points": written.points}}
-    ), written.name
+    return by_hand(written.name, written.points), written.name
 
 
 def _code_metadata(cell: Any, lesson: Lesson, path: Path) -> tuple[Any, str]:
@@ -423,10 +446,7 @@ def _execute(notebook: Any, path: Path) -> None:
     except CellExecutionError as error:
         raise ReleaseError(f"{path.name}: a cell failed.\n{error}") from None
     lesson = _lesson(path)
-    language = {"name": "python"}
-    notebook.metadata = nbformat.from_dict(
-        {"kernelspec": notebook.metadata.kernelspec, "language_info": language, METADATA: {"lesson": lesson.key}}
-    )
+    notebook.metadata = notebook_metadata(lesson=lesson.key)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = stored(cell, path)

@@ -174,9 +174,9 @@ def own_line(error: BaseException) -> str:
 
 
 def _is_library(filename: str) -> bool:
-    """True for files of bnlib, of Python and of installed packages: not the learner's own code."""
+    """True for files of bnlib, of Python and of installed packages, and functions that a check gave: not the learner's own code."""
     roots = (_OWN_FOLDER, sys.prefix, sys.base_prefix, os.path.dirname(os.__file__))
-    return filename.startswith(roots) or filename == "<frozen importlib._bootstrap>"
+    return filename.startswith(roots) or filename in ("<frozen importlib._bootstrap>", "<given function>")
 
 
 def load(key: str | int) -> None:

@@ -46,7 +46,8 @@ def hidden_tests(lesson: Lesson) -> dict[str, list]:
     for function in vars(module).values():
         for mark in getattr(function, "pytestmark", ()):
             if mark.name == "exercise":
-                found[mark.args[0].name].append(function)
+                for stub in mark.args:
+                    found[stub.name].append(function)
     return found
 
 

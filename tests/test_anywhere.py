@@ -1,10 +1,14 @@
 """A released notebook in a place where bnlib is not installed, and the bundle as something that pip installs."""
 
 import json
+import re
+import shlex
 import subprocess
 import sys
+import zipfile
 
 import pytest
+import yaml
 
 from bnlib.cli import main
 from bnlib.grading.course import Course
@@ -52,6 +56,26 @@ def test_an_address_is_written_into_the_released_notebooks(tmp_path, capsys):
         first = next(cell for cell in parse(path)["cells"] if cell["cell_type"] == "code")
         assert ADDRESS in first["source"]
         assert first["metadata"] == {"bnlib": {"given": True}}
+
+
+def test_badges_lead_into_the_bundle(tmp_path, monkeypatch, capsys):
+    """The command and the badges of docs/teaching.md: what they name is in the bundle, and the solutions are not."""
+    text = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^ *bnlib (release .*--address .*)$", text, re.MULTILINE)
+    badges = re.findall(r"\]\((https://(?:mybinder|colab)[^)]*ipynb)\)", text)
+    monkeypatch.chdir(tmp_path)
+    assert main([*shlex.split(command), "--course", str(ROOT), "--out", "notebooks"]) == 0, capsys.readouterr().err
+    with zipfile.ZipFile("course.zip") as archive:
+        archive.extractall()
+    folder = tmp_path / "batchnorm-gradient"
+    assert [address.split("/")[2].split(".")[0] for address in badges] == ["mybinder", "colab"]
+    for address in badges:
+        assert "/OWNER/REPOSITORY/" in address
+        assert (folder / "notebooks" / address.rsplit("/", 1)[1]).is_file()
+    environment = yaml.safe_load((folder / "environment.yml").read_text(encoding="utf-8"))
+    assert {"pip": ["-e ."]} in environment["dependencies"]
+    assert (folder / "pyproject.toml").is_file()
+    assert not (folder / "solutions").exists()
 
 
 def test_the_bundle_is_installed_by_pip_and_checks(tmp_path):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bnlib.checks import Case, Slip, Term, checks_of, remembered
 from bnlib.judging.diagnosing.evidence import Evidence
 from bnlib.judging.diagnosing.slips import diagnose, displaced
+from bnlib.judging.diagnosing.terms import Factors
 from bnlib.judging.mistakes.known import Known
 from bnlib.stubs import lesson_of
 
@@ -43,8 +44,7 @@ TERMS = (
 )
 
 
-def factors(c):
-    return {"gamma": c.gamma, "sigma": sigma(c)}
+FACTORS = Factors(lambda c: {"gamma": c.gamma, "sigma": sigma(c)})
 
 
 def combine(c, a, b, d):
@@ -54,7 +54,7 @@ def combine(c, a, b, d):
 
 def named(wrong, slips=(), terms=TERMS, cases=3):
     evidence = [Evidence(c, wrong(c), combine(c, 1, 1, 1)) for c in map(draw, range(cases))]
-    return diagnose("dx", evidence, terms, slips, factors)
+    return diagnose("dx", evidence, terms, slips, FACTORS)
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_lost_digits_and_whole_numbers():
 
     def names(change, dtype):
         evidence = [Evidence(c, change(r).astype(float), r, dtype) for c, r in zip(cases, right, strict=True)]
-        return diagnose("dx", evidence, TERMS, (), factors).names
+        return diagnose("dx", evidence, TERMS, (), FACTORS).names
 
     assert names(lambda r: r.astype(np.float32), "float32") == ("dtype-lost",)
     assert names(lambda r: r.astype(np.float16), "float16") == ("dtype-lost",)

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from displays import ground, spoken, wrong
 
+from bnlib.grading.hidden.reference import reference
 from bnlib.language.displays import RELATIONS, chains, displays, tokens
 from bnlib.language.latex import read_latex
 from bnlib.language.names import FormulaError
 from bnlib.language.tree import letters_of
 from bnlib.numerics import jacobian_central
 from bnlib.release import bundle
+from bnlib.stubs import lesson_of
 
 ROOT = Path(__file__).parent.parent
 EXAM = spoken("exam")
@@ -149,6 +151,59 @@ def test_item_7_a_right_gradient_has_a_large_relative_error_in_a_batch_of_two():
     assert np.max(off_scale) < 1e-7
 
 
+def test_item_11_a_longer_column_gives_the_same_outputs_and_a_shorter_gradient():
+    rng = np.random.default_rng(0)
+    x, W, dout = rng.normal(size=(6, 3)), rng.normal(size=3), rng.normal(size=6)
+
+    def out(W):
+        h = x @ W
+        return (h - h.mean()) / h.std()
+
+    def slope(W):
+        return jacobian_central(lambda W: dout @ out(W), W)
+
+    assert np.allclose(out(10 * W), out(W))
+    assert np.allclose(slope(10 * W), slope(W) / 10, atol=1e-6)
+
+
+def test_item_13_counts_what_shares_a_mean():
+    images, channels, height, width = (int(n) for n in re.search(r"(\d+) images of (\d+) channels, with (\d+) times (\d+)", SHEET[13][1]).groups())  # fmt: skip
+    groups = int(re.search(r"with (\d+) groups", SHEET[13][1])[1])
+    lesson, rng = reference(lesson_of("08_relatives")), np.random.default_rng(0)
+    x, gamma = rng.normal(size=(images, channels, height, width)), np.ones(channels)
+    layers = {
+        "batch norm": lambda x: lesson.spatial_batchnorm_forward(x, gamma, 0 * gamma, 0.0)[0],
+        **{
+            f"{name} norm": lambda x, count=count: lesson.groupnorm_forward(x, gamma, 0 * gamma, count, 0.0)[0]
+            for name, count in (("layer", 1), ("group", groups), ("instance", channels))
+        },
+    }
+    nudged = x.copy()
+    nudged[0, 0, 0, 0] += 1
+    table = {cells[0]: [int(cell) for cell in cells[1:]] for header, cells in EXAM.rows(SCHEME[13][1]) if header[0] == "layer" and cells != header}  # fmt: skip
+    assert list(table) == list(layers)
+    for name, layer in layers.items():
+        changed = np.count_nonzero(layer(nudged) != layer(x))
+        assert table[name] == [x.size // changed, changed, gamma.size, changed]
+        assert np.allclose(layer(x[:1]), layer(x)[:1]) == (name != "batch norm")
+
+
+def test_item_15_says_what_a_machine_does():
+    assert np.spacing(1e18) == 128
+    assert np.spacing(np.float32(1e6)) == 1 / 16
+    x = 1e9 + np.array([1.0, 2.0, 3.0])
+    assert (np.mean(x**2) - np.mean(x) ** 2) % 128 == 0
+    table = {cells[0]: [EXAM.number(cell) for cell in cells[1:]] for header, cells in EXAM.rows(SCHEME[15][1]) if header[0] == "after"}  # fmt: skip
+    for count in (1, 2, 3):
+        so_far = np.arange(1, 1 + count)
+        column = table["mean less 10^9"][count - 1], table["sum of squared distances"][count - 1]
+        assert column == (so_far.mean(), count * so_far.var())
+    centred = np.full(1000, 1e6, np.float32) - np.float32(1e6 - 1 / 16)
+    x_hat = centred / np.sqrt(np.mean(centred**2) + np.float32(1e-5))
+    assert np.all(np.abs(x_hat - 1) < 0.002)
+    assert not np.any(centred - centred.mean())
+
+
 def test_sheet_and_scheme_have_the_same_items_whose_points_add_up():
     assert {item: head for item, (head, _) in SHEET.items()} == {item: head for item, (head, _) in SCHEME.items()}
     for item, ((_, points, _), text) in SCHEME.items():
@@ -176,7 +231,9 @@ def test_the_scheme_is_not_in_the_bundle(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("item", "latex"), [(2, r"\sigma^2 = 5"), (2, r"\mathrm{d}\gamma = 3"), (5, r"\frac{\sigma^2}{q} = 4"), (8, r"\sum_{k=1}^{N} \mathrm{dx}_k = 1")]
+    ("item", "latex"), [(2, r"\sigma^2 = 5"), (2, r"\mathrm{d}\gamma = 3"), (5, r"\frac{\sigma^2}{q} = 4"), (8, r"\sum_{k=1}^{N} \mathrm{dx}_k = 1"),
+     (9, r"-\frac1N \sum_{k=1}^{N} y^*_k = 3"), (10, r"\gamma\, \epsilon\, r^3 = \frac13"), (11, r"\sum_{m=1}^{D} (W'_m)^2 = 24"),
+     (12, r"r = \frac13"), (14, r"\sigma^2 = 2"), (14, r"\mathrm{dx} = \frac52"), (15, "q^2 = 1/16")]
 )  # fmt: skip
 def test_a_wrong_number_is_noticed(item, latex):
     with pytest.raises(AssertionError):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from answering import hidden_tests
 
 from bnlib.grading.batch import exercise
 from bnlib.grading.course import Course, CourseError
@@ -200,28 +201,49 @@ def test_one_exercise_that_never_ends_costs_only_itself():
     assert batch.verdicts["a"]["translation.center"].mistakes == ("raises-Timeout",)
 
 
-def test_inputs_depend_on_seed_and_test_and_nothing_else():
-    def first(seed, test):
-        return Judge(translation.center, None, None, seed, test).draw(1)[0].h
+def test_inputs_depend_on_seed_exercise_and_test_and_nothing_else():
+    def first(seed, test, stub=translation.center):
+        return next(iter(Judge(stub, None, None, seed, test).draw(1)[0].values()))
 
     assert np.array_equal(first(1, "test_a"), first(1, "test_a"))
     assert not np.array_equal(first(1, "test_a"), first(2, "test_a"))
     assert not np.array_equal(first(1, "test_a"), first(1, "test_b"))
+    assert not np.array_equal(first(1, "test_a"), first(1, "test_a", translation.center_backward))
 
 
-def test_a_fault_of_ours_is_not_a_wrong_answer(server, tmp_path):
-    hidden = tmp_path / "tests" / "hidden"
-    hidden.mkdir(parents=True)
-    (tmp_path / "solutions").symlink_to(ROOT / "solutions")
-    (hidden / "conftest.py").write_text((ROOT / "tests/hidden/conftest.py").read_text())
-    (hidden / "test_translation.py").write_text(
-        "from bnlib.grading.hidden.judge import hidden\nfrom bnlib.stubs import translation\n"
-        "@hidden(translation.center)\ndef test_broken(judge):\n    1 / 0\n"
+@pytest.fixture
+def judged_by(server, tmp_path):
+    """Judge a notebook of lesson 02 with hidden tests that are given as text."""
+
+    def judge(tests: str, answers: Notebook) -> Batch:
+        hidden = tmp_path / "tests" / "hidden"
+        hidden.mkdir(parents=True)
+        (tmp_path / "solutions").symlink_to(ROOT / "solutions")
+        (hidden / "conftest.py").write_text((ROOT / "tests/hidden/conftest.py").read_text())
+        head = "from bnlib.grading.hidden.judge import hidden\nfrom bnlib.stubs import translation\n"
+        (hidden / "test_translation.py").write_text(head + tests)
+        batch = Batch(Course(tmp_path), server, {"a": Subject("a", (answers,))})
+        plugin.run(batch, [translation.lesson])
+        return batch
+
+    return judge
+
+
+def test_a_hidden_test_of_several_exercises_is_one_of_each(judged_by):
+    tests = (
+        "@hidden(translation.center, translation.center_backward)\ndef test_ordinary(judge):\n    judge.examine(judge.draw(3))\n"
+        "@hidden(translation.center)\ndef test_of_one(judge):\n    judge.examine(judge.draw(2))\n"
     )
+    batch = judged_by(tests, notebook({"center": RIGHT["center"][0], "center_backward": "return dout"}))
+    center, backward = (batch.verdicts["a"][f"translation.{name}"] for name in ("center", "center_backward"))
+    assert (center.total, center.passed) == (2, 2)
+    assert (backward.total, backward.passed) == (1, 0)
+    assert backward.mistakes == ("path-through-the-mean-missing",)
+
+
+def test_a_fault_of_ours_is_not_a_wrong_answer(judged_by):
     answers = notebook({"center": RIGHT["center"][0]})
-    subjects = {"a": Subject("a", (answers,))}
-    batch = Batch(Course(tmp_path), server, subjects)
-    plugin.run(batch, [translation.lesson])
+    batch = judged_by("@hidden(translation.center)\ndef test_broken(judge):\n    1 / 0\n", answers)
     verdict = batch.verdicts["a"]["translation.center"]
     assert not verdict.right
     assert "ZeroDivisionError" in verdict.fault
@@ -276,10 +298,9 @@ def test_cells_that_end_their_process_by_a_signal_cost_and_earn_nobody_a_point(s
     "lesson", [each for each in lessons() if Course().solution(each).is_file()], ids=lambda lesson: lesson.key
 )
 def test_every_exercise_has_hidden_tests_and_a_reference_answer(lesson):
-    text = Course().hidden(lesson).read_text("utf-8")
     answers = reference(lesson)
     for stub in lesson.stubs.values():
-        assert f"@hidden({stub.id})" in text
+        assert hidden_tests(lesson)[stub.name]
         assert callable(getattr(answers, stub.name))
 
 

@@ -14,7 +14,18 @@ import numpy as np
 import pytest
 
 from bnlib.numerics import jacobian_central
-from bnlib.plots import chain_rule, gates, geometry, layer, live, normalization, relatives, training, translation
+from bnlib.plots import (
+    chain_rule,
+    gates,
+    geometry,
+    layer,
+    live,
+    normalization,
+    precision,
+    relatives,
+    training,
+    translation,
+)
 from bnlib.quizzes import QuizView, verdict
 from bnlib.stubs import translation as stubs
 
@@ -57,6 +68,7 @@ FIGURES = {
     "three_terms": lambda: normalization.three_terms(DOUT, X, 1.5, 0.01, np.zeros(6)),
     "on_the_circle": circle,
     "losing_two": lambda: geometry.losing_two(np.array([2.6, 0.4, 4.0]), np.array([1.5, 0.9, 0.2]), 1e-5),
+    "far_from_zero": lambda: precision.far_from_zero(np.array([-1.5, -0.75, 0.25, 0.5, 2.25]), 20),
     "walk": lambda: gates.walk(*GATES),
     "settling": lambda: layer.settling(samples(), (3.0, 4.0)),
     "who_shares": lambda: relatives.who_shares((3, 4, 5), groups=2),
@@ -73,7 +85,7 @@ def calculated(name: str, data: Any, *states: Any) -> list[Any]:
     node = shutil.which("node")
     if node is None:
         pytest.skip("no node here to run the programs of figures with")
-    given = json.loads(live._json(data))
+    given = json.loads(live.as_json(data))
     program = (
         f"import {{ model }} from {json.dumps((STATIC / f'{name}.js').as_uri())};"
         f"const data = {json.dumps(given)};"
@@ -184,6 +196,24 @@ def test_losing_two(count: int, eps: float) -> None:
     assert all(np.allclose(axes @ axes.T, np.diag(np.any(axes, axis=1))) for axes in geometry._AXES.values())
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_far_from_zero_rounds_as_numpy_does(dtype: str) -> None:
+    z = np.array(FIGURES["far_from_zero"]().data["z"])
+    powers = range(precision.FARTHEST[dtype] + 1)
+    for power, found in zip(
+        powers, asked("far_from_zero", *({"power": p, "type": dtype} for p in powers)), strict=True
+    ):
+        made = precision.moved(z, power, dtype)
+        for name in ("x", "mu", "once", "again"):
+            np.testing.assert_array_equal(found[name], made[name])
+        assert found["variances"] == made["variances"]
+        assert found["errors"] == pytest.approx(made["errors"], rel=1e-6, abs=1e-15)
+        assert found["errors"]["again"] < 3 * np.finfo(dtype).eps
+        assert found["errors"]["once"] < found["usual"]
+        assert found["gap"] == np.spacing(np.dtype(dtype).type(2.0**power))
+    assert precision.moved(z, 20, "float32")["variances"]["pass"] < 0
+
+
 def test_a_nudge_and_a_gradient_meet_in_dx_at_every_cut() -> None:
     x, gamma, beta, eps, dout = GATES
     truth = dout.ravel() @ jacobian_central(lambda x: normalize(x, gamma[0], eps) + beta[0], x.ravel())
@@ -247,8 +277,8 @@ def test_a_page_needs_nothing_from_anywhere(name: str) -> None:
 
 
 def test_text_that_could_end_the_data_does_not() -> None:
-    assert "</" not in live._json({"name": "</script><b>", "array": np.ones((1, 2))})
-    assert json.loads(live._json({"name": "</script>", "array": np.ones((1, 2))})) == {
+    assert "</" not in live.as_json({"name": "</script><b>", "array": np.ones((1, 2))})
+    assert json.loads(live.as_json({"name": "</script>", "array": np.ones((1, 2))})) == {
         "name": "</script>",
         "array": [[1, 1]],
     }

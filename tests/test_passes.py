@@ -42,6 +42,8 @@ def add_in_place(a, b):
         (lambda a: np.empty_like(a).__setitem__(0, 1.0), (A,), (0, 0)),
         (add_in_place, (A, B), (2, 1)),
         (lambda a, other: a + other.b, (A, SimpleNamespace(b=B)), (2, 1)),
+        (lambda a, b: [a[i : i + 2] * b[i : i + 2] for i in (0, 2, 4)], (A, B), (2, 0)),
+        (lambda a, v: [np.add(row, v, out=row) for row in np.empty_like(a)], (A, V), (1, 1)),
     ],
 )
 def test_counts_are_those_by_hand(function, args, passes):

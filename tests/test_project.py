@@ -3,7 +3,6 @@
 import ast
 import json
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +19,6 @@ else:
     import tomli as tomllib  # comes with pytest
 
 import bnlib
-from bnlib.cli import command_line
 
 ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -122,6 +120,34 @@ def test_constraints_hold_exact_versions_only():
         assert pin.url is None, str(pin)
 
 
+def test_uv_lock_holds_the_same_versions_from_public_places():
+    """The lock of uv: made for this pyproject.toml, with the versions of constraints.txt, each with its hash."""
+    lock = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))
+    (own,) = (package for package in lock["package"] if package["name"] == "bnlib")
+    others = [package for package in lock["package"] if package is not own]
+    assert {(p["name"], p["version"]) for p in others} == {(pin.name, str(pin.specifier)[2:]) for pin in pins()}
+    files = [file for package in others for file in [package.get("sdist"), *package.get("wheels", ())] if file]
+    assert all(re.match(r"https://files\.pythonhosted\.org/packages/", file["url"]) for file in files)
+    assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", file["hash"]) for file in files)
+    assert {package["source"]["registry"] for package in others} == {"https://pypi.org/simple"}
+
+    def bare(requirement):
+        markers = [requirement.marker] if requirement.marker else []
+        return canonicalize_name(requirement.name), requirement.specifier, str(*markers)
+
+    declared = {("", *bare(Requirement(line))) for line in PROJECT["dependencies"]}
+    for extra, lines in PROJECT["optional-dependencies"].items():
+        declared |= {(extra, *bare(Requirement(line))) for line in lines}
+    locked = set()
+    for entry in own["metadata"]["requires-dist"]:
+        marker, _, extra = entry.get("marker", "").rpartition("extra == ")
+        given = Requirement(entry["name"] + entry["specifier"])
+        locked.add((extra.strip("'"), given.name, given.specifier, marker.removesuffix(" and ").replace("'", '"')))
+    assert locked == {
+        (extra, *rest, marker.replace("python_version", "python_full_version")) for extra, *rest, marker in declared
+    }
+
+
 # -- commands that people are told to type
 
 
@@ -161,28 +187,6 @@ def test_what_contributing_asks_for_comes_with_the_commands_it_names(target):
     assert "jupytext --to" in text
     extras = PROJECT["optional-dependencies"]
     assert "jupytext" in bounds(sum((extras[extra] for extra in installed_by(target)), []))
-
-
-def told_commands():
-    """Every command line of bnlib in the documents: lines of code blocks, and words in backquotes that have options."""
-    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]:
-        code = False
-        for line in path.read_text(encoding="utf-8").splitlines():
-            if line.lstrip().startswith("```"):
-                code = not code
-            elif code:
-                line = line.strip().removeprefix("$ ").removeprefix(".venv/bin/")
-                for part in line.split(" && "):
-                    if part.startswith("bnlib "):
-                        yield path.name, part
-            else:
-                for part in re.findall(r"`((?:\.venv/bin/)?bnlib [^`]*-[^`]*)`", line):
-                    yield path.name, part.removeprefix(".venv/bin/")
-
-
-@pytest.mark.parametrize(("where", "command"), sorted(set(told_commands())))
-def test_commands_of_the_documents_are_understood(where, command):
-    command_line().parse_args(shlex.split(command, comments=True)[1:])
 
 
 # -- nothing about one machine

@@ -1,19 +1,22 @@
-"""The projects: each check refuses the empty file and wrong answers, and accepts right ones; docs/projects.md names them all."""
+"""The projects: each check accepts right answers and refuses wrong ones and none; the notebooks are what docs/projects.md makes."""
 
-import importlib.util
+import importlib
 import re
-import subprocess
-import sys
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 
 from bnlib import derive
+from bnlib.projects import fused
+from bnlib.release import WRITE_HERE, ReleaseError, bundle, has_work, release
+from bnlib.sheets import projects
+from bnlib.stubs import lesson_of
 
 ROOT = Path(__file__).parent.parent
-FOLDER = ROOT / "examples" / "projects"
-PROJECTS = ("fused", "sync", "without_variance")
+PAGE = ROOT / "docs" / "projects.md"
+FOLDER = ROOT / "notebooks" / "projects"
 
 FUSED = """
 def forward(x, gamma, beta, eps):
@@ -69,19 +72,22 @@ WRONG = [
 ]  # fmt: skip
 
 
+def answered(text):
+    """The two functions of an answer, in the place of those that the notebook begins with."""
+    space = {}
+    exec(f"import numpy as np\n{text}", space)
+    return space["forward"], space["backward"]
+
+
 def judged(name, answer, monkeypatch):
-    """The rows of a project's check that are wrong, with an answer in the place of the stubs."""
-    monkeypatch.syspath_prepend(FOLDER)
-    spec = importlib.util.spec_from_file_location(f"project_{name}", FOLDER / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    exec(answer, module.__dict__)
-    module.fastest = lambda run: 1.0
+    """The rows of a project's check that are wrong."""
+    module = importlib.import_module(f"bnlib.projects.{name}")
+    monkeypatch.setattr(fused, "fastest", lambda run: 1.0)
     with np.errstate(all="ignore"):
-        return [words for words, ok in module.check() if not ok]
+        return [words for words, ok in module.check.__wrapped__(*answered(answer)) if not ok]
 
 
-@pytest.mark.parametrize("name", PROJECTS)
+@pytest.mark.parametrize("name", RIGHT)
 def test_a_right_answer_is_accepted(name, monkeypatch):
     assert judged(name, RIGHT[name], monkeypatch) == []
 
@@ -92,12 +98,85 @@ def test_a_wrong_answer_is_refused_and_says_where(name, old, new, words, monkeyp
     assert any(words in row for row in judged(name, RIGHT[name].replace(old, new), monkeypatch))
 
 
-@pytest.mark.parametrize("name", PROJECTS)
-def test_the_file_runs_and_says_what_to_do(name):
-    command = re.search(rf"python (examples/projects/{name}\.py)", (ROOT / "docs" / "projects.md").read_text())[1]
-    done = subprocess.run([sys.executable, command], cwd=ROOT, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (1, "")
-    assert "not written yet" in done.stdout
+@pytest.fixture(scope="module")
+def notebooks():
+    return projects(PAGE)
+
+
+def test_every_project_has_a_notebook_a_check_and_an_answer_here(notebooks):
+    assert set(notebooks) == set(RIGHT)
+    modules = {path.stem for path in (ROOT / "bnlib" / "projects").glob("*.py")} - {"__init__", "shared"}
+    assert modules == set(RIGHT)
+    assert {path.stem for path in FOLDER.glob("*.ipynb")} == set(RIGHT)
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_the_notebook_is_what_the_page_makes(name, notebooks):
+    kept = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+    nbformat.validate(kept)
+    assert kept == notebooks[name], "run make notebooks"
+    assert not has_work(FOLDER / f"{name}.ipynb")
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_the_notebook_runs_from_top_to_bottom_and_says_how_far_it_is(name, notebooks, monkeypatch, capsys):
+    monkeypatch.setattr(fused, "fastest", lambda run: 1.0)
+    cells = [cell for cell in notebooks[name].cells if cell.cell_type == "code"]
+    assert [cell.id for cell in cells] == ["install", "functions", "check"]
+    space = {}
+    for cell in cells:
+        exec(cell.source, space)
+    assert "not written yet" in capsys.readouterr().out
+    exec(RIGHT[name], space)
+    exec(cells[-1].source, space)
+    *rows, last = capsys.readouterr().out.splitlines()
+    count = len([row for row in rows if row.startswith("ok ")])
+    assert count >= 8
+    assert last == f"{count} of {count} rows are ok"
+
+
+def test_the_marks_add_up(notebooks):
+    for notebook in notebooks.values():
+        places = [cell.source for cell in notebook.cells if cell.source.startswith("### ")]
+        assert sum(int(re.search(r": (\d+) points", place)[1]) for place in places) == 20
+        assert sum(place.endswith(WRITE_HERE) for place in places) == 3
+
+
+def test_text_and_code_of_the_notebooks_stand_on_the_page(notebooks):
+    page = re.sub(r"\[([^\]]+)\]\((?!https?:)[^)]+\)", r"\1", PAGE.read_text(encoding="utf-8"))
+    for notebook in notebooks.values():
+        for cell in notebook.cells:
+            if cell.id in ("functions", "judged", "check"):
+                assert cell.source in page
+        assert "](" not in re.sub(r"\]\(https://", "", "".join(cell.source for cell in notebook.cells))
+
+
+def test_a_section_without_its_two_blocks_is_refused(tmp_path):
+    (tmp_path / "projects.md").write_text(
+        PAGE.read_text(encoding="utf-8").replace("from bnlib.projects import sync", "")
+    )
+    with pytest.raises(ReleaseError, match="Synchronised batch norm: needs a block"):
+        projects(tmp_path / "projects.md")
+
+
+def test_a_report_is_not_overwritten(tmp_path, notebooks):
+    release(ROOT / "solutions", tmp_path, projects=notebooks)
+    target = tmp_path / "projects" / "sync.ipynb"
+    begun = nbformat.read(target, as_version=4)
+    begun.cells[-1].source += "What does not work."
+    nbformat.write(begun, target)
+    before = target.read_bytes()
+    with pytest.raises(ReleaseError, match=r"projects/sync\.ipynb was edited"):
+        release(ROOT / "solutions", tmp_path, projects=notebooks)
+    assert target.read_bytes() == before
+
+
+def test_the_bundle_has_the_projects_when_it_has_the_course(tmp_path):
+    wanted = {f"batchnorm-gradient/notebooks/projects/{name}.ipynb" for name in RIGHT}
+    wanted |= {f"batchnorm-gradient/bnlib/projects/{name}.py" for name in RIGHT}
+    assert wanted <= set(bundle(ROOT, tmp_path / "course.zip"))
+    lesson = bundle(ROOT, tmp_path / "week.zip", [lesson_of("02")])
+    assert not [name for name in lesson if "notebooks/projects" in name]
 
 
 def test_the_scratch_pad_knows_another_spread(capsys):

@@ -61,6 +61,16 @@ def test_no_line_that_is_sealed_can_be_read(unzipped):
         assert not met, f"{where} holds {met[:3]}"
 
 
+def test_a_project_is_checked_from_the_bundle(unzipped):
+    work = json.loads((unzipped / "notebooks" / "projects" / "sync.ipynb").read_text(encoding="utf-8"))
+    code = "\n".join("".join(cell["source"]) for cell in work["cells"] if cell["cell_type"] == "code")
+    answer = "def forward(x, gamma, beta, eps, all_reduce):\n    return x, None\n"
+    answer += "def backward(dout, cache, all_reduce):\n    return dout, 0 * dout.sum(0), 0 * dout.sum(0)\n"
+    said = run(unzipped, f"{code}\n{answer}\nsync.check(forward, backward)")
+    assert "not written yet" in said
+    assert "4 of 12 rows are ok" in said
+
+
 def test_what_is_sealed_is_in_no_file_of_its_own(unzipped):
     for folder in sealed.FOLDERS:
         assert [path.name for path in (unzipped / "bnlib" / folder).iterdir()] == ["__init__.py"]

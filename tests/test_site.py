@@ -1,7 +1,6 @@
 """The web page: it is built without a warning, all that it links is there, and it tells no answer."""
 
 import html
-import importlib.util
 import json
 import re
 import subprocess
@@ -19,19 +18,13 @@ from bnlib.stubs import lesson_of, lessons
 
 pytest.importorskip("sphinx", reason="the web page needs the extra [docs]")
 pytest.importorskip("myst_nb", reason="the web page needs the extra [docs]")
+import pads  # noqa: E402
+from compose import lesson_page  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
 COMPOSE = ROOT / "docs" / "site" / "compose.py"
 PAGES = [f"lessons/{lesson.key}" for lesson in lessons()]
 PAGES += [*(path.stem for path in (ROOT / "docs").glob("*.md")), "contributing", "api", "index"]
-
-
-def composer():
-    """The program of docs/site, which is no package."""
-    spec = importlib.util.spec_from_file_location("compose", COMPOSE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class Page(HTMLParser):
@@ -93,15 +86,30 @@ def test_equations_have_addresses_and_mentions_lead_there(pages):
     assert {"eq-2.1", "eq-2.9"} <= two.names
     assert "#eq-2.4" in two.links
     assert "\\begin{split}" not in two.text
+    assert not any("#eq-5.13" in link for link in pages["security.html"].links)  # a version of Linux
 
 
-def test_the_page_of_a_lesson_has_its_figures_and_its_quizzes(pages):
-    """As many as the lesson has displayed outputs; each quiz and each figure that moves with its program."""
+def test_every_formula_stands_there_for_browsers_without_scripts(pages):
+    found = 0
+    for name, page in pages.items():
+        text = page.path.read_text(encoding="utf-8")
+        found += len(re.findall(r'<(?:span|div) class="math ', text))
+        assert text.count("<noscript><math ") == len(re.findall(r'<(?:span|div) class="math ', text)), name
+        assert ".math { display: none; }" in text
+    assert found > 500
+
+
+def test_the_page_of_a_lesson_has_its_figures_its_quizzes_and_its_pads(pages):
+    """As many as the lesson has displayed outputs; each quiz and each figure that moves with its program, all pads with one."""
     for path in sources(ROOT / "solutions"):
         page = (pages[f"lessons/{path.stem}.html"]).path.read_text(encoding="utf-8")
         given = [cell for cell in parse(path)["cells"] if cell.get("metadata", {}).get("bnlib", {}).get("given")]
         shown = [str(out.get("data", {}).get("text/html", "")) for cell in given for out in cell["outputs"]]
-        assert page.count('data-figure="quiz"') == len(lesson_of(path.stem).quizzes)
+        lesson = lesson_of(path.stem)
+        derived = {cell["id"] for cell in parse(path)["cells"]} & lesson.derivations.keys()
+        assert page.count('data-figure="quiz"') == len(lesson.quizzes)
+        assert page.count('<div data-figure="pad">') == len(derived)
+        assert page.count(pads.program()) == (1 if derived else 0)
         assert page.count('<svg role="img"') == sum(each.count('<svg role="img"') for each in shown)
 
 
@@ -137,7 +145,7 @@ def test_no_line_of_an_answer_a_derivation_or_a_quiz_is_told(site):
 
 def test_a_solution_is_shown_where_the_author_names_it():
     path = ROOT / "solutions" / "02_translation.ipynb"
-    text = json.dumps(composer().lesson_page(path, {"translation.center"}))
+    text = json.dumps(lesson_page(path, {"translation.center"}))
     assert "h - h.mean(axis=0)" in text
     assert "np.eye(N) - 1 / N" not in text
-    assert "h - h.mean(axis=0)" not in json.dumps(composer().lesson_page(path))
+    assert "h - h.mean(axis=0)" not in json.dumps(lesson_page(path))

@@ -9,12 +9,15 @@ import shutil
 import stat
 import zipfile
 from datetime import datetime, timezone
+from pathlib import Path
 
 import pytest
 
 from bnlib.grading import submissions
 from bnlib.grading.files import write
 from bnlib.grading.submissions import FolderError, collect
+
+ROOT = Path(__file__).parent.parent
 
 
 def notebook(lesson="translation", exercise="center", body="return h"):
@@ -119,6 +122,19 @@ def test_a_folder_without_a_notebook_says_so(tmp_path):
     (tmp_path / "anna").mkdir()
     (tmp_path / "anna" / "essay.pdf").write_text("x")
     assert one(tmp_path).reasons == ["anna: holds no notebook (a file that ends in .ipynb)"]
+
+
+def test_a_project_beside_lessons_is_passed_over_and_alone_it_says_who_reads_it(tmp_path):
+    project = (ROOT / "notebooks" / "projects" / "sync.ipynb").read_text(encoding="utf-8")
+    for name in ("anna", "ben"):
+        (tmp_path / name / "projects").mkdir(parents=True)
+        (tmp_path / name / "projects" / "sync.ipynb").write_text(project, encoding="utf-8")
+    (tmp_path / "anna" / "02.ipynb").write_text(notebook())
+    anna, ben = collect(tmp_path).submissions
+    assert list(anna.notebooks) == ["02_translation"]
+    assert not anna.reasons
+    assert not anna.notes
+    assert ben.reasons == ["sync.ipynb: is a project's notebook, which a person reads; there is nothing to grade in it"]
 
 
 def test_links_pipes_and_large_files_are_not_opened(tmp_path, monkeypatch):

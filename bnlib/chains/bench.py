@@ -52,15 +52,21 @@ class Bench:
         self.ground, self.tree = ground, tree
         near = tuple(as_written(each, ground.names) for each in near)
         every = sorted({node for each in near for node in below(each)}, key=plain)
+        self._parts = frozenset(every)
         self.names = [name for name in ground.names if any(node.op == "ref" and node.data[0] == name for node in every)]
         products = [node for each in near for node in sorted(below(each), key=plain) if node.op == "mul"]
         factors = dict.fromkeys(arg for node in products for arg in node.args if arg.op not in _NO_FACTORS)
+        slopes = (each for line in (*near, *(ground.course if near else ())) for each in below(line))
+        self.slopes = tuple(sorted({each for each in slopes if each.op == "d" and each.free}, key=plain))
+        factors |= dict.fromkeys(each for each in self.slopes if each in every)
         self.written = tuple(each for each in factors if each.op != "pow" or each.data > 0)[:MOST_FACTORS]
         self.brackets = tuple(factor for factor in self.written if factor.op == "add")
+        self.called = tuple(node for node in every if node.op == "call" and node.data == "exp")
         self.below_bars = tuple(dict.fromkeys(node.args[1] for node in every if node.op == "div" and node.args[1].free))
         self.deltas = {node.data for node in every if node.op == "delta"}
         self.moving = {node.args[0].data[0] for node in every if node.op == "d" and node.args[0].op == "ref"}
         self.sums_above = {each.data for each in below(near[0]) if each.op == "reduce"} if near else set()
+        self.calls = {node.data for node in every if node.op == "call" and node.data != "sqrt"}
         self.by = tuple(
             dict.fromkeys(each.args[1] for line in (ground.start, *near[:1]) for each in below(line) if each.op == "d")
         )
@@ -117,6 +123,10 @@ class Bench:
             return False
         return True
 
+    def speaks_of(self, part: Node) -> bool:
+        """Whether a part of a formula stands in one of the lines near by."""
+        return part in self._parts
+
     @property
     def start(self) -> Place:
         """The line as a whole."""
@@ -157,6 +167,9 @@ class Bench:
             for letters in choices(names.sizes_of(name), place.letters):
                 yield ref(name, letters), False
                 yield power(ref(name, letters), 2), False
+        for call in self.called:
+            for other in self._in_letters(call, place):
+                yield other, False
         for bracket in self.brackets:
             for other in self._in_letters(bracket, place):
                 yield other, False

@@ -128,22 +128,20 @@ def ladder(exercise: Derivation, text: str) -> list[Callable[..., Any]]:
 
 def _show(stub: Derivation, text: str) -> None:
     from bnlib.chains.course import judged
-    from bnlib.chains.page import Page
+    from bnlib.chains.page import STANDING, Page
 
     found = judged(stub, text)
     steps = tuple((waypoint.words, done) for waypoint, done in zip(stub.waypoints, found.reached, strict=False))
     if found.finished and not all(found.reached):
-        closing = "Every line holds, and the last has the form asked for. What is to do still wants a line of its own, between those you have."
+        closing = STANDING["step"]
     elif found.finished:
-        closing = f"Every line holds, and nothing is left to do. {_code(stub, found)}".rstrip()
+        closing = f"{STANDING['done']} {_code(stub, found)}".rstrip()
     elif found.message:
         closing = f"hint({stub.id}) helps."
     else:
-        closing = f"Every line holds so far; {found.unfinished}. hint({stub.id}) tells the next move."
+        closing = f"{STANDING['so far'].format(unfinished=found.unfinished)} hint({stub.id}) tells the next move."
     if found.empty:
-        closing = (
-            f"Write the next line below {stub.start}: something that equals it. hint({stub.id}) tells the first move."
-        )
+        closing = f"{STANDING['empty'].format(start=stub.start)} hint({stub.id}) tells the first move."
     show(Page(stub.id, found, steps, closing))
 
 

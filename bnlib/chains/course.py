@@ -137,7 +137,9 @@ def _height(node: Node, names: Names) -> float:
 
 def ground_of(stub: Derivation, rng: np.random.Generator | None = None) -> Ground:
     """Where lines of an exercise are compared; without a generator, on the numbers that ``check`` uses."""
-    return Ground(stub.setting, stub.start, rng or np.random.default_rng(list(stub.id.encode())))
+    from bnlib.checks import chain_of
+
+    return Ground(stub.setting, stub.start, rng or np.random.default_rng(list(stub.id.encode())), chain_of(stub).lines)
 
 
 def judged(stub: Derivation, text: str | None, rng: np.random.Generator | None = None) -> Judgement:

@@ -1,83 +1,155 @@
-"""Several terms of a line that are wrong at once: least squares on the terms of the learner's line say by what each is to be multiplied."""
+"""Several things that are wrong at once: by what the terms of a learner's line, or one of them, have to be multiplied, says what they are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import cached_property
+from itertools import combinations, product
 
 import numpy as np
 
 from bnlib.chains.bench import Bench
-from bnlib.chains.edits import Edit, Into, everywhere, text_of
-from bnlib.judging.diagnosing.terms import fit
+from bnlib.chains.edits import Edit, choices, everywhere, text_of
 from bnlib.language.names import FormulaError
-from bnlib.language.tree import Node
+from bnlib.language.tree import Node, names_of, ref
+from bnlib.numerics import Array
 
-MOST_TERMS = 6
+MOST_TERMS, MOST_WRONG = 6, 3
+MOST_NUMBERS = 24
+"""Of each draw so many numbers are compared."""
+
+MOST_FACTORS, POWERS = 60, (1, -1, 2, -2)
+
+Told = tuple[str, tuple[str, ...]]
 
 
-def several(bench: Bench) -> tuple[str, tuple[str, ...]] | None:
-    """What is wrong with two terms or more of a line, in words, and the names; None where that does not explain it."""
+def several(bench: Bench) -> Told | None:
+    """What is wrong with two terms or more of a line, or twice with one of them; None where that does not explain it."""
+    numbers = _Numbers(bench)
+    if told := _of_one(numbers, numbers.line[None], ["the line"]):
+        return told
     for node, _, _, into in everywhere(bench.tree, bench.start):
         if node.op != "add" or len(node.args) > MOST_TERMS:
             continue
-        draws = list(_ratios(bench, node, into))
-        if len(draws) < len(bench.contexts):
+        values = [value for value in (numbers.of(into(term)) for term in node.args) if value is not None]
+        if len(values) < len(node.args):
             continue
-        found = [_slip(bench, ratios) for ratios in zip(*draws, strict=True)]
-        wrong = [(term, *slip) for term, slip in zip(node.args, found, strict=True) if slip and slip[0]]
-        if len(wrong) > 1 and all(found):
-            said = [words.format(text_of(term.args[0] if term.op == "neg" else term)) for term, _, words in wrong]
-            return " and ".join(said), tuple(dict.fromkeys(name for _, name, _ in wrong))
+        terms = np.array(values)
+        if not numbers.close(terms.sum(0), numbers.line):
+            continue  # the line is no sum of these: they stand below a root, or in two places
+        shown = [text_of(each.args[0] if each.op == "neg" else each) for each in node.args]
+        if told := _of_terms(numbers, terms, shown) or _of_one(numbers, terms, shown):
+            return told
     return None
 
 
-def besides(bench: Bench, edit: Edit) -> tuple[str, tuple[str, ...]] | None:
+def besides(bench: Bench, edit: Edit) -> Told | None:
     """What is wrong besides an edit, where that leaves the whole line with a factor too many; None where it does not."""
-    ratios = []
-    for context, wanted in zip(bench.contexts, bench.wanted, strict=True):
-        try:
-            value = np.broadcast_to(context.raw(bench.flat(edit.tree)), wanted.shape)
-        except (FormulaError, KeyError, ValueError):
-            return None
-        ratio = float(np.vdot(value, wanted) / max(float(np.vdot(value, value)), 1e-300))
-        if not np.allclose(ratio * value, wanted, rtol=1e-9, atol=1e-10 * float(np.max(np.abs(wanted)))):
-            return None
-        ratios.append(ratio)
-    name, words = _slip(bench, tuple(ratios)) or ("", "")
-    return (f"{edit.words}, and {words.format('the line')}", (edit.name, name)) if name else None
-
-
-def _ratios(bench: Bench, node: Node, into: Into) -> Iterator[tuple[float, ...]]:
-    """By what each term is to be multiplied, draw by draw; nothing where that is not the answer."""
-    for context, wanted in zip(bench.contexts, bench.wanted, strict=True):
-        try:
-            values = [np.broadcast_to(context.raw(bench.flat(into(term))), wanted.shape) for term in node.args]
-        except (FormulaError, KeyError, ValueError):
-            return
-        line = np.broadcast_to(context.raw(bench.flat(bench.tree)), wanted.shape)
-        if not np.allclose(sum(values), line, rtol=1e-9, atol=1e-9 * np.max(np.abs(line))):
-            return  # the line is no sum of these: they stand below a root, or in two places
-        ratios = fit(wanted.reshape(-1), [value.reshape(-1) for value in values])
-        if ratios is None:
-            return
-        yield tuple(ratios[:, 0])
-
-
-def _slip(bench: Bench, ratios: tuple[float, ...]) -> tuple[str, str] | None:
-    """The name and the words for what a term has to be multiplied by; two empty ones where it is right."""
-    size = bench.ground.names.sizes[0]
-    table = [
-        (0, 1, "", ""),
-        (0, -1, "sign", "the sign of {} is wrong"),
-        (0, 0, "term-extra", "the term {} is one too many"),
-        (-1, 1, "one-over-n", f"1/{size} is missing in {{}}"),
-        (1, 1, "one-over-n", f"1/{size} is one factor too many in {{}}"),
-        (0, 2, "factor-lost", "a factor 2 is missing in {}"),
-        (0, 0.5, "factor-extra", "there is a factor 2 too many in {}"),
-        (-1, -1, "sign", f"the sign of {{}} is wrong, and 1/{size} is missing in it"),
-    ]
-    lengths = [float(values.length(size)) for values in bench.ground.draws]
-    for power, number, name, words in table:
-        if all(abs(ratio - number * length**power) < 1e-8 for ratio, length in zip(ratios, lengths, strict=True)):
-            return name, words
+    numbers = _Numbers(bench)
+    value = numbers.of(edit.tree)
+    if value is None:
+        return None
+    for factor, name, words in numbers.table:
+        if numbers.close(factor * value, numbers.wanted):
+            return f"{edit.words}, and {words.format('the line')}", (edit.name, name)
     return None
+
+
+def _of_terms(numbers: _Numbers, terms: Array, shown: list[str]) -> Told | None:
+    """Two or three terms, each with one thing wrong."""
+    for count in range(2, min(MOST_WRONG, len(terms)) + 1):
+        for chosen in combinations(range(len(terms)), count):
+            right = terms.sum(0) - terms[list(chosen)].sum(0)
+            for ways in product(numbers.table, repeat=count):
+                if numbers.close(
+                    right + sum(way[0] * terms[n] for n, way in zip(chosen, ways, strict=True)), numbers.wanted
+                ):
+                    said = [way[2].format(shown[n]) for n, way in zip(chosen, ways, strict=True)]
+                    return " and ".join(said), tuple(dict.fromkeys(way[1] for way in ways))
+    return None
+
+
+def _of_one(numbers: _Numbers, terms: Array, shown: list[str]) -> Told | None:
+    """One term with a factor or two wrong, and perhaps its sign."""
+    for term, place in zip(terms, shown, strict=True):
+        with np.errstate(all="ignore"):
+            ratio = (numbers.wanted - terms.sum(0) + term) / term
+        if not np.all(np.isfinite(ratio)) or np.any(ratio == 0):
+            continue
+        size = np.log(np.abs(ratio))
+        for factors in numbers.products:
+            if np.max(np.abs(size - sum(each[1] for each in factors))) < 1e-8:
+                turned = ratio / np.prod([each[0] for each in factors], axis=0)
+                said, names = [each[3].format(place) for each in factors], [each[2] for each in factors]
+                if np.all(turned < 0):
+                    said, names = [*said, f"the sign of {place} is wrong"], [*names, "sign"]
+                if np.all(turned < 0) or np.all(turned > 0):
+                    return " and ".join(said), tuple(dict.fromkeys(names))
+    return None
+
+
+class _Numbers:
+    """What a line and parts of it are worth: some numbers of each draw, in one row."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.lengths = [values.length(bench.ground.names.sizes[0]) for values in bench.ground.draws]
+        self.wanted = np.concatenate([each.reshape(-1)[:MOST_NUMBERS] for each in bench.wanted])
+        self.scale = float(np.max(np.abs(self.wanted)))
+        line = self.of(bench.tree)
+        self.line = np.zeros_like(self.wanted) if line is None else line
+
+    def of(self, tree: Node) -> Array | None:
+        """The numbers of a formula; None where it has none."""
+        found = []
+        for context, wanted in zip(self.bench.contexts, self.bench.wanted, strict=True):
+            try:
+                flat = self.bench.flat(tree)
+                if not flat.free <= frozenset(self.bench.ground.letters):
+                    return None
+                found.append(np.broadcast_to(context.raw(flat), wanted.shape).reshape(-1)[:MOST_NUMBERS])
+            except (FormulaError, KeyError, ValueError):
+                return None
+        return np.concatenate(found)
+
+    def close(self, one: Array, other: Array) -> bool:
+        """Whether two rows of numbers are equal but for rounding."""
+        return bool(np.max(np.abs(one - other)) <= 1e-9 * self.scale)
+
+    @cached_property
+    def size(self) -> Array:
+        """How long the first size is, number by number."""
+        counts = [min(each.size, MOST_NUMBERS) for each in self.bench.wanted]
+        return np.repeat(np.array(self.lengths, dtype=float), counts)
+
+    @cached_property
+    def table(self) -> list[tuple[Array | float, str, str]]:
+        """By what a term may have to be multiplied, the name of that, and the words."""
+        size = self.bench.ground.names.sizes[0]
+        return [
+            (-1.0, "sign", "the sign of {} is wrong"),
+            (0.0, "term-extra", "the term {} is one too many"),
+            (1 / self.size, "one-over-n", f"1/{size} is missing in {{}}"),
+            (self.size, "one-over-n", f"1/{size} is one factor too many in {{}}"),
+            (2.0, "factor-lost", "a factor 2 is missing in {}"),
+            (0.5, "factor-extra", "there is a factor 2 too many in {}"),
+            (-1 / self.size, "sign", f"the sign of {{}} is wrong, and 1/{size} is missing in it"),
+        ]
+
+    @cached_property
+    def products(self) -> list[tuple[tuple[Array, Array, str, str], ...]]:
+        """What a term may lack or have too much, one factor or two: its value, the logarithm of that, name and words."""
+        single = [(each[0] + 0 * self.size, *each[1:]) for each in self.table[2:6]]
+        own, names, letters = names_of(self.bench.tree), self.bench.ground.names, self.bench.start.letters
+        for name in sorted(names, key=lambda each: each not in own):
+            for entry in (ref(name, chosen) for chosen in choices(names.sizes_of(name), letters)):
+                value = self.of(entry)
+                if value is None or np.any(value == 0) or not np.all(np.isfinite(value)):
+                    continue
+                for power in POWERS:
+                    what = text_of(entry) if abs(power) == 1 else f"{text_of(entry)}**{abs(power)}"
+                    if power > 0:
+                        single.append((value**power, "factor-lost", f"{what} is missing in {{}}"))
+                    elif name in own:
+                        single.append((value**power, "factor-extra", f"{what} is one factor too many in {{}}"))
+        every = [(value, np.log(np.abs(value)), name, words) for value, name, words in single[:MOST_FACTORS]]
+        return [*((each,) for each in every), *combinations(every, 2)]

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -48,17 +50,25 @@ class Ground:
         setting: What the lines may speak of.
         start: The first line, as a formula; or its tree.
         rng: Where the numbers come from.
+        course: Lines known to equal the start, which show what it is made of where all lines are zero.
     """
 
-    def __init__(self, setting: Setting, start: str, rng: np.random.Generator) -> None:
+    def __init__(self, setting: Setting, start: str, rng: np.random.Generator, course: Sequence[str] = ()) -> None:
+        self.positive = setting.positive
         self.names = define(Names(setting.given, setting.latex), setting.definitions)
         self.start = read(start, self.names)
         self.letters = _letters(self.start)
         self.sizes = {k: v for k, v in self.names.letter_sizes(self.start).items() if k in self.letters}
         self.draws = [Values(self.names, drawn(setting, self.names, rng)) for _ in range(DRAWS)]
+        self._course = course
         self.work = 0
         self._known: dict[Node, list[Value]] = {}
         self.scale = [max(float(np.max(value.size)), 1e-300) for value in self.values(self.start)]
+
+    @cached_property
+    def course(self) -> tuple[Node, ...]:
+        """The course's own lines."""
+        return tuple(read(line, self.names) for line in self._course)
 
     def called(self, tree: Node) -> Ground:
         """The same with the free letters that a first line uses, where it is the start in other letters."""
@@ -66,14 +76,15 @@ class Ground:
         if len(own) == len(self.letters) and own != self.letters:
             change = dict(zip(own, self.letters, strict=True))
             if renamed(tree, change) is self.start:
-                other = object.__new__(Ground)
                 back = dict(zip(self.letters, own, strict=True))
-                other.__dict__ |= self.__dict__
-                other.__dict__ |= {
-                    "start": tree, "letters": own, "sizes": {back[k]: v for k, v in self.sizes.items()}, "_known": {},
-                }  # fmt: skip
-                return other
+                return self.but(start=tree, letters=own, sizes={back[k]: v for k, v in self.sizes.items()})
         return self
+
+    def but(self, **changed: Any) -> Ground:
+        """The same with other names, letters or draws."""
+        other = object.__new__(Ground)
+        other.__dict__ |= self.__dict__ | {"_known": {}} | changed
+        return other
 
     def values(self, tree: Node) -> list[Value]:
         """What a line is worth, for each draw.
@@ -130,7 +141,10 @@ class Ground:
                 continue
             where = tuple(int(i) for i in np.argwhere(off > 1e-6 * np.max(off))[0]) if off.ndim else ()
             at = ", ".join(f"{letter} = {place + 1}" for letter, place in zip(self.letters, where, strict=True))
-            got, wanted = float(b.value[where]), float(a.value[where])
+            # What is left by rounding alone is nothing.
+            got, wanted = (
+                float(v.value[where]) if abs(v.value[where]) > ROUNDING * np.max(v.size) else 0.0 for v in (b, a)
+            )
             digits = next(n for n in (3, 6, 10, 17) if f"{got:.{n}g}" != f"{wanted:.{n}g}" or n == 17)
             first = f", first at {at}" if at else ""
             return f"this line differs from the one above{first}: {got:.{digits}g} and not {wanted:.{digits}g}"
@@ -345,16 +359,13 @@ def _reached(good: Sequence[Line], waypoints: Sequence[Waypoint]) -> tuple[bool,
     reached: list[bool] = []
     trees = [line.tree for line in good if line.tree is not None]
     for waypoint in waypoints:
-        ways = list(zip(waypoint.has.split("|"), waypoint.lacks.split("|"), strict=True))
         earlier = waypoint.has != "" or any(reached[-1:])
-        reached.append(earlier and any(_has_form(tree, *way) for tree in trees for way in ways))
+        reached.append(earlier and any(_has_form(tree, *way) for tree in trees for way in waypoint.ways))
     return tuple(reached)
 
 
-def _has_form(tree: Node, has: str, lacks: str) -> bool:
-    return (not has or any(forms.has(tree, word) for word in has.split())) and not any(
-        forms.has(tree, word) for word in lacks.split()
-    )
+def _has_form(tree: Node, has: Sequence[str], lacks: Sequence[str]) -> bool:
+    return (not has or any(forms.has(tree, word) for word in has)) and not any(forms.has(tree, word) for word in lacks)
 
 
 def _unfinished(last: Line, form: str) -> str:

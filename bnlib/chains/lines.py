@@ -10,8 +10,9 @@ from bnlib.language.names import FormulaError
 LONGEST_TEXT = 20_000
 MOST_LINES = 60
 
-_OPERATORS = ("+", "-", "*", "/", "·", "×", "−", "÷")
-_EQUALS = re.compile(r"(?<![!<>:=])={1,2}(?!=)")
+JOINING = ("*", "/", "·", "×", "÷")
+OPERATORS = ("+", "-", "−", *JOINING)
+EQUALS = re.compile(r"(?<![!<>:=])={1,2}(?!=)")
 _PLACEHOLDER = re.compile(r"\s*raise NotImplementedError.*")
 
 
@@ -50,18 +51,18 @@ def pieces(text: str) -> list[Piece]:
         if part.startswith("="):
             depth = 0  # what was left open above is refused when that line is read
         for place, side in enumerate(_sides(part, depth)):
-            continues = place == 0 and (depth > 0 or goes_on or side.startswith(("*", "/", "·", "×", "÷")))
+            continues = place == 0 and (depth > 0 or goes_on or side.startswith(JOINING))
             side = side.removesuffix("\\").rstrip()
             if not side:
                 continue
             if continues and found:
                 found[-1] += Piece(side)
             else:
-                loose = place == 0 and bool(found) and side.startswith(_OPERATORS)
+                loose = place == 0 and bool(found) and side.startswith(OPERATORS)
                 found.append(Piece(side, loose))
         depth += sum((char in "([{") - (char in ")]}") for char in part)
         depth = max(depth, 0)
-        goes_on = part.endswith((*_OPERATORS, "\\"))
+        goes_on = part.endswith((*OPERATORS, "\\"))
     if len(found) > MOST_LINES:
         raise FormulaError(f"this derivation has {len(found)} lines, and at most {MOST_LINES} are read")
     return found
@@ -70,7 +71,7 @@ def pieces(text: str) -> list[Piece]:
 def _sides(part: str, depth: int) -> list[str]:
     """A line cut at every = that stands outside of brackets; empty where one stands at its beginning."""
     cuts = [0]
-    for match in _EQUALS.finditer(part):
+    for match in EQUALS.finditer(part):
         before = part[: match.start()]
         if depth + sum((char in "([{") - (char in ")]}") for char in before) <= 0:
             cuts += [match.start(), match.end()]

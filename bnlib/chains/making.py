@@ -74,8 +74,15 @@ def making(bench: Bench, line: Node) -> Iterator[Edit]:
             yield Edit(into, _apart(node.args[0], node.args[1], bench.ground.names), words, "product-rule", 0.4)
         if node.op == "add":
             for term in node.args if len(node.args) > 2 else ():
-                words = f"of the terms of the line above only {text_of(term)} is left"
+                words = f"of all terms only {text_of(term)} is left"
                 yield Edit(into, term, words, "term-missing", 1.15)
+            for one, two in (
+                combinations(node.args, 2) if len(node.args) > 3 and node is bench.tree and not derived else ()
+            ):
+                words = f"the terms {text_of(one)} and {text_of(two)} got lost on the way from the line above"
+                yield Edit(
+                    into, add(*(term for term in node.args if term not in (one, two))), words, "term-missing", 1.25
+                )
             for number, term in enumerate(node.args):
                 rest = add(*node.args[:number], *node.args[number + 1 :])
                 moves = [
@@ -92,7 +99,7 @@ def making(bench: Bench, line: Node) -> Iterator[Edit]:
                     yield Edit(
                         into,
                         rest,
-                        f"the term {text_of(as_written(term, bench.ground.names))} got lost on the way from the line above",
+                        f"the term {text_of(as_written(term, bench.ground.names))} got lost",
                         "term-missing",
                         1.1,
                     )
@@ -129,9 +136,8 @@ def making(bench: Bench, line: Node) -> Iterator[Edit]:
                         words = f"the {kind} over {letter} got lost: only its term {letter} = {other} is left"
                         yield Edit(into, reduce(kind, others, body) if others else body, words, "sum-lost", 1)
         if node.op == "pow":
-            words = (
-                f"the exponent of {text_of(as_written(node.args[0], bench.ground.names))} is wrong in the derivative"
-            )
+            inside = text_of(as_written(node.args[0], bench.ground.names))
+            words = f"the exponent of {inside} {'is wrong in the derivative' if derived else 'got lost on the way from the line above'}"
             for exponent in EXPONENTS:
                 if exponent != node.data:
                     yield Edit(into, power(node.args[0], exponent), words, "exponent", 1.1)

@@ -44,6 +44,8 @@ def mending(bench: Bench) -> Iterator[Edit]:
         if node.op == "add":
             yield from _terms(bench, node, place, into)
             yield from _brackets(node, place, into)
+            yield from _squares(node, place, into)
+            yield from _scalars_swapped(node, place, into)
         if node.op == "mul":
             for number, factor in enumerate(node.args):
                 rest = mul(*node.args[:number], *node.args[number + 1 :])
@@ -59,27 +61,43 @@ def mending(bench: Bench) -> Iterator[Edit]:
             )
         if node.op == "mul":
             yield from _products_of_sums(node, place, into)
+            yield from _too_far(node, place, into)
         if node.op in ("mul", "div"):
             yield from _fractions(node, place, into)
+        if node.op == "pow" and node.data == 2 and node.args[0].op == "reduce":
+            kind, over, unequal = node.args[0].data
+            inside = reduce(kind, over, power(node.args[0].args[0], Fraction(2)), unequal)
+            words = f"the {kind} is squared{at}, and it is its terms that should be"
+            yield Edit(into, inside, words, "square-of-a-sum", 1.0)
         if node.op == "pow":
             for exponent in EXPONENTS:
                 if exponent != node.data:
                     words = f"the exponent of {text_of(node.args[0])} is wrong{at}"
-                    yield Edit(into, power(node.args[0], exponent), words, "exponent", 0.98)
+                    yield Edit(
+                        into,
+                        power(node.args[0], exponent),
+                        words,
+                        "exponent",
+                        0.96 if node.args[0].op == "ref" else 0.98,
+                    )
         if role == "factor" and node.op == "add":
             for exponent, what in ((Fraction(1, 2), "root"), (Fraction(2), "square")):
                 yield Edit(into, power(node, exponent), f"a {what} is missing at {text_of(node)}{at}", "exponent", 1.15)
         if node.op == "add":
-            yield from _added(node, place, into)
+            yield from _added(bench, node, place, into)
         if node.op in ("mul", "div"):
             yield from _multiplied(node, place, into)
         if node.op == "d":
             yield from _derivatives(bench, node, place, into)
-        if node.op == "ref" and node.data[0] in bench.moving and not place.derived:
+        if (node.op == "call" or (node.op == "ref" and node.data[0] in bench.moving)) and not place.derived:
             for by in bench.by:
                 if by.free <= dict(place.letters).keys() and node is not by:
                     words = f"{text_of(node)} itself stands where its derivative belongs{at}"
                     yield Edit(into, Node("d", (node, by)), words, "not-differentiated", 1.0)
+        if node.op == "ref" and node.free:
+            for called in sorted(bench.calls):
+                words = f"{called}(...) is missing at {text_of(node)}{at}"
+                yield Edit(into, Node("call", (node,), called), words, "factor-lost", 1.25)
         if node.op == "num" and node.data not in (0, 1):
             words = f"the number {text_of(node)} is on the wrong side of the fraction bar{at}"
             yield Edit(into, div(ONE, node), words, "upside-down", 1.1)
@@ -148,8 +166,32 @@ def _swapped(bench: Bench) -> Iterator[Edit]:
         if one.free and two.free:
             change = {one: two, two: one}
             words = f"{text_of(one)} and {text_of(two)} stand in each other's place"
-            cost = 0.9 if one.op == two.op == "delta" else 1.08
+            cost = (1.08, 1.2, 0.9)[(one.op == "delta") + (two.op == "delta")]
             yield Edit(itself, _exchanged(bench.tree, change), words, "swapped", cost)
+
+
+def _scalars_swapped(node: Node, place: Place, into: Into) -> Iterator[Edit]:
+    """Two names without indices, or two sizes, in each other's place."""
+    names = sorted({each for each in below(node) if each.op == "ref" and not each.data[1]}, key=text_of)
+    for one, two in combinations(names, 2):
+        if len({name.isupper() or name.partition("_")[0] for name in (one.data[0], two.data[0])}) > 1:
+            continue  # of another kind
+        words = f"{text_of(one)} and {text_of(two)} stand in each other's place{at_place(place)}"
+        yield Edit(into, _exchanged(node, {one: two, two: one}), words, "swapped", 1.08)
+
+
+def _squares(node: Node, place: Place, into: Into) -> Iterator[Edit]:
+    """Squares that are added or subtracted where the sum or the difference should be squared."""
+    for one, two in combinations(node.args, 2):
+        minus = two.op == "neg"
+        squared = two.args[0] if minus else two
+        if one.op == squared.op == "pow" and one.data == squared.data == 2:
+            base = squared.args[0]
+            whole = power(add(one.args[0], neg(base) if minus else base), Fraction(2))
+            rest = [term for term in node.args if term is not one and term is not two]
+            what, of = ("subtracted", "difference") if minus else ("added", "sum")
+            words = f"squares are {what}{at_place(place)}, and it is the {of} that should be squared"
+            yield Edit(into, add(whole, *rest), words, "square-of-a-sum", 1.0)
 
 
 def _exchanged(node: Node, change: dict[Node, Node]) -> Node:
@@ -157,12 +199,14 @@ def _exchanged(node: Node, change: dict[Node, Node]) -> Node:
     return change[node] if node in change else rebuilt(node, tuple(_exchanged(arg, change) for arg in node.args))
 
 
-def _added(node: Node, place: Place, into: Into) -> Iterator[Edit]:
+def _added(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edit]:
     """Neighbours that are added, and should be multiplied."""
     for begin, end in combinations(range(len(node.args) + 1), 2):
         run = node.args[begin:end]
         for cut in range(1, len(run)):
             one, two = add(*run[:cut]), add(*run[cut:])
+            if any(bench.flat(each) in (ONE, neg(ONE)) for each in (one, two)):
+                continue  # a product with 1 is a term left out
             shown = f"{text_of(one)} and {text_of(two.args[0] if two.op == 'neg' else two)}"
             words = (
                 f"{shown} are {'subtracted' if two.op == 'neg' else 'added'}{at_place(place)}, and should be multiplied"
@@ -179,14 +223,18 @@ def _added(node: Node, place: Place, into: Into) -> Iterator[Edit]:
 
 def _multiplied(node: Node, place: Place, into: Into) -> Iterator[Edit]:
     """Two factors that should be terms."""
-    if len(node.args) != 2:
-        return
-    one, two = node.args
-    said = f"{text_of(one)} is {'multiplied' if node.op == 'mul' else 'divided'} by {text_of(two)}{at_place(place)}"
-    if node.op == "div":
-        two = div(ONE, two)
-    for other, belongs in ((two, "sum"), (neg(two), "difference")):
-        yield Edit(into, add(one, other), f"{said}, where a {belongs} belongs", "product-for-sum", 1.3)
+    for pair in combinations(node.args, 2):
+        one, two = pair
+        rest = [each for each in node.args if each not in pair]
+        if rest and not {one.op, two.op} <= {"ref", "delta"}:
+            continue
+        said = f"{text_of(one)} is {'multiplied' if node.op == 'mul' else 'divided'} by {text_of(two)}{at_place(place)}"
+        if node.op == "div":
+            two = div(ONE, two)
+        cost = 1.3 if not rest else 1.4
+        for other, belongs in ((two, "sum"), (neg(two), "difference")):
+            whole = mul(*rest, add(one, other))
+            yield Edit(into, whole, f"{said}, where a {belongs} belongs", "product-for-sum", cost)
 
 
 def _derivatives(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edit]:
@@ -211,7 +259,7 @@ def _derivatives(bench: Bench, node: Node, place: Place, into: Into) -> Iterator
 def _factors(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edit]:
     """A term that lacks a factor, or has one too many."""
     at, n = at_place(place), bench.ground.names.sizes
-    own = names_of(bench.tree)
+    own, beside = names_of(bench.tree), _beside_derivatives(node)
     for factor, number in bench.factors(place):
         shown = text_of(factor)
         cost = (
@@ -230,6 +278,7 @@ def _factors(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edi
             lost, extra = f"a factor {shown} is missing", f"there is a factor {shown} too many"
             if shown in n:
                 lost, extra = f"1/{shown} is one factor too many", f"1/{shown} is missing"
+                lost = lost if divides(node, shown) else f"a factor {shown} is missing"
         cost += {"div": 0.55, "pow": 0.1}.get(factor.op, 0)
         name = "factor-lost"
         if factor.op == "d" and factor.args[1] in bench.by[:1]:  # by what the derivation begins with
@@ -237,15 +286,44 @@ def _factors(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edi
         where = at or ("" if node is bench.tree else f" in {text_of(node)}")
         yield Edit(into, mul(factor, node), f"{lost}{where}", "one-over-n" if shown in n else name, cost)
         if factor.op != "delta" and (number or names_of(factor) <= own):
-            yield Edit(into, div(node, factor), f"{extra}{where}", "one-over-n" if shown in n else "factor-extra", cost)
+            name = "one-over-n" if shown in n else "factor-extra"
+            if not number and not names_of(factor) <= beside:
+                extra, name = f"the division by {shown} is missing", "factor-lost"
+            yield Edit(into, div(node, factor), f"{extra}{where}", name, cost)
     for below_bar in bench.denominators(place):
         words = f"the division by {text_of(below_bar)} is missing{at}"
         yield Edit(into, div(node, below_bar), words, "factor-lost", 1.06)
+    counted = [ref(size) for size in n if bench.speaks_of(ref(size))]
+    for both in (add(one, two) for one, two in combinations(counted, 2) if not place.bound):
+        divided = any(each.op == "div" and both in below(each.args[1]) for each in below(node))
+        words = (
+            f"the division by {text_of(both)} is one too many" if divided else f"a factor {text_of(both)} is missing"
+        )
+        yield Edit(into, mul(both, node), f"{words}{where}", "factor-extra" if divided else "factor-lost", 1.07)
+        words = f"the division by {text_of(both)} is missing{where}"
+        yield Edit(into, div(node, both), words, "factor-lost", 1.07)
     for size in n if not place.bound and any(_one_less(each) for each in below(bench.tree)) else ():
         ratio = div(add(ref(size), num(-1)), ref(size))
         words = f"{size} - 1 stands where {size} belongs{at}"
         yield Edit(into, mul(ratio, node), words, "bessel", 0.97)
         yield Edit(into, div(node, ratio), words, "bessel", 0.97)
+
+
+def _beside_derivatives(node: Node) -> frozenset[str]:
+    """The names that stand in a formula, those below a derivative left out."""
+    if node.op == "d":
+        return frozenset()
+    return names_of(node) if not node.args else frozenset().union(*map(_beside_derivatives, node.args))
+
+
+def divides(node: Node, size: str) -> bool:
+    """Whether a part of a line is divided by a size, or a mean over it."""
+    return any(
+        (each.op == "div" and ref(size) in (each.args[1], *(each.args[1].args if each.args[1].op == "mul" else ())))
+        or (each.op == "reduce" and each.data[0] != "sum" and size in dict(each.data[1]).values())
+        or (each.op == "pow" and each.data < 0)
+        for each in below(node)
+    )
 
 
 def _one_less(node: Node) -> bool:
@@ -255,6 +333,10 @@ def _one_less(node: Node) -> bool:
 
 def _terms(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[Edit]:
     """A term too many; the signs of all terms but the first."""
+    if len(node.args) == 2 and node.args[0] is ONE and node.args[1].op == "neg":
+        part = node.args[1].args[0]
+        words = f"{text_of(node)} stands where {text_of(part)} belongs{at_place(place)}"
+        yield Edit(into, part, words, "complement", 1.55)
     for number, term in enumerate(node.args):
         rest = add(*node.args[:number], *node.args[number + 1 :])
         yield Edit(
@@ -292,10 +374,14 @@ def _brackets(node: Node, place: Place, into: Into) -> Iterator[Edit]:
     together = f"brackets are missing{at_place(place)}: "
     for begin, end in combinations(range(len(node.args) + 1), 2):
         run = node.args[begin:end]
+        left = len(node.args) - len(run)
+        run_of_numbers = left and not node.free  # there a factor that is missing says more
         if len(run) > 1:
             for whole, words in (*_closed(run), *_opened(run)):
                 changed = add(*node.args[:begin], whole, *node.args[end:])
-                yield Edit(into, changed, f"{together}{words}", "bracket", 0.97 + 0.02 * (len(node.args) - len(run)))
+                yield Edit(
+                    into, changed, f"{together}{words}", "bracket", 1.08 if run_of_numbers else 0.97 + 0.02 * left
+                )
 
 
 def _closed(run: Sequence[Node]) -> Iterator[tuple[Node, str]]:
@@ -330,6 +416,17 @@ def _opened(run: Sequence[Node]) -> Iterator[tuple[Node, str]]:
             yield neg(mul(front, add(back, *others))), words
 
 
+def _too_far(node: Node, place: Place, into: Into) -> Iterator[Edit]:
+    """A factor in front of a bracket that belongs to its first term only."""
+    for number, bracket in enumerate(node.args):
+        others = (*node.args[:number], *node.args[number + 1 :])
+        for factor in others if bracket.op == "add" else ():
+            if factor.op in ("ref", "delta"):
+                inside = add(mul(factor, bracket.args[0]), *bracket.args[1:])
+                words = f"{text_of(factor)} belongs to the first term of {text_of(bracket)} only{at_place(place)}"
+                yield Edit(into, mul(*(each for each in others if each is not factor), inside), words, "bracket", 1.03)
+
+
 def _fractions(node: Node, place: Place, into: Into) -> Iterator[Edit]:
     """What belongs below a fraction bar and stands beside it."""
     if node.op == "mul":
@@ -341,13 +438,11 @@ def _fractions(node: Node, place: Place, into: Into) -> Iterator[Edit]:
                 yield Edit(into, mul(*node.args[:number], div(factor.args[0], below)), words, "bracket", 1.02)
     elif node.op == "div":
         above, below = node.args
-        yield Edit(
-            into,
-            mul(above, below),
-            f"the division by {text_of(below)} should be a product{at_place(place)}",
-            "upside-down",
-            1.05,
-        )
+        words = f"the division by {text_of(below)} should be a product{at_place(place)}"
+        yield Edit(into, mul(above, below), words, "upside-down", 1.05)
+        if above is not ONE and not node.free:
+            words = f"the fraction {text_of(node)} is upside down{at_place(place)}"
+            yield Edit(into, div(below, above), words, "upside-down", 1.06)
 
 
 def _products_of_sums(node: Node, place: Place, into: Into) -> Iterator[Edit]:
@@ -489,6 +584,15 @@ def _exchanges(bench: Bench, node: Node, place: Place, into: Into) -> Iterator[E
         for size in names.sizes:
             yield Edit(into, ref(size), f"{text_of(node)} stands where {size} belongs{at}", "wrong-size", 1.1)
         return
+    for slope in bench.slopes:
+        if slope.free == node.free:
+            cost = 1.7 if node is bench.tree else 1.17  # a whole line is rather a part of the right one
+            yield Edit(into, slope, f"{text_of(node)} stands where {text_of(slope)} belongs{at}", "exchanged", cost)
+    for name in names if len(own) > 1 else ():
+        if names.sizes_of(name) != own and len(names.sizes_of(name)) == len(own):
+            for new in choices(names.sizes_of(name), place.letters):
+                words = f"{text_of(node)} stands where {text_of(ref(name, new))} belongs{at}"
+                yield Edit(into, ref(name, new), words, "exchanged", 1.3)
     for name in names:
         if name != node.data[0] and names.sizes_of(name) == own:
             yield Edit(into, ref(name, letters), f"{text_of(node)} stands where {name} belongs{at}", "exchanged", 1.17)
@@ -536,8 +640,10 @@ def _missing_terms(bench: Bench, node: Node, place: Place, into: Into) -> Iterat
     names = bench.ground.names
     for name in names if node.op == "ref" else ():
         if not names.sizes_of(name):
-            words = f"{name} is missing beside {text_of(node)}{at_place(place)}"
-            yield Edit(into, add(node, ref(name)), words, "term-missing", 1.45)
+            squared = power(ref(name), Fraction(2))
+            for term in (ref(name), squared) if bench.speaks_of(squared) else (ref(name),):
+                words = f"{text_of(term)} is missing beside {text_of(node)}{at_place(place)}"
+                yield Edit(into, add(node, term), words, "term-missing", 1.45)
     small = [(ONE, "1"), *((div(ONE, ref(size)), f"1/{size}") for size in sizes)]
     small += [
         (factor, text_of(factor)) for factor, number in bench.factors(place) if factor.op == "delta" and not number

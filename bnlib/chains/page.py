@@ -9,7 +9,14 @@ from bnlib.chains.judge import Judgement, Line
 from bnlib.judging.showing.report import Row, printable, titled
 from bnlib.language.writing import latex
 
-_SAID = {True: "equals the line above", False: "does not equal the line above", None: "not compared"}
+SAID = {True: "equals the line above", False: "does not equal the line above", None: "not compared"}
+STANDING = {
+    "empty": "Write the next line below {start}: something that equals it.",
+    "so far": "Every line holds so far; {unfinished}.",
+    "step": "Every line holds, and the last has the form asked for. What is to do still wants a line of its own, between those you have.",
+    "done": "Every line holds, and nothing is left to do.",
+}
+"""What is said below a derivation in which no line is wrong."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,7 @@ class Page:
             style = row.style if row.ok is not True else ""
             mark = ""
             if number > 1 or row.ok is False:
-                said = f"line {number} {_SAID[row.ok]}"
+                said = f"line {number} {SAID[row.ok]}"
                 mark = f'<span role="img" aria-label="{said}" title="{said}" style="{row.style}">{row.sign}</span>'
             parts.append(
                 f'<tr><th scope="row" style="{Row("", None).style};font-weight:inherit">{number}</th><td>{mark}</td>'

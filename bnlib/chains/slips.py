@@ -17,6 +17,7 @@ from bnlib.chains.edits import Edit
 from bnlib.chains.fitting import besides, several
 from bnlib.chains.making import carried_out, making
 from bnlib.chains.mending import mending
+from bnlib.chains.vanishing import elsewhere, without
 from bnlib.language.tree import Node
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ MOST_WORK = 4_000_000
 
 MAKING = 0.5
 """What an edit of the line above costs more: of two explanations, the one that can be seen in the learner's own line is said."""
+
+MOST_ELSEWHERE = 3
+"""How many other places are looked at where the line above is zero."""
 
 MOST_PAIRS = 150
 _IN_PAIRS = {
@@ -52,25 +56,32 @@ LAST = 1.0
 """What a term too many costs more where the line above is zero: it may as well be its partner that is missing."""
 
 _VANISH = {
+    "chain-rule",
+    "complement",
     "exchanged",
     "index",
     "not-centred",
     "factor-lost",
     "factor-extra",
     "sum-for-product",
+    "product-for-sum",
     "not-differentiated",
     "swapped",
 }
 """Slips that are not looked for where the line above is zero: too many things make a line vanish."""
 
 
-def slip(ground: Ground, above: Node, line: Node) -> tuple[str, tuple[str, ...]] | None:
+_PARTNER = ", or what should cancel it is wrong"
+
+
+def slip(ground: Ground, above: Node, line: Node, cancels: bool = False) -> tuple[str, tuple[str, ...]] | None:
     """The mistake that leads from the line above to this one, in words, and its name; None where nobody knows.
 
     Args:
         ground: Where the lines are compared.
         above: The line above.
         line: The line that does not equal it.
+        cancels: Whether terms of the line may have been there to cancel each other.
     """
     wanted, got = ([each.value for each in ground.values(tree)] for tree in (above, line))
     before = list(carried_out(ground, above))
@@ -79,13 +90,21 @@ def slip(ground: Ground, above: Node, line: Node) -> tuple[str, tuple[str, ...]]
         all(np.max(np.abs(each)) <= CLOSE * scale for each, scale in zip(values, ground.scale, strict=True))
         for values in (wanted, got)
     )
+    cancels = cancels or zero
+    if zero:
+        for there, wanted_there, own, where in islice(elsewhere(ground, above, line), MOST_ELSEWHERE):
+            told = slip(there, wanted_there, own, not where)
+            if told and "zero" not in told[1]:
+                return f"{where}{told[0]}", told[1]
     ways += [Bench(ground, tree, got) for tree in before]
     found: list[tuple[float, int, Bench, Edit]] = []
     for number, bench in enumerate(ways):
         if bench.usable:
             edits = mending(bench) if number == 0 else making(bench, line)
             for edit in islice(edits, MOST_MADE):
-                last = LAST if zero and edit.name == "term-extra" else 0
+                if zero and edit.name in _VANISH and edit.tree is not above:
+                    continue
+                last = LAST if cancels and edit.name == "term-extra" else 0
                 found.append((edit.cost + last + (MAKING if number else 0), number, bench, edit))
     found.sort(key=lambda item: item[:2])
     left, parts = MOST_WORK, MOST_PARTS
@@ -93,7 +112,7 @@ def slip(ground: Ground, above: Node, line: Node) -> tuple[str, tuple[str, ...]]
     tried: list[Edit] = []
     with np.errstate(all="ignore"):
         for _, number, bench, edit in found[:MOST_EDITS]:
-            if _UNSPEAKABLE.search(edit.words) or (edit.name in _VANISH and zero) or (number, edit.tree) in seen:
+            if _UNSPEAKABLE.search(edit.words) or (number, edit.tree) in seen:
                 continue
             if number and vanishes and edit.name != "product-rule":  # many slips lead to a line of zeros
                 continue
@@ -101,20 +120,27 @@ def slip(ground: Ground, above: Node, line: Node) -> tuple[str, tuple[str, ...]]
             if left < 0 or parts < 0:
                 break
             if bench.fits(edit.tree):
-                if zero and edit.name == "term-extra":
+                if cancels and edit.name == "term-extra":
                     return (
-                        f"the line above is 0, and here something is left over: {edit.words}, or lacks its partner",
+                        f"something is left over here: {edit.words}, or lacks its partner",
                         ("left-over",),
                     )
-                if zero and not number:
-                    return f"{edit.words}, or what should cancel it is wrong", (edit.name,)
+                if cancels and not number and edit.tree is not above:
+                    return f"{edit.words}{_PARTNER}", (edit.name,)
                 return edit.words, (edit.name,)
             seen.add((number, edit.tree))
             tried += [edit] if not number and edit.name in _IN_PAIRS else []
         if zero:
             return "the line above is 0 whatever the numbers are, and this one is not", ("not-zero",)
+        if small := without(ground, above, line, vanishes):
+            here = (
+                f"this line is 0, and the one above is 0 for {small} = 0 only"
+                if vanishes
+                else f"the two lines are equal for {small} = 0 only"
+            )
+            return f"{here}: {small} got lost on the way", ("eps-lost",)
         if vanishes:
             return "this line is 0 whatever the numbers are, and the one above is not", ("zero",)
-        if not ways[0].usable:
+        if cancels or not ways[0].usable:
             return None
         return several(ways[0]) or next(filter(None, (besides(ways[0], edit) for edit in tried[:MOST_PAIRS])), None)

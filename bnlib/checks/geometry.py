@@ -103,6 +103,10 @@ take_apart = Checks(
             squared-length-taken-for-N: A / sum(x_hat**2) => A / N | the squared length of x_hat is taken to be N: eps makes it shorter, see eq. 7.3
             length-not-squared: A / sum(x_hat**2) => A / sqrt(sum(x_hat**2)) | the length of x_hat stands where its square belongs: x_hat is there twice above the line
             not-divided: A / sum(x_hat**2) => A | the division by the squared length of x_hat is missing: x_hat is no unit vector
+            length-not-squared: A / mean(x_hat**2) => A / sqrt(mean(x_hat**2)) | the standard deviation of x_hat stands where its variance belongs: x_hat is there twice above the line
+            projected-on-dout: x_hat * A / sum(x_hat**2) => dout * A / sum(dout**2) | this is the part of x_hat that runs along dout, and asked is the part of dout that runs along x_hat
+            mean-in-along: x_hat * A / sum(x_hat**2) => mean(dout) + x_hat * A / sum(x_hat**2) | the component along 1 is in it as well: along is a multiple of x_hat
+            rest-for-along: x_hat * A / sum(x_hat**2) => dout - x_hat * A / sum(x_hat**2) | this is dout without its multiple of x_hat, and asked is that multiple
         """,
         terms={
             "kept": ("dout itself", "component along 1", "component along x_hat"),
@@ -146,6 +150,12 @@ eigenvalues = Checks(
         """,
         rules="""
             what-is-taken-out: gamma * eps * inv_std**3 => gamma * inv_std * (1 - eps * inv_std**2) | this is the share that is taken out, and asked is what is left
+            nothing-taken-out: gamma * eps * inv_std**3 => gamma * inv_std | this is the number of the directions at right angles to x_hat: along x_hat nearly all is taken out
+            squared-length-sign: gamma * eps * inv_std**3 => gamma * inv_std * (1 + eps * inv_std**2) | what is taken away from 1 is the mean of the squares, 1 - eps * inv_std**2 (eq. 7.3)
+            front-missing: gamma * eps * inv_std**3 => eps * inv_std**2 | the factor in front of the bracket of eq. 7.1, gamma * inv_std, is missing
+            front-missing: gamma * inv_std => 1 | the factor in front of the bracket of eq. 7.1, gamma * inv_std, is missing
+            diagonal-entry: gamma * inv_std => gamma * inv_std * (1 - 1 / N) | 1 - 1/N stands in the diagonal of the Jacobian: of a direction whose mean is zero the mean takes nothing
+            gamma-without-sign: gamma * A => abs(gamma) * A | the sign of gamma got lost: a gradient that is multiplied by it turns around
             std-multiplied: 1 / sqrt(A) => sqrt(A) | this is the standard deviation (with eps), and r is one over it
             exponent: gamma * eps * inv_std**3 => gamma * eps * inv_std**2 | one power of inv_std is missing
             exponent: gamma * eps * inv_std**3 => gamma * eps * inv_std | two powers of inv_std are missing
@@ -184,6 +194,12 @@ squared_norm = Checks(
             eps-part-sign: 1 + eps * A => 1 - eps * A | the part with eps has the wrong sign: look at the square of the bracket in eq. 7.1 again, and at eq. 7.3
             product-not-doubled: 1 + eps * A => eps * A | in the square of a difference the product of both stands twice
             product-missing: 1 + eps * A => -(1 - eps * A) | in the square of a difference there is a product of both, twice, with a minus
+            square-of-a-term-missing: 1 + eps * A => 2 | the last term of the bracket is squared too, and gives about one of the two back: by eq. 7.3
+            square-of-the-mean-missing: S - dbeta**2 / N - C => S - 2 * dbeta**2 / N - C | the mean is squared too, N times, and gives one of the two back
+            eps-part-doubled: 1 + eps * A => 1 + 2 * eps * A | the part with eps is twice as large as it should be: eq. 7.3 brings it in once
+            product-of-both-parts: S - dbeta**2 / N - C => S - dbeta**2 / N - C - 2 * dbeta * dgamma / N | the mean and the last term of the bracket are at right angles: their product adds up to zero
+            bessel: S - dbeta**2 / N - A * C**2 / N => S - dbeta**2 / (N - 1) - A * C**2 / (N - 1) | N - 1 stands where N belongs
+            std-for-inv-std: gamma**2 * inv_std**2 * (S - B - (1 + eps * inv_std**2) * C / N) => gamma**2 / inv_std**2 * (S - B - (1 + eps / inv_std**2) * C / N) | inv_std is taken for the standard deviation: it is one over it
             exchanged: S - B**2 / N - A * C**2 / N => S - C**2 / N - A * B**2 / N | dgamma and dbeta are exchanged: which of them belongs to x_hat, whose length eps changes?
             gamma-missing: gamma**2 * A => A | gamma is missing: the factor in front of the bracket of eq. 7.1 is squared as a whole
             inv-std-missing: gamma**2 * inv_std**2 * A => gamma**2 * A | inv_std is missing: the factor in front of the bracket of eq. 7.1 is squared as a whole
@@ -237,6 +253,10 @@ weight_step = Checks(
             right-angle-assumed: rate**2 * A - B => rate**2 * A | W and dW are taken to be at right angles: this function is called with any dW
             mean-for-sum: sum(A) => mean(A) | a mean stands where a sum belongs: a squared length is the sum of the squares
             grown-reversed: A - sum(W**2) => sum(W**2) - A | the squared length before the step stands first: it says how much shorter the column is
+            ratio-for-difference: sum(W_new**2) - sum(W**2) => sum(W_new**2) / sum(W**2) | this says how many times as large it is, and asked is by how much it has grown: a difference
+            relative-growth: sum(W_new**2) - sum(W**2) => (sum(W_new**2) - sum(W**2)) / sum(W**2) | the growth is measured by the old squared length, and asked is the growth itself
+            summed-before-squared: sum(W**2) => sum(W)**2 | W is added up before it is squared: square each entry first
+            length-of-dW: rate / sum(W**2) => rate * sqrt(sum(dW**2)) / sum(W**2) | the length of dW is in it: the effective rate is what a dW of any length is multiplied by
         """,
         words={
             "sum-over-features": "The squares were added up along the rows. A column of W holds the weights of one output: add up over axis 0.",
@@ -328,7 +348,7 @@ along_weights = Chain(
             "sum(x_hat[i, j] * d(L, h[i, j]) for i in N) / r[j]",
         ),
         Move(
-            "All d(L, h[i, j]) add up to zero, so mu[j] may be subtracted from h[i, j]: then x_hat stands there, and the sum is that of eq. 7.4.",
+            "A gradient times x_hat, added up over the batch: you know that sum from section 2.",
             "Put in the result of (7.4), with the index j, over r[j]: one r[j] of the three is divided away.",
             "gamma[j] * eps * r[j]**2 * sum(dout[k, j] * x_hat[k, j] for k in N)",
         ),

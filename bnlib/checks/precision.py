@@ -6,7 +6,7 @@ Some of the inputs of the first exercises lie far from zero (``Case.far``): ther
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from bnlib.chains.course import Chain, Move
 from bnlib.checks import Answer, Case, Checks, Property, Slip, negligible, remembered
-from bnlib.checks.shared import SUMS_TO_ZERO
+from bnlib.checks.shared import SCALED, SUMS_TO_ZERO, THREE_TERMS
 from bnlib.judging.asked import cache_of
 from bnlib.judging.mistakes.known import Known
 from bnlib.numerics import vjp_complex
@@ -87,7 +87,7 @@ def _draw_update(rng):
 
 def _draw_merge(rng):
     far, offset = _placed(rng, 1e6, 3e6)
-    (A, B), D = rng.choice([3, 4, 5, 7, 9], size=2, replace=False), int(rng.integers(3, 6))
+    (A, B), D = rng.choice([3, 4, 5, 7, 9], size=2, replace=False), int(rng.integers(4, 7))
     x = np.vstack([_batch(rng, A, D, offset), _batch(rng, B, D, offset)])
     (mu_a, var_a), (mu_b, var_b) = _statistics(x[:A]), _statistics(x[A:])
     return Case(
@@ -160,49 +160,49 @@ def _run_backward(learner, case):
     return _joined("dxs", value[0], case), *value[1:]
 
 
-def _one_by_one(compute: Callable[[Case], Any]) -> Callable[[Case], Any]:
-    """What is computed of each device's own part, put together again."""
-
-    def wrong(case: Case) -> Any:
-        parts = [
-            Case(case, **{name: shards(case, name)[d] for name in ("x", "dout") if name in case})
-            for d in range(len(case.sizes))
-        ]
-        return np.concatenate([compute(part) for part in parts])
-
-    return wrong
-
-
 @remembered
 def _of_the_devices(case: Case) -> dict[str, Any]:
-    """What may be taken for the mean and the variance of the whole batch: made of those of the devices."""
+    """What may be taken for the mean and the variance of the whole batch, made of those of the devices; and each example's own device's."""
     parts = shards(case, "x")
     n = np.array(case.sizes)[:, None]
     means, variances = (np.stack(values) for values in zip(*map(_statistics, parts), strict=True))
-    apart = (means - case.x.mean(axis=0)) ** 2
-    count, (mu, var) = len(parts[0]), _statistics(parts[0])
-    for k, m, v in zip(case.sizes[1:], means[1:], variances[1:], strict=True):  # count does not grow
-        both = count + k
-        mu, var = (count * mu + k * m) / both, (count * var + k * v) / both + count * k / both**2 * (m - mu) ** 2
+
+    def whole(mu, variances=variances, weights=n, total=None):
+        return (weights * (variances + (means - mu) ** 2)).sum(axis=0) / (total or n.sum())
+
+    mu, plain, alike = (n * means).sum(axis=0) / n.sum(), means.mean(axis=0), len(parts) * len(parts[0])
+    few, equal, left = (
+        (n[:k] * means[:k]).sum(axis=0) / total for k, total in ((None, len(n)), (None, alike), (-1, n.sum()))
+    )
+    stuck, late = _merged(case.sizes, means, variances, grows=False), _merged(case.sizes, means, variances, late=True)
+    with np.errstate(all="ignore"):
+        unbiased = whole(mu, variances * n / (n - 1))
     return {
-        "_plain_mean": means.mean(axis=0),
-        "_plain_variance": variances.mean(axis=0),
-        "_plain_squares": (variances + apart).mean(axis=0),
-        "_about_plain": (n * (variances + (means - means.mean(axis=0)) ** 2)).sum(axis=0) / n.sum(),
-        "_within": (n * variances).sum(axis=0) / n.sum(),
-        "_first_mean": means[0],
-        "_first_variance": variances[0],
-        "_last_mean": means[-1],
-        "_last_variance": variances[-1],
-        "_stuck_mean": mu,
-        "_stuck_variance": var,
-    }
+        "_plain_mean": plain, "_plain_variance": variances.mean(axis=0), "_plain_squares": whole(mu, weights=1, total=len(n)),
+        "_about_plain": whole(plain), "_within": (n * variances).sum(axis=0) / n.sum(), "_unbiased": unbiased,
+        "_first_mean": means[0], "_first_variance": variances[0], "_last_mean": means[-1], "_last_variance": variances[-1],
+        "_stuck_mean": stuck[0], "_stuck_variance": stuck[1], "_late_variance": late[1],
+        "_few_mean": few, "_few_variance": whole(few, total=len(n)), "_equal_mean": equal, "_equal_variance": whole(equal, total=alike),
+        "_left_mean": left, "_left_variance": whole(left),
+        "_own_mean": np.repeat(means, case.sizes, axis=0), "_own_variance": np.repeat(variances, case.sizes, axis=0),
+    }  # fmt: skip
+
+
+def _merged(sizes, means, variances, grows=True, late=False):
+    """Mean and variance merged device after device; the count need not grow, or the variance may come late and find the new mean."""
+    count, mu, var = sizes[0], means[0], variances[0]
+    for k, m, v in zip(sizes[1:], means[1:], variances[1:], strict=True):
+        both = count + k
+        new = (count * mu + k * m) / both
+        var = (count * var + k * v) / both + count * k / both**2 * (m - (new if late else mu)) ** 2
+        mu, count = new, both if grows else count
+    return mu, var
 
 
 _DEVICES = (
-    "_plain_mean", "_plain_variance", "_plain_squares", "_about_plain", "_within", "_first_mean", "_first_variance", "_last_mean", "_last_variance",
-    "_stuck_mean", "_stuck_variance",
-)  # fmt: skip
+    "_plain_mean _plain_variance _plain_squares _about_plain _within _unbiased _first_mean _first_variance _last_mean _last_variance "
+    "_stuck_mean _stuck_variance _late_variance _few_mean _few_variance _equal_mean _equal_variance _left_mean _left_variance"
+)
 
 # -- derivations
 
@@ -220,7 +220,8 @@ dbeta   = sum(dout)                     # eq. 9.8
 _WAYS = tuple(
     _PARAMETERS + lines
     for lines in (
-        "_h = gamma * dout\ndx = inv_std * (_h - mean(_h) - x_hat * mean(_h * x_hat))  # eq. 9.8",
+        f"{SCALED}  # eq. 9.8",
+        f"{THREE_TERMS}  # eq. 9.8",
         "dx = gamma * inv_std * (dout - dbeta / N - x_hat * (dgamma / N))  # eq. 9.8",
     )
 )
@@ -275,7 +276,17 @@ update_statistics = Checks(
             variance-for-sum: m2 + B => (m2 + B) / (count + 1) | this is a variance: m2 is the sum of the squared distances, not yet divided
             variance-for-sum: m2 + B => (m2 + B) / count | this is a variance: m2 is the sum of the squared distances, not yet divided
             squares-so-far-missing: m2 + A => A | the squares so far are missing: m2 grows
-            example-not-counted: m2 + A => m2 | m2 stays as it was: the new example has a distance too, and has moved the mean
+            mean-moved-alone: _step * _left => (_mu - mu)**2 | this adds the square of how far the mean has moved, and no distance of the new example
+            mean-moved-alone: (row - mu)**2 * count / (count + 1) => (row - mu)**2 / (count + 1) / (count + 1) | this adds the square of how far the mean has moved, and no distance of the new example
+            example-left-out: _step * _left => count * (_mu - mu)**2 | the examples so far are measured from the new mean, and the distance of the new example itself is not added
+            example-left-out: m2 + A + (row - _mu)**2 => m2 + A | the examples so far are measured from the new mean, and the distance of the new example itself is not added
+            example-not-counted: m2 + _step * _left => m2 | m2 stays as it was: the new example has a distance too, and has moved the mean
+            example-not-counted: m2 + (row - mu)**2 * B => m2 | m2 stays as it was: the new example has a distance too, and has moved the mean
+            upside-down: (row - mu)**2 * count / (count + 1) => (row - mu)**2 * (count + 1) / count | the share of the square is upside down: it has to be less than one
+            not-squared: _step * _left => abs(_step) | a distance is added that is not squared
+            not-squared: (row - mu)**2 => abs(row - mu) | a distance is added that is not squared
+            features-mixed: _step * _left => sum(_step * _left, D) | the features are added up: each has an m2 of its own
+            features-mixed: row - mu => mean(row, D) - mu | a mean is taken over the features of the new example: each feature has a mean of its own
             lost-parentheses: _step / _total => _step / count + 1 | brackets are missing: one is added to the step, and not to count
             half-way: mu + _step / _total => (mu + row) / 2 | this is the middle between the mean and the new example: the mean stands for count examples
         """,
@@ -336,22 +347,32 @@ merge_statistics = Checks(
         var    = (count_a * (var_a + (mu_a - mu)**2) + count_b * (var_b + (mu_b - mu)**2)) / (count_a + count_b)  # eq. 9.5
         """,
         rules="""
+            mean-of-means: count_a * count_b / _total**2 * _apart**2 => _apart**2 / 4 | the part of the means is that of two shards of one size
+            not-weighted: (count_a * var_a + count_b * var_b) / C => var_a + var_b | the variances are added: a mean of the two is asked, in which the larger shard weighs more
+            std-for-variance: (count_a * var_a + count_b * var_b) / C => ((count_a * sqrt(var_a) + count_b * sqrt(var_b)) / C)**2 | standard deviations are averaged: only variances may be
+            bessel: count_a * var_a + count_b * var_b => (count_a - 1) * var_a + (count_b - 1) * var_b | the variances count as divided by the number of examples minus one: in this lesson they are divided by all of them
+            distance-of-the-means-not-squared: _apart**2 => abs(_apart) | the distance between the means is not squared
+            distance-of-the-means-not-squared: _apart**2 => -_apart | the distance between the means is not squared
             mean-of-means: (count_a * A + count_b * B) / C => (A + B) / 2 | the two count alike, whatever their size: the larger shard weighs more
             counts-exchanged: (count_a * A + count_b * B) / C => (count_b * A + count_a * B) / C | each shard is weighted with the other's count
-            means-apart-missing: A + B * _apart**2 => A | two shards of variance zero have a variance together, if their means differ: that part is missing
-            means-apart-missing: A + (mu_a - mu)**2 => A | a shard's distance from the common mean is missing: two shards of variance zero can have a variance together
-            means-apart-missing: A + (mu_b - mu)**2 => A | a shard's distance from the common mean is missing: two shards of variance zero can have a variance together
-            sign: A + B * _apart**2 => A - B * _apart**2 | what the distance of the means adds is subtracted: two shards apart spread more, not less
-            means-apart-halved: _apart**2 => _apart**2 / 2 | what the distance of the means adds is half as large as it should be
-            means-apart-not-squared: _apart**2 => _apart | the distance between the means is not squared
+            distance-of-the-means-missing: A + B * _apart**2 => A | two shards of variance zero have a variance together, if their means differ: that part is missing
+            distance-of-the-means-missing: A + (mu_a - mu)**2 => A | a shard's distance from the common mean is missing: two shards of variance zero can have a variance together
+            distance-of-the-means-missing: A + (mu_b - mu)**2 => A | a shard's distance from the common mean is missing: two shards of variance zero can have a variance together
+            distance-of-the-means-sign: A + B * _apart**2 => A - B * _apart**2 | what the distance of the means adds is subtracted: two shards apart spread more, not less
+            distance-of-the-means-not-squared: _apart**2 => _apart | the distance between the means is not squared
             std-for-variance: A / _total + B => sqrt(A / _total + B) | a root is taken: the variance is asked
             sum-of-squares-for-variance: A / _total + count_a * count_b / _total**2 * B => A + count_a * count_b / _total * B | this is the sum of the squared distances: divide by the number of examples
+            sum-of-squares-for-variance: (count_a * (var_a + A) + count_b * B) / (count_a + count_b) => count_a * (var_a + A) + count_b * B | this is the sum of the squared distances: divide by the number of examples
+            bessel: (count_a * (var_a + A) + count_b * B) / (count_a + count_b) => (count_a * (var_a + A) + count_b * B) / (count_a + count_b - 1) | there is a division by the number of examples minus one: the variance of this lesson divides by all of them
+            not-divided: (count_a * A + count_b * B) / C => count_a * A + count_b * B | the division by the number of examples is missing
+            count-a-for-count-b: count_a * count_b / _total**2 => count_a * count_a / _total**2 | count_a stands where count_b belongs
+            factor-missing: count_a * count_b / _total**2 * _apart**2 => _apart**2 | the squared distance of the means stands alone: what share of it does each shard have?
             one-total-too-few: count_a * count_b / _total**2 => count_a * count_b / _total | the part of the means is divided by the number of examples once too seldom
             bessel: A / _total + count_a * count_b / _total**2 * B => (A + count_a * count_b / _total * B) / (_total - 1) | there is a division by the number of examples minus one: the variance of this lesson divides by all of them
         """,
         terms={
             "mu": ("shard a's mean", "shard b's mean"),
-            "var": ("shard a's variance", "shard b's variance", "part of the means apart"),
+            "var": ("shard a's variance", "shard b's variance", "distance of the means"),
         },
     ),
     hints=(
@@ -373,6 +394,9 @@ center_accurately = Checks(
         "_mu = mean(x)  # eq. 9.6\nxc = x - _mu  # eq. 9.6",
         rules="""
             also-scaled: x - _mu => (x - _mu) / sqrt(variance(x)) | the result is divided by the standard deviation as well: only the mean is to go
+            mean-over-features: x - _mu => x - mean(x, D) - mean(x) + mean(mean(x), D) | one of the two means runs over the features, and should run over the examples: which axis is that?
+            bessel: x - _mu => x - mean(x) * N / (N - 1) * (2 - N / (N - 1)) | the means divide by N - 1, and should divide by N
+            absolute: x - _mu => abs(x - _mu) | the distances have lost their signs: examples below the mean come out negative
             nothing-subtracted: x - _mu => x | nothing is subtracted
             subtraction-reversed: x - _mu => _mu - x | the subtraction is the wrong way round
         """,
@@ -381,6 +405,7 @@ center_accurately = Checks(
     slips=(
         Slip("first-example-for-mean", "An example is subtracted, and not yet the mean: what is left still has a mean.", "xc", lambda case: case.x - case.x[0]),
         Slip("mean-taken-twice", "The mean was subtracted twice from x itself: the second mean is that of what the first subtraction left.", "xc", lambda case: case.x - 2 * case.x.mean(axis=0)),
+        Slip("median-for-mean", "The median is subtracted: half of the examples lie above it, and their mean is another number.", "xc", lambda case: case.x - np.median(case.x, axis=0)),
     ),
     hints=(
         "The mean of numbers near 1e6 is rounded to multiples of 1e-10. The subtraction of it is exact. So what is wrong with the result, and is it the same for all examples?",
@@ -398,7 +423,7 @@ sync_batchnorm_forward = Checks(
     against="batch normalization of the whole batch, feature by feature",
     tolerance=FAR,
     known=Known(
-        "x: N D, gamma: D, beta: D, eps, " + ", ".join(f"{name}: D" for name in _DEVICES),
+        "x: N D, gamma: D, beta: D, eps, " + ", ".join(f"{name}: D" for name in _DEVICES.split()) + ", _own_mean: N D, _own_variance: N D",
         _FORWARD + _OUT,
         view=lambda case: {**case, **_of_the_devices(case)},
         rules="""
@@ -407,26 +432,29 @@ sync_batchnorm_forward = Checks(
             mean-of-means: mean(x) => _plain_mean | the means of the devices count alike, whatever they hold: one with more examples weighs more
             mean-of-means: variance(x) => _about_plain | the variance is about the plain mean of the devices' means: one with more examples weighs more
             variances-count-alike: variance(x) => _plain_squares | the devices count alike, whatever they hold: one with more examples weighs more
-            means-apart-missing: variance(x) => _within | the variance is the mean of the devices' variances: that their means differ is missing from it
+            distance-of-the-means-missing: variance(x) => _within | the variance is the mean of the devices' variances: that their means differ is missing from it
             first-device-for-all: mean(x) => _first_mean | all devices use the statistics of the first
             first-device-for-all: variance(x) => _first_variance | all devices use the statistics of the first
             last-device-for-all: mean(x) => _last_mean | all devices use the statistics of the last: those of the others were overwritten, not merged
             last-device-for-all: variance(x) => _last_variance | all devices use the statistics of the last: those of the others were overwritten, not merged
             count-not-updated: mean(x) => _stuck_mean | while one device after the other is merged, the count of what is merged already has to grow
             count-not-updated: variance(x) => _stuck_variance | while one device after the other is merged, the count of what is merged already has to grow
+            mean-moved-first: variance(x) => _late_variance | while one device after the other is merged, the mean is moved before the variance has used the old one
+            bessel: variance(x) => _unbiased | the variance of each device is divided by its count minus one, and goes in as if it were divided by its count
+            devices-for-examples: mean(x) => _few_mean | the sum over the examples is divided by the number of devices
+            devices-for-examples: variance(x) => _few_variance | the sum over the examples is divided by the number of devices
+            sizes-taken-as-equal: mean(x) => _equal_mean | the number of examples is taken as if each device held as many as the first
+            sizes-taken-as-equal: variance(x) => _equal_variance | the number of examples is taken as if each device held as many as the first
+            last-device-left-out: mean(x) => _left_mean | the last device is left out of the sum
+            last-device-left-out: variance(x) => _left_variance | the variance is about a mean from which the last device is left out
+            each-device-alone: (x - mu) * inv_std => (x - _own_mean) / sqrt(_own_variance + eps) | each device normalizes with its own statistics: those of the whole batch are asked, so something must travel
+            own-mean: (x - mu) * inv_std => (x - _own_mean) * inv_std | each device subtracts its own mean, and divides by the root of the common variance
+            own-variance: (x - mu) * inv_std => (x - mu) / sqrt(_own_variance + eps) | the common mean is subtracted, and each device divides by the root of its own variance
             not-centred: (x - mu) * inv_std => x * inv_std | the mean is not subtracted
             no-root: 1 / sqrt(A) => 1 / A | the root is missing
         """,
         terms={"outs": ("scaled part", "shift")},
         outputs={"outs": "out"},
-    ),
-    slips=(
-        Slip(
-            "each-device-alone",
-            "Each device normalizes with its own statistics: those of the whole batch are asked, so something must travel.",
-            "outs",
-            _one_by_one(lambda part: _layer(part.x, part.gamma, part.beta, part.eps)),
-        ),
     ),
     hints=(
         "Each device can make its own mean and variance. You have a function that makes those of two shards together; how do you get to three?",
@@ -437,38 +465,19 @@ sync_batchnorm_forward = Checks(
 )  # fmt: skip
 
 
-def _back(case, dbeta=None, dgamma=None, N=None):
-    """The way back with other sums than those of the batch: of a part, with statistics of the whole."""
+def _sums_of_the_devices(case: Case) -> dict[str, Any]:
+    """The sums that the devices make of their own rows: for each example its own device's, the first's, the last's, without the last."""
     mu, var = _statistics(case.x)
-    r = 1 / np.sqrt(var + case.eps)
-    parts = []
-    for x, dout in zip(shards(case, "x"), shards(case, "dout"), strict=True):
-        x_hat = (x - mu) * r
-        total_beta = dout.sum(axis=0) if dbeta is None else dbeta(case)
-        total_gamma = (dout * x_hat).sum(axis=0) if dgamma is None else dgamma(case, mu, r)
-        n = len(x) if N is None else N(case)
-        parts.append(case.gamma * r * (dout - total_beta / n - x_hat * total_gamma / n))
-    return np.concatenate(parts)
-
-
-_ALL_SUMS = {
-    "dbeta": lambda case: case.dout.sum(axis=0),
-    "dgamma": lambda case, mu, r: (case.dout * (case.x - mu) * r).sum(axis=0),
-}
-
-
-def _parameter(name: str, chosen: Callable[[list[Any]], Any]) -> Callable[[Case], Any]:
-    """A parameter's gradient, of what a choice of the devices' own sums makes."""
-
-    def wrong(case: Case) -> Any:
-        mu, var = _statistics(case.x)
-        sums = [
-            (dout * ((x - mu) / np.sqrt(var + case.eps) if name == "dgamma" else 1)).sum(axis=0)
-            for x, dout in zip(shards(case, "x"), shards(case, "dout"), strict=True)
-        ]
-        return chosen(sums)
-
-    return wrong
+    products = {"dbeta": case.dout, "dgamma": case.dout * (case.x - mu) / np.sqrt(var + case.eps)}
+    found = {"_own_count": np.repeat(case.sizes, case.sizes), "_devices": len(case.sizes)}
+    for name, rows in products.items():
+        sums = np.stack([part.sum(axis=0) for part in shards(Case(case, rows=rows), "rows")])
+        found |= {
+            f"_own_{name}": np.repeat(sums, case.sizes, axis=0),
+            f"_first_{name}": sums[0],
+            f"_last_{name}": sums[-1],
+        }
+    return found
 
 
 sync_batchnorm_backward = Checks(
@@ -478,42 +487,28 @@ sync_batchnorm_backward = Checks(
     call=_run_backward,
     against="the numerical derivative for the whole batch",
     known=Known(
-        "x: N D, gamma: D, beta: D, eps, dout: N D",
+        "x: N D, gamma: D, beta: D, eps, dout: N D, _own_count: N, _devices, _own_dbeta: N D, _own_dgamma: N D, "
+        "_first_dbeta: D, _first_dgamma: D, _last_dbeta: D, _last_dgamma: D",
         *(_FORWARD + way for way in _WAYS),
-        rules=_BACK_RULES,
+        view=lambda case: {**case, **_sums_of_the_devices(case)},
+        rules="""
+            each-device-alone: A - dbeta / N - B * (dgamma / N) => A - _own_dbeta / _own_count - B * (_own_dgamma / _own_count) | each device goes back with the means of its own rows: an example moves the statistics of the whole batch, and so the outputs on all devices
+            sums-of-own-rows: A - dbeta / N - B * (dgamma / N) => A - _own_dbeta / N - B * (_own_dgamma / N) | the two sums are those of each device's own rows, divided by the whole count: they have to travel before dx is made
+            own-count: A - dbeta / N - B * (dgamma / N) => A - dbeta / _own_count - B * (dgamma / _own_count) | the sums are those of the whole batch, and are divided by the device's own count: how many examples share the statistics?
+            devices-for-examples: A - dbeta / N - B * (dgamma / N) => A - dbeta / _devices - B * (dgamma / _devices) | the sums are divided by the number of devices: how many examples share the statistics?
+            mean-of-own-rows: dbeta / N => _own_dbeta / _own_count | the mean of dout is that of each device's own rows: the statistics are those of all
+            mean-of-own-rows: dgamma / N => _own_dgamma / _own_count | the mean of dout * x_hat is that of each device's own rows: the statistics are those of all
+            first-device-only: sum(dout * x_hat) => _first_dgamma | this is the sum of the first device alone: each device adds its own rows
+            first-device-only: sum(dout) => _first_dbeta | this is the sum of the first device alone: each device adds its own rows
+            last-device-only: sum(dout * x_hat) => _last_dgamma | this is the sum of the last device alone: was it overwritten, and not added up?
+            last-device-only: sum(dout) => _last_dbeta | this is the sum of the last device alone: was it overwritten, and not added up?
+            mean-over-devices: sum(dout * x_hat) => sum(dout * x_hat) / _devices | the sums of the devices are averaged: the rows of all devices add up
+            mean-over-devices: sum(dout) => sum(dout) / _devices | the sums of the devices are averaged: the rows of all devices add up
+        """
+        + _BACK_RULES,
         words=_BACK_WORDS,
         terms={("dxs" if name == "dx" else name): said for name, said in _BACK_TERMS.items()},
         outputs={"dxs": "dx"},
-    ),
-    slips=(
-        Slip(
-            "each-device-alone",
-            "Each device goes back with the sums of its own rows: an example moves the statistics of the whole batch, and so the "
-            "outputs on all devices.",
-            "dxs",
-            _back,
-        ),
-        Slip(
-            "sums-of-own-rows",
-            "The two sums are those of each device's own rows, divided by the whole count: they have to travel before dx is made.",
-            "dxs",
-            lambda case: _back(case, N=lambda case: len(case.x)),
-        ),
-        Slip(
-            "own-count",
-            "The sums are those of the whole batch, and are divided by the device's own count: how many examples share the statistics?",
-            "dxs",
-            lambda case: _back(case, **_ALL_SUMS),
-        ),
-        *(
-            Slip(slip, f"{name} {words}", name, _parameter(name, chosen))
-            for name in ("dgamma", "dbeta")
-            for slip, words, chosen in (
-                ("first-device-only", "is that of the first device alone: each device adds its own rows.", lambda sums: sums[0]),
-                ("last-device-only", "is that of the last device alone: was it overwritten, and not added up?", lambda sums: sums[-1]),
-                ("mean-over-devices", "is the mean over the devices: the rows of all devices add up.", lambda sums: sum(sums) / len(sums)),
-            )
-        ),
     ),
     hints=(
         "Eq. 9.8 is that of lesson 03. Which two numbers of each feature does it take from all the examples?",
@@ -530,6 +525,53 @@ sync_batchnorm_backward = Checks(
     ),
 )  # fmt: skip
 
+
+def _of_blocks(rows: int) -> Iterator[Slip]:
+    """What goes wrong where a batch is taken in blocks of some rows."""
+
+    def scaled(case, blocks):
+        means = [(case.dout[b].mean(axis=0), (case.dout * case.x_hat)[b].mean(axis=0)) for b in blocks]
+        return (
+            case.gamma
+            * case.inv_std
+            * np.concatenate([case.dout[b] - m - case.x_hat[b] * v for b, (m, v) in zip(blocks, means, strict=True)])
+        )
+
+    def begins(case):
+        return range(0, len(case.dout), rows)
+
+    def alone(case):
+        return scaled(case, [slice(i, i + rows) for i in begins(case)])
+
+    def cut(case):
+        rest = len(case.dout) % rows
+        dx = scaled(case, [slice(None)])
+        dx[len(dx) - rest :] = 0
+        return dx
+
+    yield Slip(
+        "block-alone", "Each block of rows goes back with its own two sums: they run over the whole batch.", "dx", alone
+    )
+    yield Slip(
+        "last-block-left-out",
+        "The last rows of dx are never written: does the number of rows have to be a multiple of the block?",
+        "dx",
+        cut,
+    )
+    for name in ("dgamma", "dbeta"):
+
+        def last(case, name=name):
+            b = slice(begins(case)[-1], None)
+            return (case.dout * (case.x_hat if name == "dgamma" else 1))[b].sum(axis=0)
+
+        yield Slip(
+            "last-block-only",
+            f"{name} is the sum of the last block alone: was it overwritten, and not added up?",
+            name,
+            last,
+        )
+
+
 batchnorm_backward_fast = Checks(
     precision.batchnorm_backward_fast,
     draw=_draw_fast,
@@ -542,6 +584,7 @@ batchnorm_backward_fast = Checks(
         words=_BACK_WORDS,
         terms=_BACK_TERMS,
     ),
+    slips=tuple(slip for rows in (2, 3, 4) for slip in _of_blocks(rows)),
     hints=(
         "Write it right first, in as many lines as you like. Then count the arrays of shape (N, D) that your lines read and write.",
         "A sum over the batch of a product needs no array for the product: einsum can multiply and add at once. And a (D,) array costs nothing: multiply those first.",

@@ -7,12 +7,14 @@ A complex step differentiates it. The lines of the layers differ in the axes of 
 from __future__ import annotations
 
 from functools import partial
+from itertools import product
 
 import numpy as np
 
 from bnlib.chains.course import Chain, Move
-from bnlib.checks import Answer, Case, Checks, Property, Slip, negligible, remembered
+from bnlib.checks import Answer, Case, Checks, Property, negligible, remembered
 from bnlib.judging.mistakes.known import Known
+from bnlib.judging.mistakes.twists import Twist
 from bnlib.numerics import vjp_complex
 from bnlib.stubs import relatives
 
@@ -29,6 +31,7 @@ def _normalized(x, labels, eps, centred=True):
     return out
 
 
+@remembered
 def _labels(case):
     """Which statistics each entry of x takes part in, counted from 0."""
     labels = np.empty(case.x.shape, dtype=int)
@@ -150,13 +153,22 @@ _PATHS = ("direct path", "path through the mean", "path through the variance")
 _OUT = ("scaled part", "shift")
 
 _GAMMA_OUTSIDE = """
-gamma-outside: inv_std * (_h - A - B) => gamma * inv_std * (dout - mean(dout, {over}) - x_hat * mean(dout * x_hat, {over})) | gamma stands in front of everything, as in batch normalization: here the means run over entries with different gammas, so it cannot leave them
 gamma-outside: x_hat * mean(_h * x_hat, {over}) => gamma * x_hat * mean(dout * x_hat, {over}) | gamma has left a mean that runs over entries with different gammas
 gamma-outside: mean(_h, {over}) => gamma * mean(dout, {over}) | gamma has left a mean that runs over entries with different gammas
 """
 _DBETA = """
 dbeta-with-x-hat: sum(dout) => sum(dout * x_hat) | there is x_hat in it: that is the other parameter's gradient
 """
+
+
+def _outside(given, lines, **known):
+    """The lines with gamma in front of dx, and not inside."""
+    lines = lines.replace("_h       = gamma * dout", "_h       = dout").replace("dx = inv_std", "dx = gamma * inv_std")
+    words = (
+        "gamma stands in front of everything, as in batch normalization: here the means run over entries with different gammas, so it cannot "
+        "leave them."
+    )
+    return Twist("gamma-outside", f"In dx, {words}", known=Known(given, lines, terms={"dx": _PATHS}, **known))
 
 
 def _sums_to_zero(axes):
@@ -213,6 +225,7 @@ layernorm_backward = Checks(
         },
         terms={"dx": _PATHS},
     ),
+    twists=(_outside(_ROWS, _LAYER_BACKWARD[0], words=_ABOUT_ROWS),),
     hints=(
         "Your last line of layer_norm_gradient, in numpy. Where does gamma stand in it: in front, or inside the means?",
         "Begin with dx_hat = gamma * dout. From there on it is batch normalization with axis=1; dgamma and dbeta are sums over axis 0, as before.",
@@ -252,52 +265,48 @@ def _flat(case):
     split = (case.groups, C // case.groups) if "groups" in case else (C,)
     given = {name: case[name].reshape(N, *split, S) for name in ("x", "dout")}
     given |= {name: case[name].reshape(split) for name in ("gamma", "beta")}
-    return {**case, **given, "_n": float(N), "_s": float(S), "_c": float(split[-1])}
+    return {**case, **given, "_n": float(N), "_s": float(S), "_c": float(split[-1]), "_g": float(split[0])}
 
 
 _LIKE = {"out": "x", "dx": "x", "dgamma": "gamma", "dbeta": "gamma"}
 
 
-@remembered
-def _cut_into_rows(case, out):
-    """x.reshape(-1, C), every column taken for a channel, and dout likewise; what comes back is cut the other way."""
+def _tables(case):
+    """Two ways to cut images that are not those of their channels: into rows of C numbers, and into C rows."""
     N, C, H, W = case.x.shape
-    cut = {name: np.moveaxis(case[name].reshape(N, H, W, C), 3, 1) for name in ("x", "dout")}
-    found = _result(out, Case(case, **cut))
-    return np.moveaxis(found, 1, 3).reshape(case.x.shape) if out in ("out", "dx") else found
+    return (
+        lambda v: np.moveaxis(v.reshape(N, H, W, C), 3, 1),
+        lambda v: v.reshape(C, N, H, W).swapaxes(0, 1),
+    )
 
 
-def _result(out, case):
-    """One of the outputs of a layer."""
-    return _layer(case) if out == "out" else _gradients(case, (out[1:],))[0]
+def _cut(case, which, names):
+    """The images that a table holds which was cut without moving the axis of the channels."""
+    return Case(case, **{name: _tables(case)[which](case[name]) for name in names})
 
 
-def _slips(name, message, wrong, *outputs):
-    """The same slip in several outputs; ``wrong`` makes of a case, and an output's name, what is returned."""
-    return tuple(Slip(name, message, out, partial(wrong, out=out)) for out in outputs)
+def _put_back(case, output, got, which):
+    """What stands in that table, where its rows were put back the same way."""
+    return _tables(case)[which](got) if output in ("out", "dx") else got
 
 
-_without_transpose = partial(
-    _slips,
-    "reshaped-without-transposing",
-    "The array was reshaped to rows of C numbers, and these are neighbours in memory, not the channels of one position: move the axis of the "
-    "channels to the end first, and back at the end.",
-    _cut_into_rows,
+_CUT = (
+    "Images were reshaped to a table, and the axis of the channels was not moved first: what stands side by side there are neighbours in memory, "
+    "and not the numbers of one channel."
 )
+_PUT_BACK = "The numbers are right and stand in wrong places: a table was reshaped to images, and the axis of the channels was not moved back."
 
 
-@remembered
-def _put_back_unmoved(case, out):
-    """Right rows of channels, reshaped to images without moving the channels back."""
-    return np.moveaxis(_result(out, case), 1, 3).reshape(case.x.shape)
+def _cut_wrongly(*turned):
+    """Twists of both tables: cut wrongly and put back the same way, cut wrongly alone, put back wrongly alone."""
+    for names, which in product(turned, (0, 1)):
+        cut, back = partial(_cut, which=which, names=names), partial(_put_back, which=which)
+        first = names is turned[0] and which == 0
+        yield Twist("reshaped-without-transposing", _CUT, cut, back, beside=first)
+        yield Twist("reshaped-without-transposing", _CUT, cut, beside=first)
+        if names is turned[0]:
+            yield Twist("reshaped-back-without-transposing", _PUT_BACK, None, back, beside=first)
 
-
-_without_moving_back = partial(
-    _slips,
-    "reshaped-back-without-transposing",
-    "The numbers are right and stand in wrong places: rows of channels were reshaped to the shape of the images, and the axis of the channels was not moved back.",
-    _put_back_unmoved,
-)
 
 spatial_batchnorm_forward = Checks(
     relatives.spatial_batchnorm_forward,
@@ -313,7 +322,7 @@ spatial_batchnorm_forward = Checks(
         view=_flat,
         like=_LIKE,
     ),
-    slips=_without_transpose("out") + _without_moving_back("out"),
+    twists=tuple(_cut_wrongly(("x", "dout"))),
     hints=(
         "A position of an image is one more example of its channel. Which entries share a mean? In which table would they be one column, or one row?",
         "Channels to the end first: x.transpose(0, 2, 3, 1).reshape(-1, C) has a row for each example and position. Afterwards the same "
@@ -337,7 +346,7 @@ spatial_batchnorm_backward = Checks(
         view=_flat,
         like=_LIKE,
     ),
-    slips=_without_transpose("dx", "dgamma", "dbeta") + _without_moving_back("dx"),
+    twists=tuple(_cut_wrongly(("x", "dout"), ("dout",))),
     hints=(
         "The same reshape as in the forward pass, now for dout. What comes back as dx must travel the other way.",
         "Bring dout into the table of the forward pass: dout.transpose(0, 2, 3, 1).reshape(-1, C), or dout.swapaxes(0, 1).reshape(C, -1). There the three "
@@ -351,12 +360,16 @@ spatial_batchnorm_backward = Checks(
 # -- group normalization
 
 _GROUP_FORWARD, _GROUP_BACKWARD = _lines("E, S", "N, S", "E * S", ("8.7", "8.8", "8.8"))
-_GROUPED = "x: N G E S, gamma: G E, beta: G E, eps, dout: N G E S, _n, _s, _c"
+_GROUPED = "x: N G E S, gamma: G E, beta: G E, eps, dout: N G E S, _n, _s, _c, _g"
 _ABOUT_AXES = """
 all-channels-together: mean(A, E, S) => mean(A, G, E, S) | a mean runs over all channels of an example, as if there were one group only
 all-channels-together: variance(A, E, S) => variance(A, G, E, S) | a variance runs over all channels of an example, as if there were one group only
 over-the-batch-too: mean(A, E, S) => mean(A, N, E, S) | a mean runs over the batch as well: every example has statistics of its own
 over-the-batch-too: variance(A, E, S) => variance(A, N, E, S) | a variance runs over the batch as well: every example has statistics of its own
+channels-alone: mean(A, E, S) => sum(A, E, S) / _c | a sum over the channels of a group and their positions is divided by the number of its channels alone
+all-channels-counted: mean(A, E, S) => mean(A, E, S) / _g | a sum over the channels of one group is divided by the number of all channels, times that of positions
+batch-for-group: mean(A, E, S) => mean(A, N, S) | a mean runs over the examples and positions of each channel: that is batch normalization
+batch-for-group: variance(A, E, S) => variance(A, N, S) | a variance runs over the examples and positions of each channel: that is batch normalization
 positions-alone: mean(A, E, S) => sum(A, E, S) / _s | a sum over the channels of a group and their positions is divided by the number of positions alone
 positions-alone: variance(A, E, S) => variance(A, E, S) * _c | a sum over the channels of a group and their positions is divided by the number of positions alone
 mean-for-sum: sum(A, N, S) => sum(A, N, S) / _n | the sum over the batch is divided by the number of examples: here the contributions add up
@@ -372,37 +385,62 @@ _ABOUT_GROUPS = {
 }
 
 
-@remembered
-def _interleaved(case, out):
-    """Channel c in group c % groups: what the layer makes of the channels in another order."""
-    order = np.arange(len(case.gamma)).reshape(-1, case.groups).T.ravel()
-    other = {name: case[name][:, order] for name in ("x", "dout")} | {
-        name: case[name][order] for name in ("gamma", "beta")
-    }
-    back = np.argsort(order)
-    found = _result(out, Case(case, **other))
-    return found[:, back] if found.ndim > 1 else found[back]
+def _interleaved(case):
+    """The order of the channels in which those that are ``groups`` apart are neighbours."""
+    return np.arange(len(case.gamma)).reshape(-1, case.groups).T.ravel()
 
 
-@remembered
-def _as_many_as_channels(case, out):
-    """The size of a group taken for their number."""
-    return _result(out, Case(case, groups=len(case.gamma) // case.groups))
+def _together(case):
+    order = _interleaved(case)
+    turned = {name: case[name][:, order] for name in ("x", "dout")}
+    return Case(case, **turned, **{name: case[name][order] for name in ("gamma", "beta")})
 
 
-def _grouped_otherwise(*outputs):
-    return _slips(
+def _in_that_order(case, output, got):
+    order = _interleaved(case)
+    return got[:, order] if output in ("out", "dx") else got[order]
+
+
+def _taken_otherwise(case, take, names):
+    """Parameters of which too few numbers are used."""
+    return Case(case, **{name: take(case[name], case.groups, len(case[name]) // case.groups) for name in names})
+
+
+_OTHER_GROUPS = (
+    Twist(
         "groups-interleaved",
         "Channels that are no neighbours were put into one group: group 0 is the first C // groups channels. Into which shape was x brought, "
         "and which axis counts the groups?",
-        _interleaved,
-        *outputs,
-    ) + _slips(
+        _together,
+        _in_that_order,
+    ),
+    Twist(
         "group-size-for-groups",
         "There are as many groups as a group should have channels: groups is how many groups there are.",
-        _as_many_as_channels,
-        *outputs,
+        lambda case: Case(case, groups=len(case.gamma) // case.groups),
+    ),
+)
+_OTHER_PARAMETERS = tuple(
+    Twist(name, words, partial(_taken_otherwise, take=take, names=names), beside=False)
+    for name, words, take in (
+        (
+            "gamma-of-the-group",
+            "A parameter is taken by the group: all channels of a group have one number of it. It has one for each channel.",
+            lambda p, groups, each: np.repeat(p[:groups], each),
+        ),
+        (
+            "gamma-within-the-group",
+            "A parameter is taken by the place in the group: every group has the same numbers. It has one for each of all channels.",
+            lambda p, groups, each: np.tile(p[:each], groups),
+        ),
+        (
+            "gamma-interleaved",
+            "A parameter's numbers stand at the wrong channels: gamma.reshape(groups, -1) has one row for each group.",
+            lambda p, groups, each: p.reshape(each, groups).T.ravel(),
+        ),
     )
+    for names in (("gamma", "beta"), ("gamma",))
+)
 
 
 groupnorm_forward = Checks(
@@ -413,7 +451,7 @@ groupnorm_forward = Checks(
     known=Known(
         _GROUPED, *_GROUP_FORWARD, rules=_ABOUT_AXES, words=_ABOUT_GROUPS, terms={"out": _OUT}, view=_flat, like=_LIKE
     ),
-    slips=_grouped_otherwise("out"),
+    twists=_OTHER_GROUPS + _OTHER_PARAMETERS,
     hints=(
         "Which entries of x share one mean? In which shape would they be one row?",
         "x.reshape(N * groups, -1) has one row for each group of each example. Normalize the rows; bring the result back to x.shape before "
@@ -437,7 +475,10 @@ groupnorm_backward = Checks(
         view=_flat,
         like=_LIKE,
     ),
-    slips=_grouped_otherwise("dx", "dgamma"),
+    twists=(
+        *_OTHER_GROUPS,
+        _outside(_GROUPED, _GROUP_BACKWARD[0], rules=_ABOUT_AXES, words=_ABOUT_GROUPS, view=_flat, like=_LIKE),
+    ),
     hints=(
         "Backward in the reverse order: first the parameters, channel by channel; then the rows.",
         "dx_hat = gamma[:, None, None] * dout, reshaped to (N * groups, -1); the three terms with means over axis=1; reshaped back. dgamma and "
@@ -450,38 +491,73 @@ groupnorm_backward = Checks(
 
 # -- RMS normalization
 
+_RMS = "dout: N D, x: N D, gamma: D, eps"
+_RMS_LINES = """
+    _ms     = mean(x**2, D)                              # eq. 8.9
+    _rms    = sqrt(_ms + eps)                            # eq. 8.9
+    inv_rms = 1 / _rms                                   # eq. 8.9
+    z       = x * inv_rms                                # eq. 8.9
+    dgamma  = sum(dout * z)                              # eq. 8.10
+    _h      = gamma * dout
+    dx      = inv_rms * (_h - z * mean(_h * z, D))       # eq. 8.10
+    """
+_ABOUT_RMS = {
+    "mean-over-examples": "A mean runs over the batch. In eq. 8.9 every example has a root mean square of its own: over which axis?",
+    "mean-over-everything": "There is one mean for the whole array. In eq. 8.9 every example has its own: name the axis, and keep it.",
+    "only-the-diagonal@dx": "Where a mean belongs, only the feature's own term is there: the root mean square contains every feature "
+    "of the example.",
+}
+
+
+def _otherwise(*changes):
+    """The lines with some of their text exchanged."""
+    lines = _RMS_LINES
+    for old, new in changes:
+        lines = lines.replace(old, new)
+    return Known(_RMS, lines, words=_ABOUT_RMS)
+
+
+def _centred(case):
+    return Case(case, x=case.x - case.x.mean(axis=1, keepdims=True))
+
+
+_MEAN_SUBTRACTED = _otherwise(("(_h - z", "(_h - mean(_h, D) - z"))
+
 rmsnorm_backward = Checks(
     relatives.rmsnorm_backward,
     draw=_rows_alone,
     truth=lambda case: _gradients(case, ("x", "gamma"), centred=False),
     against="the numerical derivative of eq. 8.9",
     known=Known(
-        "dout: N D, x: N D, gamma: D, eps",
-        """
-        _ms     = mean(x**2, D)                              # eq. 8.9
-        _rms    = sqrt(_ms + eps)                            # eq. 8.9
-        inv_rms = 1 / _rms                                   # eq. 8.9
-        z       = x * inv_rms                                # eq. 8.9
-        dgamma  = sum(dout * z)                              # eq. 8.10
-        _h      = gamma * dout
-        dx      = inv_rms * (_h - z * mean(_h * z, D))       # eq. 8.10
-        """,
+        _RMS,
+        _RMS_LINES,
         rules="""
-            mean-subtracted: _h - z * A => _h - mean(_h, D) - z * A | a mean of the gradient is subtracted: nothing is centred in eq. 8.9, so no path leads through a mean
-            layer-norm-gradient: inv_rms * (_h - z * A) => (_h - mean(_h, D) - (x - mean(x, D)) * mean(_h * (x - mean(x, D)), D) / (variance(x, D) + eps)) / sqrt(variance(x, D) + eps) | this is the gradient of layer normalization: which of its terms belongs to the mean that eq. 8.9 does not subtract?
-            gamma-outside: inv_rms * (_h - A) => gamma * inv_rms * (dout - z * mean(dout * z, D)) | gamma stands in front of everything: the mean runs over features with different gammas, so it cannot leave it
             gamma-outside: z * mean(_h * z, D) => gamma * z * mean(dout * z, D) | gamma has left a mean that runs over features with different gammas
             x-for-z: inv_rms * (_h - z * A) => inv_rms * (_h - x * A) | inv_rms is missing in the last term: does x stand where z belongs, or does a bracket end before that term?
             gamma-lost: mean(_h * z, D) => mean(dout * z, D) | gamma is missing inside the mean: what arrives at z is gamma * dout
             variance-for-mean-square: mean(x**2, D) => variance(x, D) | the variance stands where the mean of the squares belongs: eq. 8.9 subtracts no mean
         """,
-        words={
-            "mean-over-examples": "A mean runs over the batch. In eq. 8.9 every example has a root mean square of its own: over which axis?",
-            "mean-over-everything": "There is one mean for the whole array. In eq. 8.9 every example has its own: name the axis, and keep it.",
-            "only-the-diagonal@dx": "Where a mean belongs, only the feature's own term is there: the root mean square contains every feature "
-            "of the example.",
-        },
+        words=_ABOUT_RMS,
         terms={"dx": ("direct path", "path through the root mean square")},
+    ),
+    twists=(
+        Twist("x-centred", "The mean of x is subtracted: nothing is centred in eq. 8.9.", _centred),
+        Twist(
+            "layer-norm-gradient",
+            "In dx (eq. 8.10), this is the gradient of layer normalization: which of its terms belongs to the mean that eq. 8.9 does not subtract?",
+            _centred,
+            known=_MEAN_SUBTRACTED,
+        ),
+        Twist(
+            "mean-subtracted",
+            "In dx (eq. 8.10), a mean of the gradient is subtracted: nothing is centred in eq. 8.9, so no path leads through a mean.",
+            known=_MEAN_SUBTRACTED,
+        ),
+        Twist(
+            "gamma-outside",
+            "In dx (eq. 8.10), gamma stands in front of everything: the mean runs over features with different gammas, so it cannot leave it.",
+            known=_otherwise(("gamma * dout", "dout"), ("= inv_rms * (", "= gamma * inv_rms * (")),
+        ),
     ),
     hints=(
         "Layer normalization without its centring. Which of the three terms came through the mean?",

@@ -6,12 +6,10 @@ no exercise of the course. The truth is loops and complex steps.
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
 from bnlib.chains.course import Chain, Move
-from bnlib.checks import Answer, Case, Checks, Slip, Source, remembered
+from bnlib.checks import Answer, Case, Checks, Source, remembered
 from bnlib.judging.mistakes.known import Known
 from bnlib.numerics import vjp_complex
 from bnlib.stubs import training
@@ -20,12 +18,10 @@ from bnlib.stubs import training
 
 
 def _loss(scores, labels):
-    """Eqs. 6.1 and 6.2, example by example."""
-    total = 0.0
-    for row, label in zip(scores, labels, strict=True):
-        shifted = row - max(row.real)
-        total = total - shifted[label] + np.log(sum(np.exp(value) for value in shifted))
-    return total / len(labels)
+    """Eqs. 6.1 and 6.2, with the logarithm of a quotient as a difference."""
+    shifted = scores - scores.real.max(axis=1, keepdims=True)
+    of_the_right = shifted[np.arange(len(labels)), labels]
+    return (np.log(np.exp(shifted).sum(axis=1)) - of_the_right).sum() / len(labels)
 
 
 def _truths(scores, labels):
@@ -42,9 +38,11 @@ def _slope(f, at):
 
 
 @remembered
-def _gradient(case):
-    """What the network's own ``backward`` says, given the right dscores."""
+def _gradient(case, given=""):
+    """What the network's own ``backward`` says, given the right dscores or something in their place."""
     scores, cache = case.forward(case.theta, case.x)
+    if given:
+        return case.backward(scores if given == "scores" else np.ones_like(scores), cache)
     return case.backward(_slope(lambda q: _loss(q, case.labels), scores), cache)
 
 
@@ -55,22 +53,43 @@ def _nudged(case):
     return tuple(np.array([_loss_of(case.theta + sign * nudge, case) for nudge in nudges]) for sign in (1, -1))
 
 
-def _differences(case, directions):
-    """Quotients (6.5) along other directions than those of single parameters."""
-    ends = [[_loss_of(case.theta + sign * case.eta * way, case) for way in directions] for sign in (1, -1)]
+def _all_scores(theta, case):
+    return case.forward(theta, case.x)[0].sum()
+
+
+def _differences(case, directions, moved=0.0, eta=None, of=_loss_of):
+    """Quotients (6.5) along other directions than those of single parameters, from other places, with another nudge, or of another number."""
+    eta = eta or case.eta
+    starts = case.theta + eta * moved * np.ones_like(directions)
+    ends = [
+        [of(start + sign * eta * way, case) for start, way in zip(starts, directions, strict=True)] for sign in (1, -1)
+    ]
     above, below = np.array(ends)
-    return (above - below) / (2 * case.eta)
+    return (above - below) / (2 * eta)
 
 
-def _largest(a, b):
-    return np.abs(a - b).max() / (np.abs(a).max() + np.abs(b).max())
+def _length(array):
+    return np.sqrt(sum(value**2 for value in array))
 
 
 def _checked(case):
     above, below = _nudged(case)
-    numerical, dtheta = (above - below) / (2 * case.eta), _gradient(case)
-    length = [np.sqrt(sum(value**2 for value in array)) for array in (dtheta - numerical, dtheta, numerical)]
-    return numerical, length[0] / (length[1] + length[2])
+    numerical = (above - below) / (2 * case.eta)
+    return numerical, _apart(case, numerical)
+
+
+def _apart(case, numerical):
+    """Eq. 6.6, for whatever was measured."""
+    dtheta = _gradient(case)
+    return _length(dtheta - numerical) / (_length(dtheta) + _length(numerical))
+
+
+def _of_what_was_measured(case, result):
+    """The error is judged by the measured gradient that came back, unless it is that of the right one, or another came back."""
+    if np.isclose(result["error"], _checked(case)[1], rtol=1e-9) or np.allclose(result["numerical"], _gradient(case)):
+        return case, {}
+    numerical = result["numerical"]
+    return Case(case, numerical=numerical), {"error": np.asarray(_apart(case, numerical))}
 
 
 def _ran_away(case):
@@ -89,9 +108,9 @@ def _ran_away(case):
 
 
 def _draw_scores(rng):
-    """As often as not so large that their exponentials are infinite."""
+    """As often as not some rows are so large that their exponentials are infinite, beside rows that are not."""
     N, C = (int(size) for size in rng.choice([3, 4, 5, 6, 7], size=2, replace=False))
-    far = 1000.0 * int(rng.integers(2))
+    far = 1000.0 * int(rng.integers(2)) * rng.integers(2, size=(N, 1))
     return Case(scores=far + 1.5 * rng.normal(size=(N, C)), labels=rng.integers(C, size=N))
 
 
@@ -136,13 +155,28 @@ def _draw_bias(rng):
 
 
 def _one_hot(case):
-    scores = np.asarray(case.scores, dtype=np.float64)
+    scores, labels = np.asarray(case.scores, dtype=np.float64), np.asarray(case.labels)
+    classes = np.eye(scores.shape[1])
     return {
         "q": scores - scores.max(axis=1, keepdims=True),
-        "p_star": np.eye(scores.shape[1])[case.labels],
+        "p_star": classes[labels],
         "_scores": scores,
         "_classes": float(scores.shape[1]),
+        "_down": scores - scores.max(axis=0),
+        "_scaled": scores / np.abs(scores).max(axis=1, keepdims=True),
+        "_largest": classes[scores.argmax(axis=1)],
+        "_before": classes[labels - 1],
+        "_anybody": np.tile(np.isin(np.arange(len(classes)), labels) * 1.0, (len(scores), 1)),
     }
+
+
+def _misgiven(case):
+    return {f"_of_{given}": _gradient(case, given=given) for given in ("ones", "scores")}
+
+
+def _where_it_stepped(case, result):
+    """A loss that was taken after the step is that of the parameters that came back."""
+    return Case(case, stepped=result["theta"]), {"loss": np.asarray(_loss_of(case.theta, case))}
 
 
 def _step_parts(case):
@@ -151,8 +185,11 @@ def _step_parts(case):
     return {
         "theta_given": case.theta,
         "dtheta": dtheta,
+        "_later": _gradient(later),
+        **_misgiven(case),
         "_loss_given": _loss_of(case.theta, case),
-        "_loss_later": _loss_of(later.theta, later),
+        "_loss_later": _loss_of(case.get("stepped", later.theta), case),
+        "_loss_next": _loss_of(later.theta, case),
         "rate": case.rate,
         "_examples": len(case.labels),
     }
@@ -160,12 +197,29 @@ def _step_parts(case):
 
 def _check_parts(case):
     above, below = _nudged(case)
+    dtheta, measured = _gradient(case), case.get("numerical", (above - below) / (2 * case.eta))
+    M, entries = len(dtheta), np.abs(dtheta - measured)
+    one = np.eye(M)
     return {
         "_above": above,
         "_below": below,
         "_here": _loss_of(case.theta, case),
-        "dtheta": _gradient(case),
+        "dtheta": dtheta,
+        **_misgiven(case),
+        "measured": measured,
         "eta": case.eta,
+        "_examples": float(len(case.labels)),
+        "_slopes": _slope(lambda theta: _loss_of(theta, case), case.theta),
+        "_by_hundredths": _differences(case, one, eta=1e-2),
+        "_by_thousandths": _differences(case, one, eta=1e-3),
+        "_piling_up": _differences(case, np.tri(M)),
+        "_piling_down": _differences(case, one, -np.tri(M, k=-1)),
+        "_together": _differences(case, np.ones((M, M))),
+        "_by_shares": _differences(case, np.diag(case.theta)),
+        "_of_scores_alone": _differences(case, one, of=_all_scores),
+        "_reached": (np.arange(M) < len(case.x)) * 1.0,
+        "_largest": entries.max() / (np.abs(dtheta).max() + np.abs(measured).max()),
+        "_by_entries": (entries / np.maximum(np.abs(dtheta) + np.abs(measured), 1e-300)).max(),
     }
 
 
@@ -198,20 +252,13 @@ softmax_gradient = Chain(
     idea="The logarithm undoes the exponential: what is left of the derivative is the difference between what was said and what is true.",
 )
 
-_LARGEST = "The class with the highest score stands in the place of the label: labels[k] says which class is right."
-
-
-def _of_the_largest(place, case):
-    return _truths(case.scores, case.scores.argmax(axis=1))[place]
-
-
 softmax_loss = Checks(
     training.softmax_loss,
     draw=_draw_scores,
     truth=lambda case: _truths(case.scores, case.labels),
-    against="eqs. 6.1 and 6.2, example by example, and their complex-step derivative",
+    against="eqs. 6.1 and 6.2, and their complex-step derivative",
     known=Known(
-        "q: N K, p_star: N K, _scores: N K, _classes",
+        "q: N K, p_star: N K, _scores: N K, _classes, _down: N K, _scaled: N K, _largest: N K, _before: N K, _anybody: N K",
         """
         _e      = exp(q)
         p       = _e / sum(_e, K)                    # eq. 6.1
@@ -224,6 +271,7 @@ softmax_loss = Checks(
         dscores = exp(_log_p) / N - p_star / N       # eq. 6.3
         """,
         rules="""
+            labels-not-divided: p - p_star => p - N * p_star | the 1 of the label is not divided by N: eq. 6.3 divides the whole difference
             sum-for-mean: A / N => A | the gradients of the examples are not divided by N: the loss of eq. 6.2 is a mean over the batch
             divided-by-classes: A / N => A / _classes | there is a division by the number of classes: the mean of eq. 6.2 is over the examples
             divided-by-classes: mean(A) => N * mean(A) / _classes | there is a division by the number of classes: the mean of eq. 6.2 is over the examples
@@ -236,15 +284,23 @@ softmax_loss = Checks(
             not-normalized: _e / sum(_e, K) => _e | these are the exponentials: eq. 6.1 divides them by the sum of their row
             gradient-by-the-probabilities: p - p_star => -p_star / p | this is the gradient by the probabilities: one step of the chain rule is missing, from p to the scores
             scores-for-probabilities: p - p_star => _scores - p_star | the scores themselves stand where eq. 6.3 has the probabilities
+            only-the-right-class: p - p_star => -p_star * (1 - p) | only the score of the right class has a gradient: the others stand below the line of eq. 6.1
+            slope-twice: p - p_star => (p - p_star) * p * (1 - p) | there is a factor p (1 - p) too many: the logarithm has undone it
+            all-classes: sum(p_star * A, K) => sum(A, K) | the logarithms of all classes are added up: eq. 6.2 takes that of the right one
+            log-of-the-mean: mean(sum(p_star * log(p), K), N) => log(mean(sum(p_star * p, K), N)) | the probabilities are averaged first: eq. 6.2 averages their logarithms
+            taken-away-once: q - log(sum(exp(q), K)) => _scores - log(sum(exp(q), K)) | what was taken away from the scores is missing in one of two places: above the line of eq. 6.1 or below it
+            largest-for-label: p_star => _largest | the class with the highest score stands in the place of the label: labels[k] says which class is right
+            label-off-by-one: p_star => _before | the class in front of the right one is taken: classes are counted from 0, as numpy counts
+            whole-columns: p - p_star => p - _anybody | dscores[:, labels] means whole columns: a class that is right for anybody loses its 1 in all examples, and it should in one place a row
+            divided-by-the-largest: q => _scaled | the scores are divided by their largest, and that changes the probabilities: what may be done to all scores of a row alike?
+            largest-of-the-column: q => _down | the largest of each column is taken away, and that changes the probabilities: it takes one number a row
+            softmax-over-the-batch: _e / sum(_e, K) => exp(_down) / sum(exp(_down), N) | the probabilities add up to 1 over the examples, and should over the classes of each: which axis is that?
+            softmax-over-the-batch: q - log(sum(exp(q), K)) => _down - log(sum(exp(_down), N)) | the probabilities add up to 1 over the examples, and should over the classes of each: which axis is that?
             labels-missing: p - p_star => p | these are the probabilities alone: what the label asks for is not taken away
             probabilities-missing: p - p_star => -p_star | the probabilities are missing: eq. 6.3 has two terms
         """,
         terms={"loss": ("mean log loss",), "dscores": ("probabilities | eq. 6.3", "labels | eq. 6.3")},
         view=_one_hot,
-    ),
-    slips=tuple(
-        Slip("largest-for-label", _LARGEST, name, partial(_of_the_largest, place))
-        for place, name in enumerate(("loss", "dscores"))
     ),
     hints=(
         "Three lines: the probabilities (6.1), the loss (6.2), the gradient (6.3). Of a row of p*, only the entry of the label is not zero.",
@@ -264,7 +320,7 @@ training_step = Checks(
     ),
     against="eq. 6.4, with the gradient by a complex step",
     known=Known(
-        "theta_given: M, dtheta: M, _loss_given, _loss_later, rate, _examples",
+        "theta_given: M, dtheta: M, _later: M, _of_ones: M, _of_scores: M, _loss_given, _loss_later, _loss_next, rate, _examples",
         """
         _loss  = _loss_given                         # eq. 6.2
         _theta = theta_given - rate * dtheta         # eq. 6.4
@@ -276,6 +332,7 @@ training_step = Checks(
             step-alone: A - rate * B => rate * B | this is the step: it is taken from the parameters
             step-alone: A - rate * B => -rate * B | this is the step: it is added to the parameters
             loss-after-the-step: _loss_given => _loss_later | this is the loss after the step: the docstring asks for that of the parameters given
+            loss-after-the-step: _loss_given => _loss_next | this is the loss after the step: the docstring asks for that of the parameters given
             summed-loss: rate * A => _examples * rate * A | the step is N times too large: is dscores the gradient of the mean?
             summed-loss: _loss_given => _examples * _loss_given | the loss is N times too large: it is a mean over the batch
             averaged-twice: rate * A => rate * A / _examples | the step is N times too small: the mean is in dscores already
@@ -283,6 +340,12 @@ training_step = Checks(
             gradient-alone: A - rate * B => B | this is the gradient: the new parameters are wanted
             rate-fixed: rate => 1/10 | the learning rate is 0.1 whatever was given
             rate-fixed: rate => 1/100 | the learning rate is 0.01 whatever was given
+            times-theta: rate * A => rate * A * theta_given | the step is multiplied by the parameters
+            weight-decay: A - rate * B => A - rate * (B + A) | the parameters are made smaller besides: eq. 6.4 takes the gradient's step alone
+            two-steps: dtheta => dtheta + _later | there are two steps: one call is one step
+            ones-for-dscores: dtheta => _of_ones | backward was given ones: it wants the gradient of the loss by the scores
+            scores-for-dscores: dtheta => _of_scores | backward was given the scores: it wants the gradient of the loss by them
+            loss-for-dscores: dtheta => _loss_given * _of_ones | backward was given the loss: it wants the gradient of the loss by the scores
             signs-alone: rate * A => rate * sign(A) | there are the signs of the gradient alone: eq. 6.4 goes further where the slope is steeper
             gradient-of-length-one: rate * A => rate * A / sqrt(sum(A**2, M)) | the gradient was divided by its length: eq. 6.4 does not
         """,
@@ -290,6 +353,7 @@ training_step = Checks(
         view=_step_parts,
         outputs={"loss": "_loss", "theta": "_theta"},
     ),
+    follows=_where_it_stepped,
     hints=(
         "Four calls in a row: from theta to scores, from scores to loss and dscores, from dscores to dtheta, from dtheta to the new theta.",
         "forward returns two things, scores and a cache. The cache goes to backward, together with dscores.",
@@ -304,11 +368,13 @@ gradient_check = Checks(
     truth=_checked,
     against="eqs. 6.5 and 6.6, parameter by parameter",
     known=Known(
-        "_above: M, _below: M, _here, dtheta: M, eta",
+        "_above: M, _below: M, _here, dtheta: M, _of_ones: M, _of_scores: M, measured: M, eta, _examples,"
+        "_slopes: M, _by_hundredths: M, _by_thousandths: M, _piling_up: M, _piling_down: M, _together: M, _by_shares: M,"
+        "_of_scores_alone: M, _reached: M, _largest, _by_entries",
         """
         numerical = (_above - _below) / (2 * eta)     # eq. 6.5
-        _apart    = sqrt(sum((dtheta - numerical)**2, M))
-        _lengths  = sqrt(sum(dtheta**2, M)) + sqrt(sum(numerical**2, M))
+        _apart    = sqrt(sum((dtheta - measured)**2, M))
+        _lengths  = sqrt(sum(dtheta**2, M)) + sqrt(sum(measured**2, M))
         error     = _apart / _lengths                 # eq. 6.6
         """,
         rules="""
@@ -320,43 +386,39 @@ gradient_check = Checks(
             not-divided: A / (2 * eta) => A | these are the differences of the loss alone: divide by the distance they were made over
             not-relative: _apart / _lengths => _apart | the distance is not divided: what is a large distance depends on how long the gradients are
             one-length: _lengths => sqrt(sum(dtheta**2, M)) | the distance is divided by one of the two lengths: eq. 6.6 has both
-            one-length: _lengths => sqrt(sum(numerical**2, M)) | the distance is divided by one of the two lengths: eq. 6.6 has both
-            lost-parentheses: _apart / _lengths => _apart / sqrt(sum(dtheta**2, M)) + sqrt(sum(numerical**2, M)) | the division is by both lengths: parentheses
-            lost-parentheses: _apart / _lengths => _apart / sqrt(sum(numerical**2, M)) + sqrt(sum(dtheta**2, M)) | the division is by both lengths: parentheses
+            one-length: _lengths => sqrt(sum(measured**2, M)) | the distance is divided by one of the two lengths: eq. 6.6 has both
+            lost-parentheses: _apart / _lengths => _apart / sqrt(sum(dtheta**2, M)) + sqrt(sum(measured**2, M)) | the division is by both lengths: parentheses
+            lost-parentheses: _apart / _lengths => _apart / sqrt(sum(measured**2, M)) + sqrt(sum(dtheta**2, M)) | the division is by both lengths: parentheses
             computed-for-measured: A / (2 * eta) => dtheta | this is what backward computed: the measured gradient is wanted
-            added: dtheta - numerical => dtheta + numerical | the two gradients are added up: their distance is the length of the difference
-            squares-averaged: sum((dtheta - numerical)**2, M) => mean((dtheta - numerical)**2, M) | the squares of the differences are averaged, and eq. 6.6 adds them up
+            added: dtheta - measured => dtheta + measured | the two gradients are added up: their distance is the length of the difference
+            squares-averaged: sum((dtheta - measured)**2, M) => mean((dtheta - measured)**2, M) | the squares of the differences are averaged, and eq. 6.6 adds them up
+            one-root: _lengths => sqrt(sum(dtheta**2, M) + sum(measured**2, M)) | one root is taken of both sums together: eq. 6.6 adds two lengths, each with its own
+            mean-of-lengths: _apart / _lengths => 2 * _apart / _lengths | the error is twice too large: eq. 6.6 has the sum of the two lengths, and not their mean
+            difference-of-lengths: _apart => abs(sqrt(sum(dtheta**2, M)) - sqrt(sum(measured**2, M))) | the lengths are subtracted: eq. 6.6 has the length of the difference. Two gradients of one length may point anywhere
+            length-of-the-sum: _lengths => sqrt(sum((dtheta + measured)**2, M)) | the gradients are added up before their length is taken: eq. 6.6 adds two lengths
+            absolute-for-squares: sqrt(sum(A**2, M)) => sum(abs(A), M) | absolute values are added up: a length is the root of a sum of squares
+            ones-for-dscores: dtheta => _of_ones | backward was given ones: it wants the gradient of the loss by the scores
+            scores-for-dscores: dtheta => _of_scores | backward was given the scores: it wants the gradient of the loss by them
+            summed-loss: A / (2 * eta) => _examples * A / (2 * eta) | everything is N times too large: the loss is a mean over the batch
+            eta-not-used: A / (2 * eta) => _slopes | this is what a very small nudge gives, whatever eta is: nudge by the eta that was given
+            eta-not-used: A / (2 * eta) => _by_hundredths | this is what a nudge of 0.01 gives, whatever eta is: nudge by the eta that was given
+            eta-not-used: A / (2 * eta) => _by_thousandths | this is what a nudge of 0.001 gives, whatever eta is: nudge by the eta that was given
+            nudges-left-behind: A / (2 * eta) => _piling_up | each nudge comes on top of those before it: begin with theta as it was given for every parameter
+            nudges-left-behind: A / (2 * eta) => _piling_down | a parameter that was nudged down is still there when the next is nudged: begin with theta as it was given for every parameter
+            nudged-together: A / (2 * eta) => _together | all parameters are nudged at once: one after the other, each alone
+            nudged-by-a-share: A / (2 * eta) => _by_shares | each parameter is nudged by a share of itself: eq. 6.5 nudges all by eta
+            scores-for-loss: A / (2 * eta) => _of_scores_alone | this is how the sum of the scores changes: eq. 6.5 has the loss
+            one-array: A - B => 0 * A | every difference is zero: are the parameters that were nudged up and those that were nudged down the same array?
+            not-all-nudged: A / (2 * eta) => _reached * A / (2 * eta) | only so many parameters are nudged as there are examples: there is a number for each entry of theta
+            largest-for-length: _apart / _lengths => _largest | this compares the largest entries: eq. 6.6 compares lengths, to which all entries add
+            largest-for-length: _apart / _lengths => _by_entries | this is the entry that is furthest off by its own measure: eq. 6.6 compares lengths, to which all entries add
+            always-zero: _apart / _lengths => 0 * _apart | the error is 0 for every network, right or wrong (False counts as 0): what is compared with what?
             no-root: sqrt(sum(A**2, M)) => sum(A**2, M) | a root is missing: a length is the root of a sum of squares
         """,
         terms={"numerical": ("difference quotient",), "error": ("distance over lengths",)},
         view=_check_parts,
     ),
-    slips=(
-        Slip(
-            "eta-not-used",
-            "This is what a very small nudge gives, whatever eta is. Nudge by the eta that was given: eq. 6.5.",
-            "numerical",
-            lambda case: _slope(lambda theta: _loss_of(theta, case), case.theta),
-        ),
-        Slip(
-            "nudges-left-behind",
-            "Each nudge comes on top of those before it: begin with an array of zeros for every parameter.",
-            "numerical",
-            lambda case: _differences(case, np.tri(len(case.theta))),
-        ),
-        Slip(
-            "nudged-together",
-            "All parameters are nudged at once: one after the other, each alone.",
-            "numerical",
-            lambda case: _differences(case, np.ones((len(case.theta), len(case.theta)))),
-        ),
-        Slip(
-            "largest-for-length",
-            "This compares the largest entries. Eq. 6.6 compares lengths, to which all entries add.",
-            "error",
-            lambda case: _largest(_gradient(case), _checked(case)[0]),
-        ),
-    ),
+    follows=_of_what_was_measured,
     hints=(
         "Measured gradient first: lesson 01's central difference, of a function with one output, the loss. One loop over the parameters.",
         "In the loop: theta plus eta in entry m, theta minus eta there; forward and softmax_loss of both. np.linalg.norm gives a length.",
@@ -381,7 +443,7 @@ runaway_step = Checks(
         _b       = b_given - rate * _db               # eq. 6.8
         """,
         rules="""
-            right-gradient: b_given - A => b_given | the bias stays where it was: that is the right gradient, and here the wrong one is wanted, which leaves the path through the mean out
+            right-gradient: b_given - A => b_given | the bias stays where it was, as it does with the right gradient (or without the targets): here the wrong one is wanted, which leaves the path through the mean out
             uphill: A - rate * B => A + rate * B | the step goes up the slope
             rate-missing: rate * A => A | the learning rate is missing
             not-centred: _shifted - mean(_shifted) => _shifted | the forward pass does not subtract the mean: only the gradient forgets it
@@ -397,7 +459,11 @@ runaway_step = Checks(
             features-summed: sum(_dy) => sum(sum(_dy, D)) | the gradients of all features are added up: each bias belongs to one feature
             features-averaged: sum(_dy) => sum(mean(_dy, D)) | the gradients of all features are averaged: each bias belongs to one feature
             step-alone: b_given - A => -A | the old bias is missing: this is the step alone
-            mean-of-everything: mean(_shifted) => mean(mean(_shifted, D)) | the mean runs over the features too: each feature has its own
+            averaged-over-features: sum(_dy) => sum(_dy) / _features | the gradient is divided by the number of features too: eq. 6.7 adds the features up
+            squared-after-summing: sum(sum(A**2, D), N) => sum(sum(A, D), N)**2 | the misses are added up and squared afterwards: square first
+            divided-by-the-spread: _shifted - mean(_shifted) => (_shifted - mean(_shifted)) / sqrt(variance(_shifted)) | there is a division by the spread: eq. 6.7 only centres
+            gradient-alone: b_given - rate * A => A | this is the gradient: the new bias is wanted
+            loss-after-the-step: sum(sum((_y - targets)**2, D), N) => sum(sum((_y - targets - rate * sum(_dy, N))**2, D), N) | this is the loss after the step, without the mean of the new bias: the docstring asks for that of the bias given
         """,
         terms={"loss": ("loss",), "b": ("bias | eq. 6.8", "step | eq. 6.8")},
         view=lambda case: {

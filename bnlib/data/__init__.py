@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from functools import cache
 from importlib.resources import files
 
 import numpy as np
@@ -11,6 +12,12 @@ from numpy.typing import NDArray
 from bnlib.numerics import Array
 
 Labels = NDArray[np.integer]
+
+
+@cache
+def _table() -> Labels:
+    packed = (files(__package__) / "digits.csv.gz").read_bytes()
+    return np.array([line.split(",") for line in gzip.decompress(packed).decode("ascii").split()], dtype=np.int64)
 
 
 def digits(test: int = 500, seed: int = 0) -> tuple[Array, Labels, Array, Labels]:
@@ -24,9 +31,7 @@ def digits(test: int = 500, seed: int = 0) -> tuple[Array, Labels, Array, Labels
         Images to learn from, (1797 - test, 64) floats between 0 and 1, and their labels, whole numbers from 0 to 9; the same of those
         kept apart.
     """
-    packed = (files(__package__) / "digits.csv.gz").read_bytes()
-    table = np.array([line.split(",") for line in gzip.decompress(packed).decode("ascii").split()], dtype=np.int64)
-    table = table[np.random.default_rng(seed).permutation(len(table))]
+    table = _table()[np.random.default_rng(seed).permutation(1797)]
     x, labels = table[:, :-1] / 16, table[:, -1]
     return x[test:], labels[test:], x[:test], labels[:test]
 

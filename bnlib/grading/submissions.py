@@ -22,7 +22,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from bnlib.notebooks import Notebook, NotebookError, read
+from bnlib.notebooks import Notebook, NotebookError, ProjectError, read
 from bnlib.stubs import Lesson
 
 MAX_NOTEBOOK = 20_000_000
@@ -233,6 +233,7 @@ def _claims(entry: Path, student: str) -> Iterator[str]:
 def _handed(entry: Path, submission: Submission) -> list[Handed]:
     """The readable notebooks of one entry; what is not readable is noted in the submission."""
     found: list[Handed] = []
+    nothing = f"{entry.name}: holds no notebook (a file that ends in .ipynb)"
     try:
         for label, path, info, archive in _files(entry, submission):
             if len(found) + len(submission.reasons) >= MAX_FILES:
@@ -240,12 +241,14 @@ def _handed(entry: Path, submission: Submission) -> list[Handed]:
                 break
             try:
                 found.append(_look(label, path, info, archive))
+            except ProjectError as error:
+                nothing = str(error)
             except (UnreadableError, NotebookError) as error:
                 _note_reason(submission, error)
     except UnreadableError as error:
         _note_reason(submission, error)
     if not found and not submission.reasons:
-        submission.reasons.append(f"{entry.name}: holds no notebook (a file that ends in .ipynb)")
+        submission.reasons.append(nothing)
     return found
 
 

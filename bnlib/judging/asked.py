@@ -17,6 +17,7 @@ from bnlib.stubs import NotFilledError, Quiz, Stub
 
 if TYPE_CHECKING:  # a learner's process has the engine, and no language that differentiates
     from bnlib.judging.mistakes.known import Known, Together
+    from bnlib.judging.mistakes.twists import Twist
 
 TOLERANCE = 1e-9
 """Right float64 code is within 5e-15 of the natural scale, the nearest wrong answer 2e-7 away."""
@@ -54,7 +55,7 @@ class Checks:
         terms: For each output, the terms a right result is the sum of.
         known: The derivation of the outputs: terms and mistakes follow from it.
         slips: Named mistakes that are no edit of a line.
-        factors: Quantities a term may be multiplied by in error.
+        twists: Mistakes under which an answer is right for other inputs, or by other lines.
         properties: Rows of their own.
         tolerance: Allowed difference as a fraction of the natural scale.
         follows: From a case and what came back to the same case with wrong outputs taken as they came, and to what is right
@@ -72,7 +73,7 @@ class Checks:
     terms: Mapping[str, tuple[Term, ...]] = field(default_factory=dict)
     known: Known | Together | None = None
     slips: tuple[Slip, ...] = ()
-    factors: Factors | None = None
+    twists: tuple[Twist, ...] = ()
     properties: tuple[Property, ...] = ()
     tolerance: float = TOLERANCE
     follows: Callable[[Case, Mapping[str, Array]], tuple[Case, dict[str, Array]]] | None = None
@@ -97,7 +98,7 @@ class Checks:
 
     def factors_of(self) -> Factors | None:
         """What a term may be multiplied by in error: what is listed, else what the derivation multiplies by."""
-        return self.factors or (self.known.factors if self.known else None)
+        return self.known.factors if self.known else None
 
     def ahead(self, learner: Any, cases: Sequence[Case]) -> None:
         """Where the learner's functions live in another process, let it begin with what :meth:`run` will call next."""

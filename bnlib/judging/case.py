@@ -33,8 +33,6 @@ def ordinary(case: Case, rng: np.random.Generator) -> Case:
     if not {"x_hat", "inv_std"} & case.keys():
         for name in [name for name in ("x", "xc") if isinstance(case.get(name), np.ndarray)]:
             case[name] = rng.uniform(1, 3) * (rng.normal(size=case[name].shape) + rng.uniform(0.5, 1.5))
-            if "far" in case:
-                case["far"] = False
     return case
 
 

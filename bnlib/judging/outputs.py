@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable, Mapping, Sequence, Set
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bnlib.judging.asked import Checks
 from bnlib.judging.case import Case
 from bnlib.judging.comparing import agrees
-from bnlib.judging.diagnosing.evidence import Evidence, Finding
+from bnlib.judging.diagnosing.evidence import Evidence, Finding, same, two_at_once
 from bnlib.judging.diagnosing.slips import diagnose, displaced
+from bnlib.judging.diagnosing.terms import Term
 from bnlib.judging.received import by_name, in_each_others_place, misshapen_output
 from bnlib.numerics import Array
+
+if TYPE_CHECKING:
+    from bnlib.judging.mistakes.known import Known, Together
+    from bnlib.judging.mistakes.twists import Twist
 
 
 def any_wrong(
@@ -64,15 +69,12 @@ def wrong_outputs(
         ]
         if not wrong:
             continue
+        near = [item for item in wrong if not item.case.get("far")]
         if any(item.got.shape != item.expected.shape for item in wrong):
             first = next(right for case, right in zip(cases, expected, strict=True) if case is wrong[0].case)
             found[name] = misshapen_output(checks, wrong[0].case, name, wrong[0].got, first)
-        elif any(not case.get("far", True) for case in cases) and all(item.case.get("far") for item in wrong):
-            found[name] = Finding(
-                ("digits-lost",),
-                f"{name} is right near zero, and loses its digits where the numbers lie far from zero: "
-                "somewhere a small difference is made of large, nearly equal numbers that were rounded before.",
-            )
+        elif not near and not all(case.get("far") for case in cases):
+            found[name] = Finding(("digits-lost",), f"{name} is right near zero, and {_DIGITS_LOST}")
         elif name in moved and set(moved) == set(moved.values()):
             found[name] = in_each_others_place(moved)
         else:
@@ -80,10 +82,29 @@ def wrong_outputs(
             thorough = not unnamed  # what is wrong in many places has one reason further up
             known = {known for said in found.values() for known in said.names}
             finding = _diagnose(checks, name, wrong, thorough, known)
-            found[name] = finding or Finding(("unnamed",), _first_difference(checks, name, wrong[0]))
+            if (
+                not finding
+                and 1 < len(near) < len(wrong)
+                and (finding := _diagnose(checks, name, near, thorough, known))
+            ):
+                finding = _and_digits_lost(name, finding)
+            found[name] = finding or Finding(("unnamed",), _first_difference(checks, name, (near or wrong)[0]))
     if set(moved) != set(moved.values()):
         found |= _moved_and_wrong(checks, cases, results, expected, moved, found)
     return found | _exchanged(checks, cases, results, expected, found)
+
+
+_DIGITS_LOST = (
+    "loses its digits where the numbers lie far from zero: "
+    "somewhere a small difference is made of large, nearly equal numbers that were rounded before."
+)
+
+
+def _and_digits_lost(name: str, finding: Finding) -> Finding:
+    """What explains a result near zero, and not far from it: it loses digits besides, if they are not what it is about."""
+    if {"dtype-lost", "nearly-right"} & set(finding.names):
+        return finding
+    return Finding((*finding.names, "digits-lost"), f"{finding.message} Besides, {name} {_DIGITS_LOST}")
 
 
 def _moved_and_wrong(
@@ -114,11 +135,33 @@ def _moved_and_wrong(
 def _diagnose(
     checks: Checks, name: str, evidence: Sequence[Evidence], thorough: bool = True, known: Set[str] = frozenset()
 ) -> Finding | None:
+    twisted = list(_twisted(checks, checks.known, name, evidence)) if checks.known else []
+    for twist, _, seen in twisted:
+        if all(same(item.got, item.expected) for item in seen):
+            return Finding((twist.name,), twist.message)
     ways = checks.known.of(name) if checks.known else ()
-    terms = checks.terms_of(name)
-    if checks.known and len(terms) == 1 and name not in checks.known.said:
-        terms = ()  # one term without a name: the edits of its line say more
-    return diagnose(name, evidence, terms, checks.slips, checks.factors_of(), thorough, known, ways)
+    terms = _without_one(checks.known, name, checks.terms_of(name)) if checks.known else checks.terms_of(name)
+    finding = diagnose(name, evidence, terms, checks.slips, checks.factors_of(), thorough, known, ways)
+    for twist, lines, seen in twisted if thorough and not finding else ():
+        terms = _without_one(lines, name, lines.terms(name))
+        if twist.beside and (other := diagnose(name, seen, terms, (), lines.factors, False, ways=lines.of(name))):
+            return Finding((twist.name, *other.names), two_at_once(twist.message, other.message))
+    return finding
+
+
+def _twisted(
+    checks: Checks, usual: Known | Together, name: str, evidence: Sequence[Evidence]
+) -> Iterator[tuple[Twist, Known | Together, list[Evidence]]]:
+    """The twists of an output, with their lines and the evidence as each has it."""
+    for twist in checks.twists:
+        seen = [each for item in evidence if (each := twist.seen(usual, name, item))]
+        if len(seen) == len(evidence):
+            yield twist, twist.lines(usual), seen
+
+
+def _without_one(known: Known | Together, name: str, terms: Sequence[Term]) -> Sequence[Term]:
+    """Terms, unless there is one and it has no name: the edits of its line say more."""
+    return () if len(terms) == 1 and name not in known.said else terms
 
 
 def _exchanged(
@@ -211,7 +254,7 @@ def _first_difference(checks: Checks, name: str, item: Evidence) -> str:
     difference = np.abs(item.got - item.expected)
     where = tuple(int(i) for i in np.argwhere(difference > 1e-6 * np.max(difference))[0]) if item.got.ndim else ()
     place = f"{name}[{', '.join(map(str, where))}]" if where else name
-    inputs = ", ".join(f"{k} {_describe(v)}" for k, v in item.case.items())
+    inputs = ", ".join(f"{k} {_describe(v)}" for k, v in item.case.items() if k not in checks.outputs)
     got, expected = float(item.got[where]), float(item.expected[where])
     digits = next(n for n in (6, 10, 17) if f"{got:.{n}g}" != f"{expected:.{n}g}" or n == 17)
     return f"{place} is {got:.{digits}g} and should be {expected:.{digits}g} (for {inputs})."

@@ -23,15 +23,17 @@ MOST_LETTERS = 8
 LARGEST_EXPONENT = 8
 LARGEST_NUMBER = 10**6
 
-_SIGNS = str.maketrans({
+SIGNS = {
     "·": "*", "×": "*", "∙": "*", "⋅": "*", "−": "-", "–": "-", "÷": "/", "^": "^", "²": "^2", "³": "^3",
     "μ": "mu", "µ": "mu", "σ": "sigma", "γ": "gamma", "β": "beta", "δ": "delta", "ε": "eps", "ϵ": "eps", "Σ": "sum",
     "∑": "sum", "√": "sqrt", "∂": "d", "≠": "!=", "∈": " in ", "\u00a0": " ",
-})  # fmt: skip
+}  # fmt: skip
 _BRACKET = r"(?:\[[^\[\]]*\]|\((?:[^()\[\]]|\[[^\[\]]*\])*\))?"
 """The indices behind a name, or what stands in brackets, where there is some; none inside another."""
 
-_HATS = ((re.compile("x\u0302"), "x_hat"), (re.compile("y\u0302"), "y_hat"))
+HATS = {"x\u0302": "x_hat", "y\u0302": "y_hat"}
+
+_PLAIN = str.maketrans(SIGNS)
 
 
 def tidy(text: str) -> str:
@@ -44,9 +46,9 @@ def tidy(text: str) -> str:
         raise FormulaError(
             f"this line has {len(text)} characters, and at most {LONGEST} are read: write it in several lines"
         )
-    text = text.translate(_SIGNS).replace("^", "**")
-    for hat, name in _HATS:
-        text = hat.sub(name, text)
+    text = text.translate(_PLAIN).replace("^", "**")
+    for hat, name in HATS.items():
+        text = text.replace(hat, name)
     for char in text:
         if not (char.isascii() and (char.isprintable() or char in "\n\t")):
             raise FormulaError(

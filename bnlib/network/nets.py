@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -28,6 +29,8 @@ class Network:
             self._shapes += [(inputs, outputs), (outputs,)]
         if norm:
             self._shapes += [(size,) for size in (*hidden, *hidden)]
+        ends = np.cumsum([math.prod(shape) for shape in self._shapes]).tolist()
+        self._places = [slice(first, last) for first, last in zip([0, *ends], ends, strict=False)]
 
     def start(self, scale: float, seed: int) -> Array:
         """First parameters: normal weights with this standard deviation, zero biases, gamma one, beta zero; (P,) array."""
@@ -41,8 +44,7 @@ class Network:
 
     def parts(self, theta: Array) -> tuple[list[Array], list[Array], list[Array], list[Array]]:
         """Weights, biases, gammas and betas, views of the array."""
-        ends = np.cumsum([int(np.prod(shape)) for shape in self._shapes])
-        views = [piece.reshape(shape) for piece, shape in zip(np.split(theta, ends[:-1]), self._shapes, strict=True)]
+        views = [theta[place].reshape(shape) for place, shape in zip(self._places, self._shapes, strict=True)]
         affine, rest = views[: 2 * (len(self.sizes) - 1)], views[2 * (len(self.sizes) - 1) :]
         return affine[::2], affine[1::2], rest[: len(self.norms)], rest[len(self.norms) :]
 
@@ -83,5 +85,6 @@ class Network:
                 dy = norm.backward(dy)
                 dgammas[number][...], dbetas[number][...] = norm.dgamma, norm.dbeta
             dweights[number][...], dbiases[number][...] = inputs[number].T @ dy, dy.sum(axis=0)
-            da = dy @ weights[number].T
+            if number:
+                da = dy @ weights[number].T
         return dtheta, arrived[::-1]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -33,6 +33,7 @@ from bnlib.plots import (
     text_alone,
 )
 
+STATIC = files(__package__) / "static"
 _COLOURS = {
     "blue": BLUE,
     "orange": ORANGE,
@@ -83,13 +84,15 @@ def moving(name: str, still: str, data: Mapping[str, Any]) -> str:
         still: One element of HTML.
         data: What ``draw`` gets.
     """
-    return (
-        f'<div data-figure="{name}">{still}<script type="application/json">{_json(data)}</script></div>'
-        f'<script type="module">{_program(name)}</script>'
-    )
+    return f'{element(name, still, data)}<script type="module">{_program(name)}</script>'
 
 
-def _json(data: Mapping[str, Any]) -> str:
+def element(name: str, still: str, data: Mapping[str, Any]) -> str:
+    """The same where the program stands elsewhere on the page."""
+    return f'<div data-figure="{name}">{still}<script type="application/json">{as_json(data)}</script></div>'
+
+
+def as_json(data: Mapping[str, Any]) -> str:
     """Data as text that may stand inside a page."""
     return json.dumps(data, default=lambda array: np.asarray(array).tolist(), ensure_ascii=False).replace("</", "<\\/")
 
@@ -97,10 +100,12 @@ def _json(data: Mapping[str, Any]) -> str:
 @cache
 def _program(name: str) -> str:
     """A figure's module and the kit as one module that imports nothing."""
-    static = files(__package__) / "static"
-    texts = [(static / f"{part}.js").read_text("utf-8") for part in ("kit", name)]
-    text = re.sub(r"^(import .*\n|export )", "", "\n".join(texts), flags=re.M)
-    text = re.sub(
+    return f'{joined((STATIC / f"{part}.js").read_text("utf-8") for part in ("kit", name))}start("{name}", draw);\n'
+
+
+def joined(modules: Iterable[str]) -> str:
+    """Modules as one text that imports nothing: each speaks of those before it."""
+    text = re.sub(r"^(import .*\n|export )", "", "\n".join(modules), flags=re.M)
+    return re.sub(
         r"^\s*(//.*|/\*\*.*\*/|/\*\*(.|\n)*?\*/)\n", "", text, flags=re.M
     )  # remarks are for those who read the file
-    return f'{text}start("{name}", draw);\n'

@@ -21,13 +21,15 @@ def some_digits(x: Any, labels: Any) -> Picture:
         x: (K, 64) array, 8 by 8 pixels each.
         labels: (K,) array.
     """
-    rows = 2
-    figure, axes = new_figure(columns=len(x) // rows, rows=rows, width=8.0, height=2.2)
-    for ax, image, label in zip(axes, np.asarray(x), labels, strict=False):
-        grey = np.full((8, 8, 3), 0.5)
-        ax.imshow(np.dstack([grey, np.reshape(image, (8, 8))]), interpolation="nearest")
-        ax.set_title(str(label), fontsize=9)
-        ax.set_axis_off()
+    figure, (ax,) = new_figure(width=8.0, height=2.2)
+    columns = (len(x) + 1) // 2
+    ink = np.zeros((24, 10 * columns))
+    for number, (image, label) in enumerate(zip(np.asarray(x), labels, strict=True)):
+        top, left = 12 * (number // columns) + 4, 10 * (number % columns) + 1
+        ink[top : top + 8, left : left + 8] = np.reshape(image, (8, 8))
+        ax.text(left + 3.5, top - 1, str(label), ha="center", va="bottom", fontsize=9)
+    ax.imshow(np.dstack([np.full((*ink.shape, 3), 0.5), ink]), interpolation="nearest")
+    ax.set_axis_off()
     return Picture(
         figure, f"Small grey pictures of handwritten digits, a label above each: {', '.join(map(str, labels))}."
     )
@@ -105,7 +107,7 @@ def in_the_layers(seen: Mapping[str, tuple[Any, Any]]) -> Picture:
         seen: For each label, what :func:`bnlib.network.experiments.layers` returned.
     """
     depth = len(next(iter(seen.values()))[0])
-    figure, axes = new_figure(columns=depth, rows=2 * len(seen), width=8.0, height=1.25 * 2 * len(seen))
+    figure, axes = new_figure(rows=2 * len(seen), width=8.0, height=1.25 * 2 * len(seen))
     said = []
     for number, (label, (outputs, gradients)) in enumerate(seen.items()):
         for what, arrays, row, colour in (
@@ -113,14 +115,17 @@ def in_the_layers(seen: Mapping[str, tuple[Any, Any]]) -> Picture:
             ("gradient", gradients, 2 * number + 1, VERMILION),
         ):
             limit = 1.0 if what == "output" else 4 * float(np.std(gradients[-1]))
-            for layer, array in enumerate(arrays):
-                ax = axes[row * depth + layer]
-                ax.hist(np.clip(np.ravel(array), -limit, limit), bins=25, range=(-limit, limit), color=colour)
-                ax.set_yticks([])
-                ax.set_xticks([-limit, 0, limit], [f"{-limit:.2g}", "0", f"{limit:.2g}"], fontsize=7)
-                ax.spines["left"].set_visible(False)
-                ax.set_title(f"layer {layer + 1}" if row == 0 else "", fontsize=9)
-            axes[row * depth].set_ylabel(f"{label}\n{what}", fontsize=8)
+            ax, middles = axes[row], 2.5 * limit * np.arange(depth)
+            for middle, array in zip(middles, arrays, strict=True):
+                counts, edges = np.histogram(np.clip(array, -limit, limit), bins=25, range=(-limit, limit))
+                ax.stairs(counts / counts.max(), middle + edges, fill=True, color=colour)
+            ends = np.add.outer(middles, [-limit, 0, limit]).ravel()
+            ax.set_xticks(ends, ["", "0", f"{limit:.2g}"] * depth, fontsize=7)
+            ax.set(yticks=[], xlim=(ends[0], ends[-1]), ylim=(0, 1.05))
+            ax.spines["left"].set_visible(False)
+            ax.set_ylabel(f"{label}\n{what}", fontsize=8)
+            for layer, middle in enumerate(middles if row == 0 else ()):
+                ax.text(middle, 1.1, f"layer {layer + 1}", ha="center", va="bottom", fontsize=9)
         full = 100 * np.mean([np.mean(np.abs(array) > 0.97) for array in outputs])
         ratio = np.std(gradients[0]) / np.std(gradients[-1])
         said.append(

@@ -163,6 +163,12 @@ class Waypoint:
     has: str = ""
     lacks: str = ""
 
+    @property
+    def ways(self) -> list[tuple[list[str], list[str]]]:
+        """The words of ``has`` and of ``lacks``, way by way."""
+        pairs = zip(self.has.split("|"), self.lacks.split("|"), strict=True)
+        return [(has.split(), lacks.split()) for has, lacks in pairs]
+
 
 @dataclass(eq=False, kw_only=True)
 class Derivation(Stub):

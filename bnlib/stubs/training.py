@@ -37,7 +37,7 @@ def softmax_loss(scores, labels):
     """Mean log loss of a batch, and its gradient by the scores (eqs. 6.1 to 6.3).
 
     Args:
-        scores: (N, C) float array, q of eq. 6.1; entries may be as large as 1000.
+        scores: (N, C) float array, q of eq. 6.1; entries may be as large as 1000, those of one row less than 700 apart.
         labels: (N,) array of whole numbers from 0 to C - 1, the right class of each example.
 
     Returns:

@@ -8,6 +8,7 @@ a derivation's is the answer. An answer appears, folded, only where the author n
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import sys
 from collections.abc import Collection
@@ -15,21 +16,29 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pads
 from sphinx.cmd.build import main as sphinx_build
 
 from bnlib.notebooks import parse
 from bnlib.release import BEGIN, END, released_from, sources
+from bnlib.sheets import projects
 from bnlib.stubs import lesson_of
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 
+_FILE = re.compile(r"\[([^]]+)\]\(\.\./notebooks/projects/(\w+\.ipynb)\)")
 _INVITATION = """
 :::{{note}}
-This is lesson {number} to read. Its figures and its quizzes work here; its exercises are for a notebook of your own:
+:class: on-screen
+This is lesson {number} to read. Its figures and its quizzes work here{pads}; its exercises are for a notebook of your own:
 {{download}}`{name} <../download/{name}>`, which [needs bnlib](../index.md#to-do-the-exercises). Where an exercise is still to be
 filled, the figures below it were drawn with the course's own answer.
 :::
+
+```{{raw}} html
+<noscript><p>No script runs in this browser: figures stand still, and quizzes are answered in the notebook.</p></noscript>
+```
 """
 
 
@@ -47,6 +56,10 @@ def lesson_page(path: Path, shown: Collection[str] = ()) -> Any:
         if source is None:
             continue  # what a released notebook begins with, to install bnlib, is nothing to read
         cells.append(cell)
+        if cell.id in lesson.derivations:
+            cell.outputs = [
+                nbformat.v4.new_output("display_data", {"text/html": pads.pad(lesson.derivations[cell.id])})
+            ]
         if cell.cell_type == "code" and cell.id in lesson.stubs:
             if lesson.stubs[cell.id].id in shown:
                 answer = "\n".join(line for line in source.source.splitlines() if line.strip() not in (BEGIN, END))
@@ -54,7 +67,8 @@ def lesson_page(path: Path, shown: Collection[str] = ()) -> Any:
                 cells.append(nbformat.v4.new_markdown_cell(folded))
         elif cell.cell_type == "code" and not cell.id.startswith("check-"):
             cell.outputs = source.outputs
-    cells[0].source += "\n" + _INVITATION.format(number=path.stem[:2], name=path.name)
+    pads_too = ", and derivations have a pad" if lesson.derivations.keys() & {cell.id for cell in cells} else ""
+    cells[0].source += "\n" + _INVITATION.format(number=path.stem[:2], name=path.name, pads=pads_too)
     page.cells = cells
     return page
 
@@ -66,14 +80,18 @@ def compose(target: Path, shown: Collection[str] = ()) -> None:
     for page in HERE.glob("*.md"):
         shutil.copy(page, target)
     shutil.copy(ROOT / "CONTRIBUTING.md", target / "contributing.md")
-    for page in target.glob("*.md"):  # what leads to a notebook in the repository leads to its page here
-        page.write_text(page.read_text(encoding="utf-8").replace("](../notebooks/", "](lessons/"), encoding="utf-8")
+    shutil.copy(ROOT / "README.md", target)  # the first page includes its beginning
+    for page in target.glob("*.md"):  # what leads to a file of the repository leads to its page here, or to the file
+        text = _FILE.sub(r"{download}`\1 <download/\2>`", page.read_text(encoding="utf-8"))
+        page.write_text(text.replace("](../notebooks/", "](lessons/").replace("](docs/", "]("), encoding="utf-8")
     shutil.copytree(HERE / "static", target / "static")
     for folder in ("lessons", "download"):
         (target / folder).mkdir()
     for path in sources(ROOT / "solutions"):
         nbformat.write(lesson_page(path, shown), target / "lessons" / path.name)
         nbformat.write(released_from(path), target / "download" / path.name)
+    for name, notebook in projects(ROOT / "docs" / "projects.md").items():
+        nbformat.write(notebook, target / "download" / f"{name}.ipynb")
 
 
 def main(arguments: list[str] | None = None) -> int:

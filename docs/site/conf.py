@@ -1,12 +1,17 @@
-"""How Sphinx makes pages of what ``compose.py`` wrote. Numbered equations get an address, and mentions of them lead there."""
+"""How Sphinx makes pages of what ``compose.py`` wrote. Numbered equations get an address, and mentions of them lead there.
+
+Where a browser runs no script, formulas stand as MathML.
+"""
 
 from __future__ import annotations
 
 import re
-from html import escape
+from html import escape, unescape
 from typing import Any
 
+import pads
 from docutils import nodes
+from latex2mathml.converter import convert
 from sphinx.application import Sphinx
 
 import bnlib
@@ -17,7 +22,7 @@ author = "the bnlib authors"
 project_copyright = "the bnlib authors; text and figures CC BY 4.0, code MIT"
 version = release = bnlib.__version__
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["download"]
+exclude_patterns = ["download", "README.md"]
 nb_execution_mode = "off"
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 4
@@ -34,12 +39,15 @@ html_static_path = ["static"]
 html_css_files, html_js_files = ["page.css"], ["page.js"]
 html_favicon = "static/icon.svg"
 html_copy_source = html_show_sourcelink = False
+highlight_language = "text"  # a block that names no language is a command or a drawing
 pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"
 mathjax_path = "tex-svg.js"  # shipped with the page
 mathjax3_config = {"options": {"enableMenu": False}}
 
 _TAG = re.compile(r"\\tag\{([\d.]+)\}")
-_MENTION = re.compile(r"(?:(?<=\()|(?<=eq\. )|(?<=eqs\. ))([1-9]\.\d+)\b")
+_MENTION = re.compile(r"(?:(?<=\()|(?<=eq\. )|(?<=eqs\. ))([1-9]\.\d+)\b(?!\+)")
+_MATH = re.compile(r'<(span|div) class="math [^>]*>\s*\\([(\[])(.*?)\\[)\]]\s*</\1>', re.DOTALL)
+_NO_SCRIPT = "<noscript><style>.math { display: none; }</style></noscript>"
 _PAGES = {lesson.key[1]: f"lessons/{lesson.key}" for lesson in lessons()}
 
 
@@ -83,8 +91,30 @@ def _level(app: Sphinx, page: str, template: str, context: dict[str, Any], tree:
             )
 
 
+def _legible(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: Any) -> None:
+    """Behind each formula that MathJax sets stands the same as MathML, which is read where no script runs."""
+    context["metatags"] = context.get("metatags", "") + _NO_SCRIPT
+    for part in ("body", "toc"):
+        if context.get(part):
+            context[part] = _MATH.sub(_both, context[part])
+
+
+def _both(found: re.Match[str]) -> str:
+    display = "block" if found[2] == "[" else "inline"
+    mathml = convert(unescape(found[3]), display=display).replace("<mtext>(", '<mspace width="2em"/><mtext>(')
+    return f"{found[0]}<noscript>{mathml}</noscript>"
+
+
+def _pads(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: Any) -> None:
+    """The program of the derivation pads, on pages that have one."""
+    if 'data-figure="pad"' in context.get("body", ""):
+        app.add_js_file(None, body=pads.program(), type="module")
+
+
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.connect("doctree-read", _number)
     app.connect("doctree-resolved", _lead)
     app.connect("html-page-context", _level, priority=900)  # after the theme has made its navigation
+    app.connect("html-page-context", _legible)
+    app.connect("html-page-context", _pads)

@@ -72,6 +72,17 @@ SAME_STEP: dict[str, tuple[str, ...]] = {
 
 BESIDE: dict[str, tuple[str, ...]] = {
     "old-weight-missing": ("old-average-over-old_weight", "old-average-doubled"),
+    "uphill": ("step-sign",),
+    "rate-missing": ("step-over-rate",),
+    "rate-twice": ("step-times-rate",),
+    "half-a-step": ("step-halved",),
+    "averaged-twice": ("step-over-N",),
+    "summed-loss": ("step-times-N",),
+    "step-alone": ("parameters-missing", "bias-missing"),
+    "factor-2-missing": ("difference-quotient-doubled",),
+    "sum-for-mean": ("step-times-N",),
+    "gradient-alone": ("bias-missing", "step-alone"),
+    "loss-sign": ("sign",),
     "never-updated": ("running-var-zero",),
     "new-weight-missing": ("new-batch-over-new_weight", "new-batch-doubled"),
     "batch-statistics-in-evaluation": ("variance-of-the-other-mode",),

@@ -68,16 +68,22 @@ def lab(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory):
-    """The address of the web page."""
+def built(tmp_path_factory):
+    """The folder of the web page."""
     out = tmp_path_factory.mktemp("site")
     subprocess.run([sys.executable, ROOT / "docs" / "site" / "compose.py", out], check=True)
+    return out / "html"
+
+
+@pytest.fixture(scope="session")
+def site(built):
+    """The address of the web page, on a server."""
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *_):
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=out / "html")) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=built)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
@@ -85,12 +91,15 @@ def site(tmp_path_factory):
 
 @pytest.fixture
 def opened(chromium):
-    """Open pages that must not say an error in the console: ``opened(width=..., dark=...)``."""
+    """Open pages that must not say an error in the console: ``opened(width=..., dark=..., scripts=...)``."""
     said, contexts = [], []
 
-    def new(width=1280, dark=False):
+    def new(width=1280, dark=False, scripts=True):
         context = chromium.new_context(
-            viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light", device_scale_factor=1.5
+            viewport={"width": width, "height": 900},
+            color_scheme="dark" if dark else "light",
+            device_scale_factor=1.5,
+            java_script_enabled=scripts,
         )
         contexts.append(context)
         page = context.new_page()

@@ -114,7 +114,7 @@ def test_a_lesson_from_a_wrong_answer_to_the_next_lesson(learner, lab, faults, p
     assert "wrong" in said
     me.go("center_slopes")
     assert me.active.get_by_role("img", name="line 4 does not equal the line above").count() == 1
-    picture(me.active, "derivation-wrong-light")
+    picture(me.active, "derivation")
     assert not faults(page, ".jp-mod-active .jp-OutputArea")
     assert "Visible checks passed" in me.answer("center_slopes", RIGHT["center_slopes"])
     assert "Visible checks passed" in me.answer("center_jacobian_full", RIGHT["center_jacobian_full"])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refused import ATTACKS
 
 from bnlib.chains.course import judged
 from bnlib.chains.judge import MOST_WORK_IN_ALL
@@ -14,51 +15,6 @@ from bnlib.stubs import normalization, translation
 
 STUB = normalization.input_gradient
 BEGIN = "d(L, x[i])\n= "
-LETTERS = "abcdefgh"
-
-ATTACKS = {
-    "python": "__import__('os').system('touch pwned')",
-    "class": "x.__class__.__mro__",
-    "dunder": "__class__",
-    "lambda": "(lambda: 0)()",
-    "walrus": "(L := 3)",
-    "f-string": "f'{x}'",
-    "comprehension": "[x for x in ().__class__.__bases__]",
-    "deep brackets": "(" * 900 + "x[i]" + ")" * 900,
-    "deep signs": "-" * 1900 + "x[i]",
-    "deep powers": "**".join(["2"] * 600),
-    "tower": "9**9**9**9",
-    "tower of brackets": "((((2**8)**8)**8)**8)**8",
-    "huge number": "9" * 1900,
-    "huge exponent": "2**1e9",
-    "tiny": "1e-400",
-    "nan": "nan",
-    "inf": "1e999",
-    "many letters": " * ".join(f"x[{letter}]" for letter in LETTERS) + " * x[i]",
-    "many sums": f"sum({' * '.join(f'x[{letter}]' for letter in LETTERS)} {' '.join(f'for {letter} in N' for letter in LETTERS)})",
-    "nested sums": "sum(" * 12 + "x[i]" + " for k in N)" * 12,
-    "derivatives inside": "d(" * 10 + "L" + ", x[i])" * 10,
-    "derivative of a long product": f"d({' * '.join(['x[i]'] * 300)}, x[i])",
-    "second derivative of a long product": f"d(d({' * '.join(['x[i]'] * 100)}, x[i]), x[i])",
-    "control characters": "x[i]\x00\x1b[31m\x08",
-    "right to left": "x[i]\u202e + 1",
-    "form feed": "x[i]\x0c+ 1",
-    "line separator": "x[i]\u2028= 1",
-    "surrogate": "x[i]\udc80",
-    "emoji": "🙂",
-    "one megabyte": "x[i] + " * 150_000,
-    "one megabyte of lines": "x[i]\n" * 200_000,
-    "one megabyte of brackets": "(" * 1_000_000,
-    "many equals": "=" * 15_000,
-    "many lines": "\n= ".join(["d(L, x[i])"] * 500),
-    "divides by zero": "1 / (1 - 1)",
-    "zero to the zero": "(x[i] - x[i])**(-1)",
-    "null byte": "\x00",
-    "backslashes": "\\" * 3000,
-    "quotes": "'" * 3000,
-    "comment only": "# " * 3000,
-    "tabs": "\t" * 3000,
-}
 
 
 @pytest.mark.parametrize("text", ATTACKS.values(), ids=ATTACKS)

@@ -146,7 +146,7 @@ WRONG = [
     (5, "gamma * r * dout[i] - mean(dout[k] for k in N) - x_hat[i] * mean(dout[k] * x_hat[k] for k in N)", "bracket", "gamma * r belongs to all terms"),
     (5, "gamma * r * (dout[i] - mean(dout[i] for i in N) - x_hat[i] * mean(dout[i] * x_hat[i] for k in N))", "index", "i stands where k belongs"),
     (5, "gamma * r * (dout[i] - mean(dout[k] for k in N) - x_hat[k] * mean(dout[k] * x_hat[k] for k in N))", "free-letter", "nothing says what k is"),
-    (5, "gamma * r * (dout[i] - mean(dout[k] for k in N))", "term-missing", "got lost on the way from the line above"),
+    (5, "gamma * r * (dout[i] - mean(dout[k] for k in N))", "term-missing", "the term -(x[k] - mu) * r**3 * (x[i] - mu) / N got lost"),
     (5, "gamma / r * (dout[i] - mean(dout[k] for k in N) - x_hat[i] * mean(dout[k] * x_hat[k] for k in N))", "upside-down", "the division by r should be a product"),
     (5, "gamma * r * (dout[i] - mean(dout[k] for k in N) - x_hat[i] * mean(dout[k] * x_hat[k] for k in N)", "unreadable", "a bracket is not closed"),
     (5, "gamma * r * dout[i] / 7", "unnamed", "this line differs from the one above, first at i = 1"),

@@ -1,13 +1,15 @@
 """What the exam and its marking scheme speak of, item by item; the numbers of an item are read off the sheet."""
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from displays import Speaks
 
-from bnlib.stubs import Setting, layer, normalization
+from bnlib.language.notation import TYPESET
+from bnlib.stubs import Setting, layer, normalization, precision, relatives
 
 ROOT = Path(__file__).parents[2]
 SHEET, SCHEME = ROOT / "docs" / "exam.md", ROOT / "solutions" / "exam.md"
@@ -32,29 +34,30 @@ def rows(text):
 
 
 def number(cell):
-    """A cell as a number; None where it is none."""
-    return float(Fraction(cell)) if re.fullmatch(r"-?\d+(/\d+)?", cell) else None
+    """A cell as a number, ``-3``, ``1/16`` or ``10^{-5}``; None where it is none."""
+    power = re.fullmatch(r"10\^\{(-?\d+)\}", cell)
+    return float(f"1e{power[1]}") if power else float(Fraction(cell)) if re.fullmatch(r"-?\d+(/\d+)?", cell) else None
 
 
-def given(item):
-    """The numbers that an item gives: its rows ``$x_k$ | 1 | 4``, and ``$\\gamma = 6$`` in its text."""
+def numbers(item, setting, made=lambda values: {}):
+    """A setting with the numbers of an item in the place of drawn ones: its rows ``$x_k$ | 1 | 4``, and ``$\\gamma = 6$`` in its text.
+
+    A size is given likewise, ``$A = 4$``, or is as long as a row. ``made`` makes of what is on the sheet what the setting has instead.
+    """
     text = items(SHEET)[item][1]
-    found = {
-        name: np.array([number(cell) for cell in cells])
-        for _, (first, *cells) in rows(text)
-        if (name := {"$x_k$": "x", r"$\mathrm{dout}_k$": "dout"}.get(first))
+    found = {first: np.array([number(cell) for cell in cells]) for _, (first, *cells) in rows(text)}
+    found |= {
+        f"${latex}$": np.array(number(value))
+        for latex, value in re.findall(r"\$([^$=]+) = (-?[\d/]+|10\^\{-?\d+\})\$", text)
     }
-    typeset = {r"\gamma": "gamma", r"\beta": "beta", r"\epsilon": "eps", r"\mu": "mu", r"\sigma^2": "var", "q": "q"}
-    for latex, value in re.findall(r"\$(\\gamma|\\beta|\\epsilon|\\mu|\\sigma\^2|q) = ([\d/]+)\$", text):
-        found[typeset[latex]] = np.array(number(value))
-    return found
-
-
-def numbers(item, setting):
-    """A setting with the numbers of an item in the place of drawn ones."""
-    values = {name: value for name, value in given(item).items() if name in setting.given}
-    lengths = {"N": len(values["x"])} if "x" in values else {}
-    return Speaks("", setting, lengths=lengths, made=lambda arrays: values)
+    typeset, values = TYPESET | setting.latex, {}
+    for name in {**setting.given, **typeset}:
+        for index in ("", "_k", "_l", "_m"):
+            if (row := f"${typeset.get(name, name)}{index}$") in found:
+                values[name] = found[row]
+    lengths = {size: len(values[name]) for name, size in setting.given.items() if size and name in values}
+    lengths |= {size: int(found[f"${size}$"]) for size in setting.given.values() if f"${size}$" in found}
+    return Speaks("", setting, lengths=lengths, made=lambda arrays: values | made({**arrays, **values}))
 
 
 BIAS = Setting(
@@ -95,6 +98,74 @@ TWO = Setting(
     positive=("s", "eps"),
     latex={"x_hat_1": r"\hat x_1", "x_hat_2": r"\hat x_2", "dout_1": r"\mathrm{dout}_1", "dout_2": r"\mathrm{dout}_2"},
 )
+RUNAWAY = Setting(
+    {"h": "N", "b": "", "y_star": "N", "rate": ""},
+    """
+    y[k] = h[k] + b - mean(h[m] + b for m in N)
+    L = mean((y[k] - y_star[k])**2 for k in N) / 2
+    """,
+)
+TAKEN_APART = replace(
+    ONE_FEATURE,
+    definitions=ONE_FEATURE.definitions
+    + """
+    along[i] = x_hat[i] * sum(dout[k] * x_hat[k] for k in N) / sum(x_hat[k]**2 for k in N)
+    kept[i] = dout[i] - mean(dout[k] for k in N) - along[i]
+    """,
+)
+IN_FRONT = Setting(
+    {"x": "N D", "c": "", "W": "D", "dout": "N", "gamma": "", "beta": "", "eps": ""},
+    """
+    h[i] = c * sum(x[i, m] * W[m] for m in D)
+    mu = mean(h[k] for k in N)
+    var = mean((h[k] - mu)**2 for k in N)
+    y[i] = gamma * (h[i] - mu) / sqrt(var + eps) + beta
+    L = sum(dout[k] * y[k] for k in N)
+    """,
+)
+AT_ONE = Speaks("", IN_FRONT, made=lambda arrays: {"c": np.array(1.0), "eps": np.array(0.0)})
+A_STEP = Setting(
+    {"W": "D", "dW": "D", "rate": ""},
+    "W2[m] = W[m] - rate * dW[m]",
+    latex={"W2": "W'", "dW": r"\mathrm{dW}"},
+)
+AT_RIGHT_ANGLES = Speaks("", A_STEP, made=lambda arrays: {"dW": arrays["dW"] - arrays["W"] * (arrays["W"] @ arrays["dW"]) / (arrays["W"] @ arrays["W"])})  # fmt: skip
+ONE_ROW = Setting(
+    {"x": "D", "gamma": "D", "beta": "D", "dout": "D", "eps": ""},
+    """
+    mu = mean(x[m] for m in D)
+    var = mean((x[m] - mu)**2 for m in D)
+    r = (var + eps)**(-1/2)
+    x_hat[l] = (x[l] - mu) * r
+    y[l] = gamma[l] * x_hat[l] + beta[l]
+    L = sum(dout[l] * y[l] for l in D)
+    """,
+)
+SHARED = {
+    name: rf"\mathrm{{d}}\{name[1:-2]}^{{\mathrm{{{name[-1]}}}}}"
+    for name in ("dbeta_a", "dbeta_b", "dgamma_a", "dgamma_b")
+}
+TWO_DEVICES = Setting(
+    {**precision.TWO_SHARDS.given, "eps": "", "gamma": "", "dout": "", "x_hat": "", **dict.fromkeys(SHARED, "")},
+    precision.TWO_SHARDS.definitions
+    + """
+    var = (sum(x_a[k]**2 for k in A) + sum(x_b[l]**2 for l in B)) / (A + B) - mu**2
+    r = 1 / sqrt(var + eps)
+    dx = gamma * r * (dout - (dbeta_a + dbeta_b) / (A + B) - x_hat * (dgamma_a + dgamma_b) / (A + B))
+    """,
+    latex=precision.TWO_SHARDS.latex | SHARED | {"dx": r"\mathrm{dx}"},
+)
+GAP = Setting({"q": "", "eps": ""}, "")
+
+
+def shards(values):
+    """Examples that have the mean and the variance of each device."""
+
+    def of(x, mu, var):
+        return (x - x.mean()) / x.std() * np.sqrt(var) + mu
+
+    return {f"x_{each}": of(*(values[f"{name}_{each}"] for name in ("x", "mu", "var"))) for each in "ab"}
+
 
 DRAWN = {
     0: [Speaks("", ONE_FEATURE)],
@@ -106,9 +177,25 @@ DRAWN = {
     6: [Speaks("", ONE_FEATURE)],
     7: [Speaks("", TWO), Speaks("", TWO, made=lambda arrays: {"eps": np.array(0.0)})],
     8: [Speaks("", ONE_FEATURE)],
+    9: [Speaks("", RUNAWAY)],
+    10: [Speaks("", TAKEN_APART)],
+    11: [AT_ONE, AT_RIGHT_ANGLES],
+    12: [Speaks("", relatives.LAYER_NORM), Speaks("", ONE_ROW)],
+    13: [],
+    14: [Speaks("", TWO_DEVICES)],
+    15: [numbers(15, GAP)],
 }
 """What holds for all numbers."""
-ON_THE_SHEET = {2: numbers(2, ONE_FEATURE), 5: numbers(5, DROPOUT), 8: numbers(8, ONE_FEATURE)}
+ON_THE_SHEET = {
+    2: numbers(2, ONE_FEATURE),
+    5: numbers(5, DROPOUT),
+    8: numbers(8, ONE_FEATURE),
+    9: numbers(9, RUNAWAY),
+    10: numbers(10, TAKEN_APART),
+    11: numbers(11, A_STEP),
+    12: numbers(12, ONE_ROW),
+    14: numbers(14, TWO_DEVICES, shards),
+}
 """What holds for those of the sheet."""
 
 SPEAKS = [speaks for item in DRAWN for speaks in DRAWN[item]] + list(ON_THE_SHEET.values())

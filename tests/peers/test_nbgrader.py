@@ -1,5 +1,6 @@
 """nbgrader itself releases what ``bnlib export nbgrader`` wrote, and gives the points of the visible checks. ``make test-peers``."""
 
+import ast
 import json
 import os
 import shutil
@@ -13,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from environments import ROOT, ready
 from handed import EXAMPLES, cells, visible
 
-from bnlib.release import sources
+from bnlib.release import WRITE_HERE, sources
 from bnlib.stubs import lesson_of
 
 BIN = ready("nbgrader")
@@ -121,3 +122,22 @@ def test_what_is_handed_in_through_its_exchange_is_graded(course, tmp_path):
             assert "late" in json.dumps(each["notes"])
     assert points[0] == points[1]
     assert 0 < points[0][0] < points[0][1] == lesson_of(key).points
+
+
+def test_the_exam_is_handed_out_without_its_marking_scheme_and_marked_by_hand(tmp_path):
+    subprocess.run(
+        [sys.executable, "-m", "bnlib.cli", "export", "nbgrader", str(tmp_path), "--exam", "2", "14"],
+        check=True,
+        cwd=ROOT,
+    )
+    nbgrader(tmp_path, "generate_assignment", "exam")
+    released = cells(tmp_path / "release" / "exam" / "exam.ipynb")
+    assert released["answer-2"]["source"] == f"**Your answer to 2** · 12 points, given by a person\n\n{WRITE_HERE}"
+    hand_in(tmp_path, "ann", "exam", tmp_path / "release" / "exam" / "exam.ipynb")
+    nbgrader(tmp_path, "autograde", "exam")
+    read = "from nbgrader.api import Gradebook as G\nb = G('sqlite:///gradebook.db')\n"
+    read += "print([(g.name, g.max_score, g.needs_manual_grade) for s in b.assignment_submissions('exam') for n in s.notebooks for g in n.grades])"
+    done = subprocess.run([BIN / "python", "-c", read], cwd=tmp_path, capture_output=True, text=True)
+    assert sorted(ast.literal_eval(done.stdout)) == [("answer-14", 10.0, False), ("answer-2", 12.0, False)], (
+        "empty answers have 0"
+    )

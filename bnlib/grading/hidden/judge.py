@@ -1,10 +1,11 @@
-"""What a hidden test is written with: ``@hidden(stub)`` and the ``judge`` it is given.
+"""What a hidden test is written with: ``@hidden(...)`` and the ``judge`` it is given.
 
-A hidden test names its exercise and hands test inputs to the judge, which runs the learner's function in its isolated
-process and the reference answer here, compares, and names the mistake::
+A hidden test names its exercises and hands test inputs to the judge, which runs the learner's function in its isolated
+process and the reference answer here, compares, and names the mistake. What several exercises are asked alike is written once,
+and is a test of its own for each of them; ``judge.stub`` is the one at hand::
 
-    @hidden(translation.center_backward)
-    def test_center_backward_ordinary(judge):
+    @hidden(translation.center, translation.center_backward)
+    def test_ordinary(judge):
         judge.examine(judge.draw(20))
 """
 
@@ -39,9 +40,9 @@ class WrongAnswer(pytest.fail.Exception):  # type: ignore[name-defined]
         self.report = report
 
 
-def hidden(stub: Stub) -> pytest.MarkDecorator:
-    """Mark a function as a hidden test of an exercise."""
-    return pytest.mark.exercise(stub, stub.points)
+def hidden(*stubs: Stub) -> pytest.MarkDecorator:
+    """Mark a function as a hidden test of an exercise, or as one of each of several."""
+    return pytest.mark.exercise.with_args(*stubs)
 
 
 class Judge:
@@ -51,7 +52,7 @@ class Judge:
         stub: The exercise.
         learner: Namespace of the learner's functions, in another process.
         reference: Namespace of the reference answers, in this one.
-        seed: Seed of the run; together with ``test`` it decides all inputs.
+        seed: Seed of the run; together with the exercise and ``test`` it decides all inputs.
         test: Name of the hidden test.
         known: Reference results already computed; every submission of a run gets the same inputs.
         text: What the answer cell of a derivation holds; None where that is no text.
@@ -75,7 +76,7 @@ class Judge:
         self.learner = learner
         self.reference = reference
         self.text = text
-        self.rng = np.random.default_rng([seed, *sha256(test.encode()).digest()])
+        self.rng = np.random.default_rng([seed, *sha256(f"{stub.name} {test}".encode()).digest()])
         self.remarks: tuple[str, ...] = ()
         self._known = {} if known is None else known
 

@@ -303,14 +303,12 @@ class Batch:
         """Count the tests; a subject's come together, so that its process is started once."""
         order = {name: index for index, name in enumerate(self.subjects)}
         found = {id(item): _what(item) for item in items}
-        for what in found.values():
-            if what:
-                self.verdict(*what).total += 1
         for item in items:
-            if (mark := item.get_closest_marker("exercise")) and isinstance(item, pytest.Function):
-                chosen = {name: value for name, value in item.callspec.params.items() if name != "subject"}
+            if (what := found[id(item)]) and isinstance(item, pytest.Function):
+                self.verdict(*what).total += 1
+                chosen = _chosen(item)
                 test = functools.partial(item.obj, **chosen)
-                self._tests.setdefault(mark.args[0].id, {})[item.originalname, str(chosen)] = test
+                self._tests.setdefault(what[1].id, {})[item.originalname, str(chosen)] = test
         if self.stop_early:
 
             def turn(item: pytest.Item) -> int:
@@ -327,11 +325,10 @@ class Batch:
             return None
         verdict, judge = self.verdict(*what), None
         if not (verdict.message or verdict.fault):
-            chosen = {name: value for name, value in item.callspec.params.items() if name != "subject"}
             error: BaseException | None = None
             try:
                 judge = self.judge(*what, item.originalname)
-                item.obj(judge, **chosen)
+                item.obj(judge, **_chosen(item))
             except (Exception, pytest.fail.Exception, pytest.skip.Exception, Interrupted) as raised:
                 error = raised
             self._note(verdict, item, error, judge)
@@ -394,7 +391,7 @@ def run(batch: Batch, lessons: Iterable[Lesson]) -> None:
     modules = [batch.course.hidden(lesson) for lesson in lessons]
     with tempfile.TemporaryDirectory(prefix="bnlib-") as folder, _one_session, _no_other_plugins():
         settings = Path(folder, "pytest.ini")
-        settings.write_text("[pytest]\nmarkers = exercise(stub, points): the exercise a hidden test grades\n", "utf-8")
+        settings.write_text("[pytest]\nmarkers = exercise(*stubs): the exercises a hidden test grades\n", "utf-8")
         off = [word for plugin in _QUIET for word in ("-p", f"no:{plugin}")]
         options = ["-c", str(settings), "--rootdir", str(batch.course.root), "--confcutdir", str(modules[0].parent)]
         status = pytest.main(
@@ -439,9 +436,12 @@ def _no_other_plugins() -> Iterator[None]:
 def _what(item: pytest.Item) -> tuple[str, Stub] | None:
     """Subject and exercise of a hidden test; None for any other test."""
     mark, call = item.get_closest_marker("exercise"), getattr(item, "callspec", None)
-    if mark is None or call is None or "subject" not in call.params:
-        return None
-    return call.params["subject"], mark.args[0]
+    return call.params.get("subject") if mark and call else None
+
+
+def _chosen(item: pytest.Function) -> dict[str, Any]:
+    """The parameters of a hidden test that are its own."""
+    return {name: value for name, value in item.callspec.params.items() if name != "subject"}
 
 
 def _batch(config: pytest.Config) -> Batch:
@@ -461,20 +461,21 @@ def _batch(config: pytest.Config) -> Batch:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test for each subject that has the lesson."""
+    """One test for each exercise that it is about, and each subject that has the lesson."""
     mark = metafunc.definition.get_closest_marker("exercise")
     if mark is not None and "subject" in metafunc.fixturenames:
-        metafunc.parametrize("subject", _batch(metafunc.config).names(mark.args[0].lesson), indirect=True)
+        batch = _batch(metafunc.config)
+        whats = [(name, stub) for stub in mark.args for name in batch.names(stub.lesson)]
+        metafunc.parametrize("subject", whats, ids=[f"{stub.name}-{name}" for name, stub in whats], indirect=True)
 
 
 @pytest.fixture
-def subject(request: pytest.FixtureRequest) -> str:
-    """Name of whose answers are judged."""
+def subject(request: pytest.FixtureRequest) -> tuple[str, Stub]:
+    """Name of whose answer is judged, and to which exercise."""
     return request.param
 
 
 @pytest.fixture
-def judge(request: pytest.FixtureRequest, subject: str) -> Judge:
+def judge(request: pytest.FixtureRequest, subject: tuple[str, Stub]) -> Judge:
     """What a hidden test asks for a verdict."""
-    mark = request.node.get_closest_marker("exercise")
-    return _batch(request.config).judge(subject, mark.args[0], request.node.originalname)
+    return _batch(request.config).judge(*subject, request.node.originalname)

@@ -29,6 +29,11 @@ class Finding:
     message: str
 
 
+def two_at_once(one: str, two: str) -> str:
+    """Words for two mistakes."""
+    return f"Two things at once. {one} And: {two}"
+
+
 @dataclass(frozen=True)
 class Evidence:
     """One output of one call: the case, what came back (as float64), what should have, and the type it came in."""

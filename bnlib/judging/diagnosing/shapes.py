@@ -131,9 +131,10 @@ def nonfinite_origin(name: str, array: Array, where: tuple[int, ...], case: Case
     what = "nan" if np.isnan(array[where]) else "inf"
     slug, words = _origin(where, case) or (
         "",
-        "Look for 0/0, or the square root of a negative number (a variance that came out below zero)."
+        "Look for 0/0, inf/inf (np.exp of a number above 709 is inf), or the square root of a negative number (a variance that "
+        "came out below zero)."
         if what == "nan"
-        else "Look for a division by zero.",
+        else "Look for a division by zero, the logarithm of zero, or np.exp of a number above 709.",
     )
     place = f"{name}{list(where)}" if where else name
     return Finding((f"returned-{what}", slug) if slug else (f"returned-{what}",), f"{place} is {what}. {words}")

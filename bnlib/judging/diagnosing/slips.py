@@ -17,15 +17,15 @@ from typing import Any, Protocol
 import numpy as np
 
 from bnlib.judging.case import Case
-from bnlib.judging.diagnosing.evidence import Evidence, Finding, same, value_of
+from bnlib.judging.diagnosing.evidence import Evidence, Finding, same, two_at_once, value_of
 from bnlib.judging.diagnosing.terms import Coefficients, Factor, Factors, Parts, Term, columns, factor_table, matching
 from bnlib.numerics import Array, relative_error
 
 NEARLY = 1e-5
 """Results closer than this fraction of their size are right but for their digits; of mistakes only single named ones are."""
 
-_OF_A_QUANTITY = re.compile("-(times|over)-(?!N)")
-"""A factor that is a quantity: a line of the derivation says more precisely how it came or went."""
+_OF_A_QUANTITY = re.compile("(?<!^mean)(?<!^sum)-(times|over)-(?![A-Z])")
+"""A factor that is a quantity, no size and no axis: a line of the derivation says more precisely how it came or went."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,9 @@ class Derived(Protocol):
 
     def spanning(self, evidence: Sequence[Evidence]) -> Sequence[Explanation]: ...  # noqa: D102
 
+    def multiples(self, evidence: Sequence[Evidence]) -> Iterator[Explanation]: ...  # noqa: D102
+
     def besides(self, names: Set[str], evidence: Sequence[Evidence]) -> Iterator[Explanation]: ...  # noqa: D102
-
-
-def _both(one: str, two: str) -> str:
-    return f"Two things at once. {one} And: {two}"
 
 
 def diagnose(
@@ -105,7 +103,7 @@ def diagnose(
         factors: From a case to further quantities a term may be multiplied by in error, for example
             ``{"gamma": case.gamma}``: numbers or one value a feature. N, 2 and signs are always tried.
         thorough: Whether to look for exchanges and for two slips at once as well, which takes most of the time.
-        known: Names found for other outputs of the same answer: of two slips at once, theirs are tried first.
+        known: Names found for other outputs of the same answer, tried first.
         ways: What follows from the derivations of the output.
 
     Returns:
@@ -152,10 +150,11 @@ def _diagnose(
         return fitted[0]
     if fitted and fitted[1] <= 2 and all(name.endswith(("-missing", "-sign")) for name in fitted[0].names):
         return fitted[0]
-    if found := _match(evidence, _explaining(ways, "often", evidence)):
-        return found
-    if found := _match(evidence, _explaining(ways, "seldom", evidence)):
-        return found
+    for kind in ("often", "seldom"):
+        if found := _match(
+            evidence, sorted(_explaining(ways, kind, evidence), key=lambda each: known.isdisjoint(each.names))
+        ):
+            return found
     if fitted and (fitted[1] <= 2 or not thorough or known >= set(fitted[0].names)):
         return fitted[0]
     if not thorough:
@@ -176,7 +175,7 @@ def _diagnose(
         return found
     if both and both[1] <= 2:
         return both[0]
-    for each in (*single, *derived):
+    for each in (*single, *(mistake for way in ways for mistake in way.multiples(evidence))):
         if factor := _slip_times_factor(each, evidence, factors):
             names = (*each.names, *(f"{output.replace('_', '-')}-{part}" for part in factor.name.split("+")))
             return Finding(names, f"Two things at once. {each.message} Besides, {output} {factor.words}.")
@@ -197,7 +196,7 @@ def _besides(
         if besides and not besides[0].names:
             return Finding(slip.names, slip.message), 1  # its terms are all there is, written over more entries
         if besides:
-            both = Finding((*slip.names, *besides[0].names), _both(slip.message, besides[0].message))
+            both = Finding((*slip.names, *besides[0].names), two_at_once(slip.message, besides[0].message))
             fitted = both, 1 + besides[1]
     return fitted
 
@@ -267,8 +266,7 @@ def _slip_times_factor(slip: Explanation, evidence: Sequence[Evidence], factors:
         value = value_of(slip.wrong, item.case)
         if value is None or value.shape != item.got.shape or value.ndim == 0:
             return None  # any two single numbers have a ratio: that explains nothing
-        features = value.shape[-1] if value.ndim > 1 else 1
-        slipped, got = columns(value, features), columns(item.got, features)
+        slipped, got = columns(value), columns(item.got)
         size = np.sum(slipped * slipped, axis=1)
         if not np.all(size > 0):
             return None

@@ -37,7 +37,35 @@ class Term:
     missing: str = ""
 
 
-Factors = Callable[[Case], Mapping[str, Any]]
+@dataclass(frozen=True)
+class Factors:
+    """What a term may be multiplied by in error: quantities with one value a feature, and counts.
+
+    Attributes:
+        values: The quantities by name.
+        lengths: How many entries a mean is over, and how many there are of what it is not over, which is counted in error.
+        count: What a learner calls the first, ``"N"``, and what these entries are.
+        other: The same for the second.
+    """
+
+    values: Callable[[Case], Mapping[str, Any]] = lambda case: {}
+    lengths: Callable[[Case], tuple[float, float]] | None = None
+    count: tuple[str, str] = ("N", "examples")
+    other: tuple[str, str] = ("D", "features")
+
+    def counted(self, item: Evidence) -> tuple[float, float]:
+        """The two counts."""
+        if self.lengths:
+            return self.lengths(item.case)
+        case = item.case
+        N = (
+            case["N"]
+            if "N" in case
+            else next(v.shape[0] for v in case.values() if isinstance(v, np.ndarray) and v.ndim)
+        )
+        return N, _features(item.expected) if _features(item.expected) > 1 else np.nan
+
+
 Parts = Callable[[Case], Sequence[Array]]
 """From a case to the values that a mistake gives the terms, without coefficients, in the order of the terms."""
 
@@ -63,23 +91,30 @@ Tables = Sequence[tuple[list[Factor], Array]]
 
 
 _PLAIN = (
-    ("times-N", "is N times too large: a sum stands where a mean belongs"),
-    ("over-N", "is N times too small: there is one division by N too many"),
+    ("times-{N}", "is {many} times too large: a sum stands where a mean belongs"),
+    ("over-{N}", "is {many} times too small: there is one division by {many} too many"),
     ("doubled", "is twice too large"),
     ("halved", "is half as large as it should be"),
-    ("bessel", "is N/(N-1) times as large as it should be: N - 1 stands where N belongs"),
-    ("bessel", "is (N-1)/N times as large as it should be: a factor (N-1)/N is too many"),
-    ("D-for-N", "counts the features where it should count the examples"),
-    ("over-D", "is divided by the number of features too: N is the number of examples alone"),
-    ("times-N^2", "is multiplied by N where it should be divided by it"),
+    ("bessel", "is {many}/({many}-1) times as large as it should be: {many} - 1 stands where {many} belongs"),
+    ("bessel", "is ({many}-1)/{many} times as large as it should be: a factor ({many}-1)/{many} is too many"),
+    ("{D}-for-{N}", "counts the {features} where it should count the {examples}"),
+    ("over-{D}", "is divided by the number of {features} too: {many} counts the {examples} alone"),
+    ("times-{N}^2", "is multiplied by {many} where it should be divided by it"),
 )
 """Names and words of the factors that every exercise has; their values are in ``factor_table``."""
 
 
 @cache
-def _named_factors(more: tuple[str, ...]) -> list[Factor]:
+def _named_factors(count: tuple[str, str], other: tuple[str, str], more: tuple[str, ...]) -> list[Factor]:
     """The factors of a table: the simple ones, their negatives, and products of two."""
-    plain = list(_PLAIN)
+    known = {
+        "N": count[0].replace(" * ", ""),
+        "many": count[0],
+        "examples": count[1],
+        "D": other[0],
+        "features": other[1],
+    }
+    plain = [(name.format_map(known), words.format_map(known)) for name, words in _PLAIN]
     for name in more:
         plain += [
             (f"times-{name}", f"carries a factor {name} too many"),
@@ -94,17 +129,17 @@ def _named_factors(more: tuple[str, ...]) -> list[Factor]:
 
 def factor_table(item: Evidence, factors: Factors | None) -> tuple[list[Factor], Array]:
     """Every factor that has a name, the simplest first, and its values: one row a factor, one column a feature."""
-    case, shape = item.case, item.expected.shape
-    features = shape[-1] if len(shape) > 1 else 1
-    N = case["N"] if "N" in case else next(v.shape[0] for v in case.values() if isinstance(v, np.ndarray) and v.ndim)
-    D = features if features > 1 else np.nan
+    factors = factors or Factors()
+    shape, features = item.expected.shape, _features(item.expected)
+    N, D = factors.counted(item)
     bessel = N / (N - 1) if N > 1 else np.nan  # a batch of one has no such factor
-    more = factors(case) if factors else {}
+    more = factors.values(item.case)
     plain: list[Any] = [N, 1 / N, 2.0, 0.5, bessel, 1 / bessel, N / D, 1 / D, N**2]
     for value in more.values():
         plain += [value, 1 / np.asarray(value, dtype=np.float64)]
     plain = [
-        value if np.size(value) in (1, *shape[-1:]) else np.nan for value in plain
+        np.ravel(value) if np.size(value) in (1, shape[min(1, len(shape) - 1)] if shape else 1) else np.nan
+        for value in plain
     ]  # of other features: of no use here
     width = max(features, *(np.size(value) for value in plain))
     values = np.empty((len(plain), width))
@@ -112,7 +147,9 @@ def factor_table(item: Evidence, factors: Factors | None) -> tuple[list[Factor],
         row[:] = value
     one, two = np.triu_indices(len(plain), 1)
     simple = np.array([1.0, 0.0, -1.0])[:, None] * np.ones(width)
-    return _named_factors(tuple(more)), np.concatenate([simple, values, -values, values[one] * values[two]])
+    return _named_factors(factors.count, factors.other, tuple(more)), np.concatenate(
+        [simple, values, -values, values[one] * values[two]]
+    )
 
 
 def matching(values: Array, ratios: Array) -> Any:
@@ -129,22 +166,33 @@ def matching(values: Array, ratios: Array) -> Any:
     return fits
 
 
-def columns(array: Array, features: int) -> Array:
-    """Reshape to (features, rows): a vector is one feature."""
-    return array.reshape(-1, features).T
+def _features(array: Array) -> int:
+    return array.shape[1] if array.ndim > 1 else 1
+
+
+def columns(array: Array, ahead: int = 0) -> Array:
+    """Reshape to (features, rows): features, and channels, are the second axis, and a vector is one feature.
+
+    Args:
+        array: With ``ahead`` axes in front that stay as they are.
+        ahead: How many.
+    """
+    if array.ndim - ahead < 2:
+        return array[(slice(None),) * ahead + (None,)]
+    front = np.moveaxis(array, ahead + 1, ahead)
+    return front.reshape(*front.shape[: ahead + 1], -1)
 
 
 def fit(target: Array, values: Sequence[Array | None]) -> Array | None:
     """Coefficients (terms, features) by least squares of a result on the terms' values; None outside their span."""
-    features = target.shape[-1] if target.ndim > 1 else 1
-    basis = np.empty((*target.shape, len(values)))
+    every = np.empty((len(values), *target.shape))
     for index, value in enumerate(values):
         try:
-            basis[..., index] = np.nan if value is None else value
+            every[index] = np.nan if value is None else value
         except ValueError:
             return None
-    basis = basis.reshape(-1, features, len(values)).swapaxes(0, 1)
-    wanted = columns(target, features)
+    basis = np.moveaxis(columns(every, 1), 0, -1)
+    wanted = columns(target)
     size = np.sqrt(np.einsum("frt,frt->ft", basis, basis))
     if not np.all((size > 0) & (size < np.inf)) or basis.shape[1] <= len(values):
         return None

@@ -29,6 +29,7 @@ class Edit:
         often: Whether it is tried together with another.
         anew: Whether a quantity is made anew with a mistake for one line alone.
         wraps: Whether it does something to the output as a whole, whatever that is.
+        everywhere: Whether it is another mistake where its quantity is made anew for one line alone.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Edit:
     often: bool
     anew: bool = False
     wraps: bool = False
+    everywhere: bool = False
 
     @cached_property
     def words(self) -> str:
@@ -139,18 +141,19 @@ class Edits:
 
     def _factors_lost(self) -> Iterator[Edit]:
         """One factor of a product that has no name in the lesson, wherever the product is used."""
-        spots: dict[str, list[tuple[str, Path]]] = {}
+        users: dict[str, str] = {}
         for line in reversed(self.lines):
-            for path, node in places(self.derivation.lines[line].tree):
+            for _, node in places(self.derivation.lines[line].tree):
                 if node.op == "ref" and self._is_hidden_product(node.data[0]):
-                    spots.setdefault(node.data[0], []).append((line, path))
-        for name, uses in spots.items():
+                    users.setdefault(node.data[0], line)
+        for name, user in users.items():
             factors = self.derivation.lines[name].tree.args
             for left in (factor for factor in factors if factor.op == "ref"):
                 lost = mul(*(factor for factor in factors if factor is not left))
                 slug = f"{_slug(plain(lost))}-missing" if lost.op == "ref" else "factor-missing"
                 words = f"the factor {self._shown(lost)} is missing"
-                yield self._edit(slug, uses[0][0], words, tuple((line, path, left) for line, path in uses), True)
+                edit = self._edit(slug, user, words, ((name, (), left),), True)
+                yield replace(edit, everywhere=True)
 
     def _is_hidden_product(self, name: str) -> bool:
         return name.startswith("_") and name in self.derivation.lines and self.derivation.lines[name].tree.op == "mul"
@@ -164,12 +167,13 @@ class Edits:
         output, names, line = self.output, self.derivation.names, self.derivation.lines[self.output]
         tree, slug = line.tree, _slug(output)
         above = {node for each in self.lines for _, node in places(self.derivation.lines[each].tree) if each != output}
-        for factor in multipliers(self.derivation):
+        for factor in multipliers(self.derivation, output):
             what, name = self._shown(factor), _slug(factor.data[0])
             known = any(node is factor for _, node in places(self.derivation.meaning(output))) or factor in above
             times = f"{name}-twice" if known else f"{name}-in-{slug}"
             yield times, f"there is a factor {what} too many", Node("mul", (tree, factor)), True
-            if not any(node is factor for _, node in places(tree)):
+            of_rows = names.sizes[0] in names.sizes_of(factor.data[0])
+            if of_rows or not any(node is factor for _, node in places(tree)):
                 over = f"{name}-missing" if known else f"divided-by-{name}"
                 words = f"the factor {what} is missing" if known else f"there is a division by {what} too many"
                 yield over, words, div(tree, factor), True
@@ -183,8 +187,8 @@ class Edits:
             words = "only the diagonal is there: every input reaches every output, so which entries are filled?"
             yield "only-the-diagonal", words, alone, True
         for letter, which in itertools.product(rows if line.sizes == rows else (), ("first", "last")):
-            if letter in _SIZES:
-                what = _SIZES[letter].rstrip("s")
+            if letter in SIZES:
+                what = SIZES[letter].rstrip("s")
                 words = f"the {which} {what} is left out: where does the loop begin, and where does it end?"
                 yield f"{which}-{what}-left-out", words, Node("but", (tree,), (letter, which)), True
         if output.startswith("d") and output[1:] in names.given:
@@ -259,21 +263,28 @@ class Edits:
         slug = "sum" if kind == "sum" else "mean"
         for size in every:
             if now != {size}:
-                name = f"{slug}-over-{_SIZES.get(size, size)}"
+                name = f"{slug}-over-{SIZES.get(size, size)}"
                 yield (
                     name,
                     over_these(size),
-                    f"a {kind} runs over the {_SIZES.get(size, size)}, and should run over the {_counted(node)['examples']}: which axis is that?",
+                    f"a {kind} runs over the {SIZES.get(size, size)}, and should run over the {_counted(node)['examples']}: which axis is that?",
                     True,
                 )
+                if kind == "mean" and size not in now:
+                    count = _counted(node)["N"]
+                    words = (
+                        f"a sum runs over the {SIZES.get(size, size)}, and is divided by {count}: which axis is that?"
+                    )
+                    total = Node("reduce", node.args, ("sum", ((size, size),), unequal))
+                    yield name, div(total, mul(*(ref(each) for each in sorted(now)))), words, False
         for size in self.derivation.names.sizes if kind != "sum" and len(now) == 1 else ():
             if size not in now and self.derivation.names.sizes[0] in now:
-                words = f"a sum over {_counted(node)['examples']} is divided by {size}, the number of {_SIZES.get(size, size)}"
+                words = f"a sum over {_counted(node)['examples']} is divided by {size}, the number of {SIZES.get(size, size)}"
                 divided = div(mul(node, *(ref(each) for each in now)), ref(size))
                 yield f"{_slug(size)}-for-{_counted(node)['N']}", divided, words, False
         first = self.derivation.names.sizes[0]
         if kind == "mean" and first not in now:
-            what = _SIZES.get(first, first)
+            what = SIZES.get(first, first)
             words = f"a mean over {_counted(node)['examples']} is divided by {first}, the number of {what}"
             yield (
                 f"{first}-for-{_counted(node)['N']}",
@@ -301,7 +312,7 @@ class Edits:
             body = (Node("reduce", node.args, ("sum", rest, unequal)),) if rest else node.args
             for which in ("first", "last"):
                 part, N = Node("reduce", body, (f"sum but the {which}", ((letter, size),), ())), ref(size)
-                one = _SIZES.get(size, size).rstrip("s")
+                one = SIZES.get(size, size).rstrip("s")
                 words = f"the {which} {one} is left out of a {kind}: where does the loop begin, and where does it end?"
                 if kind == "sum" and which == "last":
                     alone = f"only the last {one} is left of a sum: does each pass of a loop replace what was there (= for +=)?"
@@ -453,9 +464,14 @@ EVERYWHERE = ("multiplied-by-N",)
 
 _HIDDEN = re.compile(r"(?<!\w)_\w")
 
-_SIZES = {
+SIZES = {
     "N": "examples", "D": "features", "H": "features", "M": "inputs", "K": "outputs", "G": "groups", "C": "channels", "E": "channels", "S": "positions",
 }  # fmt: skip
+
+
+def is_mean(node: Node) -> bool:
+    """Whether it averages."""
+    return node.op == "reduce" and node.data[0] != "sum"
 
 
 def _slug(name: str) -> str:
@@ -465,11 +481,11 @@ def _slug(name: str) -> str:
 def _counted(node: Node) -> dict[str, str]:
     """How many a sum or mean is over, and what these are."""
     sizes = [size for _, size in node.data[1]] if node.op == "reduce" else ["N"]
-    return {"N": " * ".join(sizes), "examples": _SIZES.get(sizes[0], "entries") if len(sizes) == 1 else "entries"}
+    return {"N": " * ".join(sizes), "examples": SIZES.get(sizes[0], "entries") if len(sizes) == 1 else "entries"}
 
 
-def multipliers(derivation: Derivation) -> list[Node]:
-    """The quantities with one value a feature by which the lines multiply."""
+def multipliers(derivation: Derivation, output: str = "") -> list[Node]:
+    """The quantities with one value a feature by which the lines multiply; and those with one a row, where an output has both axes."""
     names = derivation.names
     nodes = [node for line in derivation.lines.values() for _, node in places(line.tree)]
     above = [
@@ -479,4 +495,10 @@ def multipliers(derivation: Derivation) -> list[Node]:
     batch = set(names.sizes[:1])
     hidden = {name for name in names.given if name.startswith("_")}  # there for rules alone
     sizes = {f: names.sizes_of(f.data[0]) for f in factors if f.data[0] not in hidden | set(names.sizes)}
-    return [f for f, own in sizes.items() if len(own) <= 1 and not batch & set(own)]
+    first = set(names.sizes_of(next(iter(names.given))))  # a channel may have two letters, one of them its group's
+    whole = set(derivation.lines[output].sizes) if output else set()
+    return [
+        f
+        for f, own in sizes.items()
+        if ((len(own) <= 1 or set(own) < first) and not batch & set(own)) or (batch & set(own) and set(own) < whole)
+    ]

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from bnlib.judging.case import Case
-from bnlib.judging.diagnosing.evidence import MATCH, Evidence, same
-from bnlib.judging.diagnosing.terms import Term, columns, factor_table, matching
-from bnlib.judging.mistakes.edits import Edit, Edits, multipliers
+from bnlib.judging.diagnosing.evidence import MATCH, Evidence, same, two_at_once
+from bnlib.judging.diagnosing.terms import Factors, Term, columns, factor_table, matching
+from bnlib.judging.mistakes.edits import SIZES, Edit, Edits, is_mean, multipliers
 from bnlib.judging.mistakes.rules import parsed, rules
 from bnlib.judging.mistakes.stacked import Rows, Stacked, Which
 from bnlib.language.derivation import Derivation, summands
-from bnlib.language.tree import Node, letters_of
+from bnlib.language.tree import Node, letters_of, walk
 from bnlib.language.values import Context, Values
 from bnlib.numerics import Array
 
@@ -110,8 +110,25 @@ class Known:
             found.append(Term(name, at or where, lambda case, node=node: way.value(node, case), missing))  # type: ignore[misc]
         return tuple(found)
 
-    def factors(self, case: Case) -> Mapping[str, Any]:
-        """What a term may be multiplied by in error: quantities with one value a feature that the derivation multiplies by."""
+    @cached_property
+    def factors(self) -> Factors:
+        """What a term may be multiplied by in error."""
+        way = self.ways[0]
+        first, means = way.names.sizes[:1], (node for line in way.lines.values() for node in walk(line.tree))
+        over = next((tuple(size for _, size in node.data[1]) for node in means if is_mean(node)), first)
+        if over == ("N",) or not way.names.sizes:
+            return Factors(self._multipliers)
+        (other,) = [size for size in way.names.sizes if size not in over and size != "G"][:1] or first
+
+        def lengths(case: Case) -> tuple[float, float]:
+            values = self.values(way, case)
+            return prod(values.length(size) for size in over), values.length(other)
+
+        what = SIZES.get(over[0], "entries") if len(over) == 1 else "entries of a mean"
+        return Factors(self._multipliers, lengths, (" * ".join(over), what), (other, SIZES.get(other, "others")))
+
+    def _multipliers(self, case: Case) -> Mapping[str, Any]:
+        """Quantities with one value a feature that the derivation multiplies by."""
         key = ("factors", id(self))
         if key not in case.memory:
             way, found = self.ways[0], {}
@@ -178,9 +195,10 @@ class Together:
         """As of one."""
         return self._part(output).terms(output)
 
-    def factors(self, case: Case) -> Mapping[str, Any]:
+    @property
+    def factors(self) -> Factors:
         """Those of the first."""
-        return self.parts[0].factors(case)
+        return self.parts[0].factors
 
     def quantities(self, case: Case) -> dict[str, Array]:
         """Those of all, of equal names the first."""
@@ -360,8 +378,22 @@ class Way:
                 return []
         return [self.mistake(row) for row in sorted(found or (), key=self._rank.__getitem__)[:MOST_SPANNING]]
 
+    def multiples(self, evidence: Sequence[Evidence]) -> Iterator[Mistake]:
+        """The mistakes made often of which what came back is a multiple, feature by feature."""
+        item = _smallest(evidence)
+        kept, made = self.stacked.over_letters(self._values(item.case), self._singles(item.case)[self.line])
+        if made[0, 0].size != item.got.size:
+            return
+        wrong = columns(made[:, 0].reshape(-1, *item.got.shape), 1)
+        got = columns(item.got)
+        ratio = np.sum(wrong * got, axis=2) / np.sum(wrong * wrong, axis=2)
+        near = np.all(np.abs(got - wrong * ratio[..., None]) <= MATCH * np.max(np.abs(got)), axis=(1, 2))
+        rows = np.flatnonzero(kept)[near]
+        for row in sorted(rows[self._kinds["often"][rows]], key=self._rank.__getitem__):
+            yield self.mistake(int(row))
+
     def _spanning(self, item: Evidence, among: Sequence[int] | None) -> list[int]:
-        item, key = self._over_letters(item), ("spans", id(self))
+        key = ("spans", id(self))
         if key not in item.case.memory:
             item.case.memory[key] = self._spans(item)
         rows, basis, triangle, lengths, factors = item.case.memory[key]
@@ -370,7 +402,7 @@ class Way:
             rows, basis, triangle, lengths = (each[some] for each in (rows, basis, triangle, lengths))
         if not rows.size:
             return []
-        wanted = columns(item.got, basis.shape[1])[..., None]
+        wanted = columns(item.got)[..., None]
         along = np.swapaxes(basis, -1, -2) @ wanted
         rest = np.max(np.abs(wanted - basis @ along), axis=(1, 2, 3)) <= MATCH * np.max(np.abs(wanted))
         near = np.flatnonzero(rest & (np.min(np.abs(np.diagonal(triangle, axis1=-2, axis2=-1)), axis=(1, 2)) > 1e-9))
@@ -385,15 +417,16 @@ class Way:
 
     def _spans(self, item: Evidence) -> tuple[Array, ...]:
         """Mistakes made often with what their terms span, feature by feature, and the factors that have a name."""
-        features = item.got.shape[-1] if item.got.ndim > 1 else 1
+        features = item.got.shape[1] if item.got.ndim > 1 else 1
         rows: Which = np.zeros(0, dtype=int)
         parts: Array = np.zeros(0)
         if self.alike(item.case) and np.size(item.got) // features > len(self.signs):
             values, singles = self._values(item.case), self._singles(item.case)
             rows, parts = self.stacked.terms(values, singles, self._kinds["spanning"], self._summands)
-        if not rows.size or parts.shape[2:] != item.got.shape:
+        shape = self._over_letters(item).got.shape
+        if not rows.size or parts.shape[2:] != shape:
             return (np.zeros(0),) * 5
-        every = parts.reshape(*parts.shape[:2], -1, features).transpose(0, 3, 2, 1)
+        every = np.moveaxis(columns(parts.reshape(*parts.shape[:2], *item.got.shape), 2), 1, -1)
         lengths = np.maximum(np.linalg.norm(every, axis=2), 1e-300)
         basis, triangle = np.linalg.qr(every / lengths[:, :, None])
         return rows, basis, triangle, lengths, factor_table(item, self.known.factors)[1]
@@ -453,7 +486,7 @@ class Mistake:
     def message(self) -> str:
         """What to say."""
         first, *others = (edit.words for edit in self.edits)
-        return f"Two things at once. {first} And: {others[0]}" if others else first
+        return two_at_once(first, others[0]) if others else first
 
     def wrong(self, case: Case) -> Array:
         """What it computes."""

@@ -120,6 +120,7 @@ class Stacked:
             if (
                 row.anew
                 or not edit.often
+                or edit.everywhere
                 or used_by[row.line] < 2
                 or any(each != row.line for each, _, _ in edit.changes)
             ):
@@ -281,10 +282,15 @@ class Stacked:
                 blocks.append(_below([plain.fork().with_hole(node, hole, old[sources]) for node in terms], 1))
         if not blocks:
             return np.zeros(0, dtype=int), np.zeros((0, 0))
-        found, every = np.concatenate(rows), _below(blocks)
+        kept, value = self.over_letters(values, _below(blocks))
+        return np.concatenate(rows)[kept], value
+
+    def over_letters(self, values: Values, every: Array) -> tuple[Which, Array]:
+        """Which of several values of the output have none but its letters, and these: (rows, second axis in front, *shape)."""
+        output, plain = self.source.output, self._context(values, {})
         axes = [plain.axes[letter] for letter in self.lines[output].letters]
         others = [axis for axis in range(2, every.ndim) if axis not in axes]
-        kept = np.isfinite(every).all(axis=tuple(range(1, every.ndim)))
+        kept: Which = np.isfinite(every).all(axis=tuple(range(1, every.ndim)))
         kept &= (
             np.all(np.ptp(every, axis=tuple(others)) == 0, axis=tuple(range(1, every.ndim - len(others))))
             if others
@@ -293,7 +299,7 @@ class Stacked:
         value = every.transpose(0, 1, *others, *axes)[kept]
         value = value[(slice(None), slice(None), *(0 for _ in others))]  # type: ignore[arg-type]
         shape = tuple(plain.lengths[letter] for letter in self.lines[output].letters)
-        return found[kept], np.broadcast_to(value, (*value.shape[:2], *shape))
+        return kept, np.broadcast_to(value, (*value.shape[:2], *shape))
 
     def _together(self, line: str) -> list[tuple[Spot, Spot, Node]]:
         """Two spots of a line that lie apart, and the line with holes in both."""

@@ -104,8 +104,8 @@ class Report:
 
     @property
     def message(self) -> str:
-        """The first failing row's message."""
-        return next((row.message for row in self.rows if row.ok is False), "")
+        """What the first failing row says that says anything."""
+        return next((row.message for row in self.rows if row.ok is False and row.message), "")
 
     def __str__(self) -> str:
         width = max(len(row.name) for row in self.rows)

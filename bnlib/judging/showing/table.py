@@ -53,9 +53,13 @@ class Table:
         return replace(report, rows=(replace(report.rows[0], undone=word), *report.rows[1:]))
 
     def wrong(self, findings: Mapping[str, Finding]) -> Report:
-        """The report when these outputs are wrong; the first says why, the others where it is another mistake."""
+        """The report when these outputs are wrong; the first that has a name says why, the others where it is another mistake."""
         first, *others = findings
-        report = self.fail(2 + self.outputs.index(first), findings[first].message, *findings[first].names)
+        silent = findings[first].names == ("unnamed",) and any(
+            findings[other].names != ("unnamed",) for other in others
+        )
+        message = "" if silent else findings[first].message
+        report = self.fail(2 + self.outputs.index(first), message, *findings[first].names)
         rows, names = list(report.rows), list(findings[first].names)
         for index, output in enumerate(self.outputs, 2):
             if output in others:

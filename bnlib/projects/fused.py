@@ -1,30 +1,22 @@
-"""Project: a fused kernel. Both passes with as few walks through memory as can be; docs/projects.md says how it is judged.
+"""The check of the project "A fused kernel"."""
 
-python examples/projects/fused.py
-"""
+from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
 
 import numpy as np
-from project import main, off, reference
 
-
-def forward(x, gamma, beta, eps):
-    """Normalize a batch: x (N, D), gamma and beta (D,), all of one dtype. Returns y (N, D) and a cache."""
-    raise NotImplementedError
-
-
-def backward(dout, cache):
-    """Send a gradient back: dout (N, D). Returns dx (N, D), dgamma (D,) and dbeta (D,)."""
-    raise NotImplementedError
-
+from bnlib.numerics import Array
+from bnlib.projects.shared import Pass, Row, off, reference, shown
 
 SHAPES = (1, 1), (2, 3), (7, 5), (64, 100), (1000, 33)
-LAYOUTS = {"rows together": np.ascontiguousarray, "columns together": np.asfortranarray, "every second": lambda a: np.repeat(a, 2, 0)[::2]}  # fmt: skip
+LAYOUTS: dict[str, Callable[[Array], Array]] = {"rows together": np.ascontiguousarray, "columns together": np.asfortranarray, "every second": lambda a: np.repeat(a, 2, 0)[::2]}  # fmt: skip
 DIGITS = {np.float64: 1e-11, np.float32: 2e-4}
 
 
-def check():
+@shown
+def check(forward: Pass, backward: Pass) -> Iterator[Row]:
     """Right in every shape, layout and type; its inputs stay as they are. What it costs is printed, and not judged."""
     rng = np.random.default_rng(0)
     for dtype, digits in DIGITS.items():
@@ -45,14 +37,11 @@ def check():
     x, dout, ones = rng.normal(size=(4096, 512)), rng.normal(size=(4096, 512)), np.ones(512)
     cache = forward(x, ones, ones, 1e-5)[1]
     copy = fastest(lambda: np.copyto(dout, x))
-    print(
-        f"       4096 x 512, in copies of x: forward {fastest(lambda: forward(x, ones, ones, 1e-5)) / copy:.1f}, ",
-        end="",
-    )
-    print(f"backward {fastest(lambda: backward(dout, cache)) / copy:.1f}")
+    there, back = fastest(lambda: forward(x, ones, ones, 1e-5)), fastest(lambda: backward(dout, cache))
+    print(f"       4096 x 512, in copies of x: forward {there / copy:.1f}, backward {back / copy:.1f}")
 
 
-def fastest(run, times=7):
+def fastest(run: Callable[[], object], times: int = 7) -> float:
     """The shortest of several runs, in seconds."""
     found = []
     for _ in range(times):
@@ -60,7 +49,3 @@ def fastest(run, times=7):
         run()
         found.append(time.perf_counter() - start)
     return min(found)
-
-
-if __name__ == "__main__":
-    main(check)

@@ -1,32 +1,24 @@
-"""Project: batch norm without variance. Another measure of spread under the same layer; docs/projects.md says how it is judged.
+"""The check of the project "Batch norm without variance"."""
 
-python examples/projects/without_variance.py
-"""
+from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
-from project import main, off, reference
 
-from bnlib.numerics import jacobian_central
-
-
-def forward(x, gamma, beta, eps):
-    """Centre each feature, and divide it by a spread of your own and eps. Returns y (N, D) and a cache."""
-    raise NotImplementedError
+from bnlib.numerics import Array, jacobian_central
+from bnlib.projects.shared import Pass, Row, off, reference, shown
 
 
-def backward(dout, cache):
-    """Send a gradient back: dout (N, D). Returns dx (N, D), dgamma (D,) and dbeta (D,)."""
-    raise NotImplementedError
-
-
-def check():
+@shown
+def check(forward: Pass, backward: Pass) -> Iterator[Row]:
     """A normalization, and not by the variance; its gradient is that of what it computes."""
     rng = np.random.default_rng(0)
     N, D, eps = 9, 4, 1e-6
     x, dout = rng.normal(size=(N, D)) * [1, 2, 0.5, 3] + [0, 5, -3, 1], rng.normal(size=(N, D))
     gamma, beta = rng.normal(size=(2, D))
 
-    def out(x, gamma=gamma, beta=beta):
+    def out(x: Array, gamma: Array = gamma, beta: Array = beta) -> Array:
         return forward(x, gamma, beta, eps)[0]
 
     y = out(x)
@@ -49,11 +41,7 @@ def check():
     yield "the columns of dx add up to 0", bool(np.all(np.abs(dx.sum(axis=0)) < 1e-9))
 
 
-def multiple(one, other):
+def multiple(one: Array, other: Array) -> bool:
     """Whether two arrays differ by one factor alone."""
     ratio = one / other
     return bool(np.ptp(ratio) < 1e-3 * np.max(np.abs(ratio)))
-
-
-if __name__ == "__main__":
-    main(check)
