@@ -41,12 +41,7 @@ def lesson_sources(solutions: Path, chosen: Sequence[Lesson] = ()) -> dict[str, 
     Raises:
         ReleaseError: A source cannot be released.
     """
-    return {path.stem: source(path) for path in chosen_sources(solutions, chosen)}
-
-
-def chosen_sources(solutions: Path, chosen: Sequence[Lesson]) -> list[Path]:
-    """The notebooks of these lessons, or of all where none is named."""
-    return [path for path in sources(solutions) if not chosen or lesson_of(path.stem) in chosen]
+    return {path.stem: source(path) for path in sources(solutions, chosen)}
 
 
 def export(notebooks: Mapping[str, Any], folder: Path) -> list[Path]:

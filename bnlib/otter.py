@@ -13,9 +13,9 @@ from typing import Any
 
 import nbformat
 
-from bnlib.nbgrader import TODO, answer, chosen_sources, write_new
+from bnlib.nbgrader import TODO, answer, write_new
 from bnlib.notebooks import parse
-from bnlib.release import BEGIN, WRITE_HERE, released_from
+from bnlib.release import BEGIN, WRITE_HERE, released_from, sources
 from bnlib.stubs import Lesson, Stub, Written, lesson_of
 
 CONFIG = """\
@@ -37,7 +37,7 @@ def test_{stub.name}():
 
 def lesson_sources(solutions: Path, chosen: Sequence[Lesson] = ()) -> dict[str, Any]:
     """The lessons as otter's sources, by name; as :func:`bnlib.nbgrader.lesson_sources`."""
-    return {path.stem: source(path) for path in chosen_sources(solutions, chosen)}
+    return {path.stem: source(path) for path in sources(solutions, chosen)}
 
 
 def export(notebooks: Mapping[str, Any], folder: Path) -> list[Path]:
