@@ -73,7 +73,9 @@ def _warm_up() -> None:
             with suppress(ImportError):
                 importlib.import_module(f"bnlib.{part}.{lesson.name}")
     if os.environ.pop(DRAWS, ""):
-        importlib.import_module("matplotlib_inline.backend_inline")  # and all of matplotlib, with its list of fonts
+        # And all of matplotlib, with its list of fonts; pyplot looks for styles in a folder that root's kernels cannot enter.
+        for name in ("matplotlib_inline.backend_inline", "matplotlib.pyplot"):
+            importlib.import_module(name)
 
 
 def _live(fds: list[int], trouble: str) -> None:
