@@ -219,8 +219,8 @@ def release(
     return [notebooks / name for name in versions]
 
 
-def sources(solutions: Path) -> list[Path]:
-    """The source notebooks of a folder, in order.
+def sources(solutions: Path, chosen: Sequence[Lesson] = ()) -> list[Path]:
+    """The source notebooks of a folder, in order; all of them, or those of the lessons that are chosen.
 
     Raises:
         ReleaseError: There are none.
@@ -228,7 +228,7 @@ def sources(solutions: Path) -> list[Path]:
     paths = sorted(solutions.glob("[0-9][0-9]_*.ipynb"))
     if not paths:
         raise ReleaseError(f"{solutions}: holds no lessons (files like 02_translation.ipynb)")
-    return paths
+    return [path for path in paths if not chosen or lesson_of(path.stem) in chosen]
 
 
 def released_from(path: Path, address: str = "") -> Any:
