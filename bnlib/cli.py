@@ -217,7 +217,8 @@ def _release(arguments: argparse.Namespace) -> int:
         chosen = [lesson_of(key) for key in arguments.lesson]
         course = _folder(arguments)
         solutions, notebooks = arguments.solutions or course / "solutions", arguments.out or course / "notebooks"
-        others = projects(course / "docs" / "projects.md", arguments.address)
+        page = course / "docs" / "projects.md"
+        others = projects(page, arguments.address) if page.is_file() else {}
         for path in release(solutions, notebooks, arguments.force, arguments.address, others):
             print(f"released {path}")
         if arguments.zip:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from answering import bench
 
 from bnlib.checks import Case, checks_of, visible
 from bnlib.judging.comparing import agrees
@@ -50,3 +51,35 @@ def test_how_many_digits_a_far_mean_costs(dtype, places, N):
         largest.append(np.max(off / (u * (1 + np.abs(x) / sigma))))
     assert 0.2 < np.median(largest) / np.sqrt(N) < np.quantile(largest, 0.9) / np.sqrt(N) < 1
     assert np.max(largest) < 2.5 * np.sqrt(N)
+
+
+ONE_PASS = """
+def sync_batchnorm_forward(shards, gamma, beta, eps):
+    n = sum(map(len, shards))
+    mu = sum(x.sum(axis=0) for x in shards) / n
+    var = sum((x**2).sum(axis=0) for x in shards) / n - mu**2
+    return [gamma * (x - mu) / np.sqrt(var + eps) for x in shards], None
+"""
+
+
+def test_a_mistake_near_zero_is_named_though_digits_are_lost_besides():
+    report = bench(precision.sync_batchnorm_forward).report(ONE_PASS)
+    assert report.names == ("shift-missing", "digits-lost")
+    assert "Besides, outs loses its digits where the numbers lie far from zero" in report.message
+
+
+LAST_ROWS = """
+def batchnorm_backward_fast(dout, x_hat, inv_std, gamma):
+    dx = np.zeros_like(dout)
+    for i in range(0, len(dout), 3):
+        dgamma, dbeta = (dout * x_hat)[i : i + 3].sum(axis=0), dout[i : i + 3].sum(axis=0)
+        dx[i : i + 3] = gamma * inv_std * (dout[i : i + 3] - dbeta / 7 - x_hat[i : i + 3] * dgamma / 7)
+    return dx, dgamma, dbeta
+"""
+
+
+def test_the_output_that_has_a_name_speaks_first():
+    report = bench(precision.batchnorm_backward_fast).report(LAST_ROWS)
+    assert report.names == ("last-block-only",)
+    assert [row.ok for row in report.rows[2:5]] == [False, False, False]
+    assert report.message.startswith("dgamma is the sum of the last block alone")

@@ -94,7 +94,7 @@ def test_where_nobody_looks_nothing_is_drawn_and_nothing_imported_to_draw_with()
     program = """
 import sys
 import numpy as np
-from bnlib.plots import chain_rule, gates, geometry, layer, normalization, translation
+from bnlib.plots import chain_rule, gates, geometry, layer, normalization, precision, translation
 from bnlib.stubs import translation as stubs
 from bnlib.quizzes import QuizView
 print(chain_rule.pistons())
@@ -106,6 +106,7 @@ for figure in (
     normalization.on_the_circle(three - 1, three - 1, three, three), gates.recomputed("xc"),
     gates.walk(np.arange(4.0), np.ones(1), np.ones(1), 1.0, np.ones(4)), layer.settling(np.ones((9, 4)), (1.0, 1.0)),
     layer.served({"a": (two, two)}), translation.jacobian(two), geometry.losing_two(three, three, 1.0), geometry.lengths({"a": (three, three)}),
+    precision.far_from_zero(three, 3),
 ):
     print(*figure._repr_mimebundle_(), str(figure)[:8])
 print(*QuizView(stubs.applied_twice)._repr_mimebundle_())
@@ -120,7 +121,7 @@ print(sorted({"matplotlib", "ipywidgets"} & sys.modules.keys()))
     ).stdout.splitlines()
     assert said[0].startswith("Figure: ")
     assert said[1].startswith("Figure: A matrix of 2 by 2 blocks.")
-    assert said[2:] == [*["text/plain Figure: "] * 12, "text/plain", "[]"]
+    assert said[2:] == [*["text/plain Figure: "] * 13, "text/plain", "[]"]
 
 
 def test_new_figure_gives_axes_in_reading_order() -> None:

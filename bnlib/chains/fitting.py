@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import combinations, product
 
@@ -42,15 +43,15 @@ def several(bench: Bench) -> Told | None:
     return None
 
 
-def besides(bench: Bench, edit: Edit) -> Told | None:
-    """What is wrong besides an edit, where that leaves the whole line with a factor too many; None where it does not."""
+def besides(bench: Bench, edits: Sequence[Edit]) -> Told | None:
+    """What is wrong besides one of some edits, where that leaves the whole line with a factor wrong; None where it does not."""
     numbers = _Numbers(bench)
-    value = numbers.of(edit.tree)
-    if value is None:
-        return None
-    for factor, name, words in numbers.table:
-        if numbers.close(factor * value, numbers.wanted):
-            return f"{edit.words}, and {words.format('the line')}", (edit.name, name)
+    for edit in edits:
+        value = numbers.of(edit.tree)
+        factors = None if value is None else numbers.factors(numbers.wanted, value, 1)
+        if factors and not (edit.name == "chain-rule" and any(name.startswith("factor") for name, _ in factors)):
+            said = [edit.words, *(words.format("the line") for _, words in factors)]
+            return ", and ".join(said), (edit.name, *(name for name, _ in factors))
     return None
 
 
@@ -71,19 +72,10 @@ def _of_terms(numbers: _Numbers, terms: Array, shown: list[str]) -> Told | None:
 def _of_one(numbers: _Numbers, terms: Array, shown: list[str]) -> Told | None:
     """One term with a factor or two wrong, and perhaps its sign."""
     for term, place in zip(terms, shown, strict=True):
-        with np.errstate(all="ignore"):
-            ratio = (numbers.wanted - terms.sum(0) + term) / term
-        if not np.all(np.isfinite(ratio)) or np.any(ratio == 0):
-            continue
-        size = np.log(np.abs(ratio))
-        for factors in numbers.products:
-            if np.max(np.abs(size - sum(each[1] for each in factors))) < 1e-8:
-                turned = ratio / np.prod([each[0] for each in factors], axis=0)
-                said, names = [each[3].format(place) for each in factors], [each[2] for each in factors]
-                if np.all(turned < 0):
-                    said, names = [*said, f"the sign of {place} is wrong"], [*names, "sign"]
-                if np.all(turned < 0) or np.all(turned > 0):
-                    return " and ".join(said), tuple(dict.fromkeys(names))
+        if factors := numbers.factors(numbers.wanted - terms.sum(0) + term, term, 2):
+            return " and ".join(words.format(place) for _, words in factors), tuple(
+                dict.fromkeys(name for name, _ in factors)
+            )
     return None
 
 
@@ -114,6 +106,21 @@ class _Numbers:
     def close(self, one: Array, other: Array) -> bool:
         """Whether two rows of numbers are equal but for rounding."""
         return bool(np.max(np.abs(one - other)) <= 1e-9 * self.scale)
+
+    def factors(self, wanted: Array, got: Array, most: int) -> list[tuple[str, str]]:
+        """By what one row has to be multiplied to be another: names and words; none where that is not known."""
+        with np.errstate(all="ignore"):
+            ratio = wanted / got
+        if not np.all(np.isfinite(ratio)) or np.any(ratio == 0):
+            return []
+        size = np.log(np.abs(ratio))
+        for factors in self.products:
+            if len(factors) <= most and np.max(np.abs(size - sum(each[1] for each in factors))) < 1e-8:
+                turned = ratio / np.prod([each[0] for each in factors], axis=0) if factors else ratio
+                sign = [("sign", "the sign of {} is wrong")] if np.all(turned < 0) else []
+                if sign or np.all(turned > 0):
+                    return [*((each[2], each[3]) for each in factors), *sign]
+        return []
 
     @cached_property
     def size(self) -> Array:
@@ -152,4 +159,4 @@ class _Numbers:
                     elif name in own:
                         single.append((value**power, "factor-extra", f"{what} is one factor too many in {{}}"))
         every = [(value, np.log(np.abs(value)), name, words) for value, name, words in single[:MOST_FACTORS]]
-        return [*((each,) for each in every), *combinations(every, 2)]
+        return [(), *((each,) for each in every), *combinations(every, 2)]

@@ -18,14 +18,16 @@ EXPONENTS = [Fraction(n, 2) for n in (-6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 6)]
 def mending(bench: Bench) -> Iterator[Edit]:
     """Edits of the learner's line."""
     for kind, other in (("sum", "mean"), ("mean", "sum")):
-        if sum(each.op == "reduce" and each.data[0] == kind for each in below(bench.tree)) > 1:
-            words = f"every {kind} should be a {other}: 1/N is {'missing' if kind == 'sum' else 'one too many'} in each"
+        made = [each for each in below(bench.tree) if each.op == "reduce" and each.data[0] == kind]
+        if len(made) > 1:
+            counts = " or ".join(dict.fromkeys(f"1/{size}" for each in made for _, size in each.data[1]))
+            words = f"every {kind} should be a {other}: {counts} is {'missing' if kind == 'sum' else 'one too many'} in each"
             yield Edit(itself, _all_reductions(bench.tree, kind, other), words, f"{kind}-for-{other}", 1.0)
     if bench.tree.op == "add":
         yield Edit(itself, neg(bench.tree), "every sign of the line is wrong", "sign", 1)
     yield from _swapped(bench)
     yield from _counted_otherwise(bench)
-    yield from _left_the_sums(bench)
+    yield from _over_another(bench)
     for node, place, role, into in everywhere(bench.tree, bench.start):
         at = at_place(place)
         if role == "term" and node.op != "add":
@@ -60,6 +62,7 @@ def mending(bench: Bench) -> Iterator[Edit]:
                 into, node.args[0], f"the division by {text_of(node.args[1])} is one too many{at}", "factor-extra", 1.05
             )
         if node.op == "mul":
+            yield from _left_the_sums(bench, node, into)
             yield from _products_of_sums(node, place, into)
             yield from _too_far(node, place, into)
         if node.op in ("mul", "div"):
@@ -80,6 +83,8 @@ def mending(bench: Bench) -> Iterator[Edit]:
                         "exponent",
                         0.96 if node.args[0].op == "ref" else 0.98,
                     )
+        if role == "factor" and node.op == "ref" and node.free:
+            yield Edit(into, power(node, Fraction(3)), f"the exponent of {text_of(node)} is wrong{at}", "exponent", 1.1)
         if role == "factor" and node.op == "add":
             for exponent, what in ((Fraction(1, 2), "root"), (Fraction(2), "square")):
                 yield Edit(into, power(node, exponent), f"a {what} is missing at {text_of(node)}{at}", "exponent", 1.15)
@@ -126,14 +131,37 @@ def _counted_otherwise(bench: Bench) -> Iterator[Edit]:
     sizes = [ref(size) for size in bench.ground.names.sizes]
     for one in (size for size in sizes if every.count(size) > 1):
         for two in (size for size in sizes if size is not one):
-            words = f"{text_of(one)} stands where {text_of(two)} belongs, wherever it stands: how many are summed?"
+            words = f"{text_of(one)} stands where {text_of(two)} belongs, wherever it stands"
             yield Edit(itself, _exchanged(bench.tree, {one: two}), words, "wrong-size", 1.0)
 
 
-def _left_the_sums(bench: Bench) -> Iterator[Edit]:
-    """A factor of the whole line that changes with the letter of the sums behind it."""
-    for number, factor in enumerate(bench.tree.args if bench.tree.op == "mul" else ()):
-        rest = mul(*bench.tree.args[:number], *bench.tree.args[number + 1 :])
+def _over_another(bench: Bench) -> Iterator[Edit]:
+    """Every sum of the line over the other size: the letters of both change places."""
+    made = [each for each in below(bench.tree) if each.op == "reduce"]
+    over = {each.data[1] for each in made}
+    if len(made) < 2 or len({tuple(size for _, size in each) for each in over}) > 1 or len(next(iter(over))) > 1:
+        return
+    ((_, size),) = next(iter(over))
+    for free, counts in bench.ground.sizes.items():
+        same = [other for other, counted in bench.ground.sizes.items() if counted == size and other in bench.tree.free]
+        if counts != size and same and all(free in each.args[0].free for each in made):
+            words = f"every sum and mean runs over {size}, and should run over {counts}"
+            yield Edit(itself, _moved(bench.tree, free, counts, same[0]), words, "wrong-axis", 1.1)
+
+
+def _moved(node: Node, free: str, counts: str, same: str) -> Node:
+    """A formula whose sums run over another letter, which is free in them; what they ran over is the letter that was free outside."""
+    if node.op == "reduce":
+        ((letter, _),) = node.data[1]
+        spare = f"{free}''"
+        return reduce(node.data[0], ((spare, counts),), renamed(node.args[0], {free: spare, letter: same}))
+    return rebuilt(node, tuple(_moved(arg, free, counts, same) for arg in node.args))
+
+
+def _left_the_sums(bench: Bench, node: Node, into: Into) -> Iterator[Edit]:
+    """A factor that changes with the letter of the sums behind it."""
+    for number, factor in enumerate(node.args):
+        rest = mul(*node.args[:number], *node.args[number + 1 :])
         over = {size for each in below(rest) if each.op == "reduce" for _, size in each.data[1]}
         sizes = (
             dict(zip(factor.data[1], bench.ground.names.sizes_of(factor.data[0]), strict=True))
@@ -142,7 +170,7 @@ def _left_the_sums(bench: Bench) -> Iterator[Edit]:
         )
         if not over.isdisjoint(sizes.values()):
             words = f"{text_of(factor)} has left sums in which it has another letter: it is no constant there, and belongs inside"
-            yield Edit(itself, _taken_inside(rest, factor, sizes), words, "left-the-sum", 0.95)
+            yield Edit(into, _taken_inside(rest, factor, sizes), words, "left-the-sum", 0.95)
 
 
 def _taken_inside(node: Node, factor: Node, sizes: Mapping[str, str]) -> Node:
@@ -440,7 +468,7 @@ def _fractions(node: Node, place: Place, into: Into) -> Iterator[Edit]:
         above, below = node.args
         words = f"the division by {text_of(below)} should be a product{at_place(place)}"
         yield Edit(into, mul(above, below), words, "upside-down", 1.05)
-        if above is not ONE and not node.free:
+        if above is not ONE and (not node.free or above.op == below.op == "ref"):
             words = f"the fraction {text_of(node)} is upside down{at_place(place)}"
             yield Edit(into, div(below, above), words, "upside-down", 1.06)
 

@@ -33,7 +33,7 @@ MOST_WORK = 4_000_000
 MAKING = 0.5
 """What an edit of the line above costs more: of two explanations, the one that can be seen in the learner's own line is said."""
 
-MOST_ELSEWHERE = 3
+MOST_ELSEWHERE = 2
 """How many other places are looked at where the line above is zero."""
 
 MOST_PAIRS = 150
@@ -143,4 +143,4 @@ def slip(ground: Ground, above: Node, line: Node, cancels: bool = False) -> tupl
             return "this line is 0 whatever the numbers are, and the one above is not", ("zero",)
         if cancels or not ways[0].usable:
             return None
-        return several(ways[0]) or next(filter(None, (besides(ways[0], edit) for edit in tried[:MOST_PAIRS])), None)
+        return several(ways[0]) or besides(ways[0], tried[:MOST_PAIRS])

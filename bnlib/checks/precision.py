@@ -14,7 +14,7 @@ import numpy as np
 
 from bnlib.chains.course import Chain, Move
 from bnlib.checks import Answer, Case, Checks, Property, Slip, negligible, remembered
-from bnlib.checks.shared import SCALED, SUMS_TO_ZERO, THREE_TERMS
+from bnlib.checks.shared import SCALED, SUMS_TO_ZERO
 from bnlib.judging.asked import cache_of
 from bnlib.judging.mistakes.known import Known
 from bnlib.numerics import vjp_complex
@@ -221,11 +221,11 @@ _WAYS = tuple(
     _PARAMETERS + lines
     for lines in (
         f"{SCALED}  # eq. 9.8",
-        f"{THREE_TERMS}  # eq. 9.8",
         "dx = gamma * inv_std * (dout - dbeta / N - x_hat * (dgamma / N))  # eq. 9.8",
     )
 )
 _BACK_RULES = """
+    mean-over-everything: dbeta / N => mean(dout, N, D) | the mean of dout is taken over the whole array: name the axis
     xc-for-x-hat: x_hat => x_hat / inv_std | xc stands where x_hat belongs
     gamma-missing: _h => dout | gamma is missing: dout stands where dout times gamma belongs
     x-hat-missing-outside: x_hat * mean(A * x_hat) => mean(A * x_hat) | the third term has x_hat inside the mean, and not in front of it
@@ -526,50 +526,51 @@ sync_batchnorm_backward = Checks(
 )  # fmt: skip
 
 
+_FAST = Known(
+    "dout: N D, x_hat: N D, inv_std: D, gamma: D",
+    *_WAYS,
+    rules=_BACK_RULES,
+    words=_BACK_WORDS,
+    terms=_BACK_TERMS,
+)
+
+
+def _of_rows(case: Case, output: str, begin: int, end: int | None = None) -> Any:
+    """What comes out when some rows are taken for the batch."""
+    rows = slice(begin, end)
+    part = Case(case, dout=case.dout[rows], x_hat=case.x_hat[rows])
+    return _FAST.truth(part, output)
+
+
 def _of_blocks(rows: int) -> Iterator[Slip]:
-    """What goes wrong where a batch is taken in blocks of some rows."""
+    """What goes wrong where a batch is taken in blocks of so many rows."""
 
-    def scaled(case, blocks):
-        means = [(case.dout[b].mean(axis=0), (case.dout * case.x_hat)[b].mean(axis=0)) for b in blocks]
-        return (
-            case.gamma
-            * case.inv_std
-            * np.concatenate([case.dout[b] - m - case.x_hat[b] * v for b, (m, v) in zip(blocks, means, strict=True)])
-        )
+    def alone(case: Case) -> Any:
+        return np.concatenate([_of_rows(case, "dx", i, i + rows) for i in range(0, len(case.dout), rows)])
 
-    def begins(case):
-        return range(0, len(case.dout), rows)
-
-    def alone(case):
-        return scaled(case, [slice(i, i + rows) for i in begins(case)])
-
-    def cut(case):
-        rest = len(case.dout) % rows
-        dx = scaled(case, [slice(None)])
-        dx[len(dx) - rest :] = 0
-        return dx
+    def cut(case: Case) -> Any:
+        dx = _of_rows(case, "dx", 0)
+        return dx * (np.arange(len(dx)) < len(dx) // rows * rows)[:, None]
 
     yield Slip(
-        "block-alone", "Each block of rows goes back with its own two sums: they run over the whole batch.", "dx", alone
+        "block-alone",
+        f"Each block of {rows} rows goes back with its own two sums: they run over the whole batch.",
+        "dx",
+        alone,
     )
     yield Slip(
         "last-block-left-out",
-        "The last rows of dx are never written: does the number of rows have to be a multiple of the block?",
+        f"The last rows of dx are never written, as if the number of rows were a multiple of {rows}.",
         "dx",
         cut,
     )
     for name in ("dgamma", "dbeta"):
+        words = f"{name} is the sum of the last block alone, with blocks of {rows} rows: was it overwritten, and not added up?"
 
-        def last(case, name=name):
-            b = slice(begins(case)[-1], None)
-            return (case.dout * (case.x_hat if name == "dgamma" else 1))[b].sum(axis=0)
+        def last(case: Case, name: str = name) -> Any:
+            return _of_rows(case, name, (len(case.dout) - 1) // rows * rows)
 
-        yield Slip(
-            "last-block-only",
-            f"{name} is the sum of the last block alone: was it overwritten, and not added up?",
-            name,
-            last,
-        )
+        yield Slip("last-block-only", words, name, last)
 
 
 batchnorm_backward_fast = Checks(
@@ -577,13 +578,7 @@ batchnorm_backward_fast = Checks(
     draw=_draw_fast,
     truth=_gradients,
     against="its numerical gradient",
-    known=Known(
-        "dout: N D, x_hat: N D, inv_std: D, gamma: D",
-        *_WAYS,
-        rules=_BACK_RULES,
-        words=_BACK_WORDS,
-        terms=_BACK_TERMS,
-    ),
+    known=_FAST,
     slips=tuple(slip for rows in (2, 3, 4) for slip in _of_blocks(rows)),
     hints=(
         "Write it right first, in as many lines as you like. Then count the arrays of shape (N, D) that your lines read and write.",

@@ -12,7 +12,7 @@ from itertools import product
 import numpy as np
 
 from bnlib.chains.course import Chain, Move
-from bnlib.checks import Answer, Case, Checks, Property, negligible, remembered
+from bnlib.checks import Answer, Case, Checks, Property, Slip, negligible, remembered
 from bnlib.judging.mistakes.known import Known
 from bnlib.judging.mistakes.twists import Twist
 from bnlib.numerics import vjp_complex
@@ -153,8 +153,13 @@ _PATHS = ("direct path", "path through the mean", "path through the variance")
 _OUT = ("scaled part", "shift")
 
 _GAMMA_OUTSIDE = """
+gamma-lost: mean(_h, {over}) => mean(dout, {over}) | gamma is missing inside a mean: what arrives at x_hat is gamma * dout
+gamma-lost: mean(_h * x_hat, {over}) => mean(dout * x_hat, {over}) | gamma is missing inside a mean: what arrives at x_hat is gamma * dout
 gamma-outside: x_hat * mean(_h * x_hat, {over}) => gamma * x_hat * mean(dout * x_hat, {over}) | gamma has left a mean that runs over entries with different gammas
 gamma-outside: mean(_h, {over}) => gamma * mean(dout, {over}) | gamma has left a mean that runs over entries with different gammas
+"""
+_EPS = """
+eps-outside-the-root: 1 / _std => 1 / sqrt(_std**2 - eps) + eps | eps is added behind the root and the division: what does the root reach over?
 """
 _DBETA = """
 dbeta-with-x-hat: sum(dout) => sum(dout * x_hat) | there is x_hat in it: that is the other parameter's gradient
@@ -201,7 +206,7 @@ layernorm_forward = Checks(
     draw=_rows,
     truth=_layer,
     against="eq. 8.1, row by row",
-    known=Known(_ROWS, *_LAYER_FORWARD, words=_ABOUT_ROWS, terms={"out": _OUT}),
+    known=Known(_ROWS, *_LAYER_FORWARD, rules=_EPS, words=_ABOUT_ROWS, terms={"out": _OUT}),
     hints=(
         "Which entries of x does example k need for its own mean? Which axis do they lie along?",
         "Means over axis=1. They have one number a row: keepdims=True, or [:, None], lets them broadcast against x.",
@@ -271,6 +276,21 @@ def _flat(case):
 _LIKE = {"out": "x", "dx": "x", "dgamma": "gamma", "dbeta": "gamma"}
 
 
+def _shared(name, message, which):
+    """A slip in the forward pass: other entries share statistics, those for which ``which`` makes the same of their indices."""
+
+    def wrong(case):
+        labels = np.unravel_index(np.arange(case.x.size), case.x.shape)
+        key = np.unique(np.array(which(case, *labels)).reshape(-1, case.x.size), axis=1, return_inverse=True)[1]
+        x_hat = _normalized(case.x, key.reshape(case.x.shape), case.eps)
+        return _by_channel(case.gamma, x_hat) * x_hat + _by_channel(case.beta, x_hat)
+
+    return Slip(name, message, "out", wrong)
+
+
+_ONE_DIRECTION = "A mean runs over the {} of the images alone. Which other axis do the positions lie along?"
+
+
 def _tables(case):
     """Two ways to cut images that are not those of their channels: into rows of C numbers, and into C rows."""
     N, C, H, W = case.x.shape
@@ -316,11 +336,20 @@ spatial_batchnorm_forward = Checks(
     known=Known(
         _IMAGES,
         *_SPATIAL_FORWARD,
-        rules=_ABOUT_DIVISORS,
+        rules=_ABOUT_DIVISORS + _EPS,
         words=_ABOUT_IMAGES,
         terms={"out": _OUT},
         view=_flat,
         like=_LIKE,
+    ),
+    slips=(
+        _shared("mean-over-one-direction", _ONE_DIRECTION.format("height"), lambda case, n, c, h, w: (c, w)),
+        _shared("mean-over-one-direction", _ONE_DIRECTION.format("width"), lambda case, n, c, h, w: (c, h)),
+        _shared(
+            "axes-of-channels-last",
+            "A mean runs over axes 0, 1 and 2. The channels are axis 1 here.",
+            lambda case, n, c, h, w: w,
+        ),
     ),
     twists=tuple(_cut_wrongly(("x", "dout"))),
     hints=(
@@ -367,6 +396,7 @@ all-channels-together: variance(A, E, S) => variance(A, G, E, S) | a variance ru
 over-the-batch-too: mean(A, E, S) => mean(A, N, E, S) | a mean runs over the batch as well: every example has statistics of its own
 over-the-batch-too: variance(A, E, S) => variance(A, N, E, S) | a variance runs over the batch as well: every example has statistics of its own
 channels-alone: mean(A, E, S) => sum(A, E, S) / _c | a sum over the channels of a group and their positions is divided by the number of its channels alone
+groups-for-channels: mean(A, E, S) => sum(A, E, S) / _g / _s | a sum over the channels of a group and their positions is divided by the number of groups, times that of positions
 all-channels-counted: mean(A, E, S) => mean(A, E, S) / _g | a sum over the channels of one group is divided by the number of all channels, times that of positions
 batch-for-group: mean(A, E, S) => mean(A, N, S) | a mean runs over the examples and positions of each channel: that is batch normalization
 batch-for-group: variance(A, E, S) => variance(A, N, S) | a variance runs over the examples and positions of each channel: that is batch normalization
@@ -443,13 +473,60 @@ _OTHER_PARAMETERS = tuple(
 )
 
 
+def _added(case, output, added):
+    """A parameter's gradient, with what each entry adds to it added up in another way."""
+    each = case.dout * (_normalized(case.x, _labels(case), case.eps) if output == "dgamma" else 1.0)
+    return added(each, case.groups)
+
+
+_OTHER_SHAPES = tuple(
+    Slip(name, words, output, partial(_added, output=output, added=added))
+    for output in ("dgamma", "dbeta")
+    for name, words, added in (
+        (
+            "parameter-of-each-example",
+            "There is one number for each channel of each example: all examples use the same gamma and beta, so what they add is added up.",
+            lambda each, groups: each.sum(axis=(2, 3)),
+        ),
+        (
+            "parameter-of-each-position",
+            "There is one number for each position: all positions of a channel use the same gamma and beta, so what they add is added up.",
+            lambda each, groups: each.sum(axis=0),
+        ),
+        (
+            "parameter-of-the-group",
+            "The channels of a group were added up: they share statistics, and no parameter.",
+            lambda each, groups: each.sum(axis=(0, 2, 3)).reshape(groups, -1).sum(axis=1),
+        ),
+        (
+            "parameter-within-the-group",
+            "The groups were added up: every channel of every group has a parameter of its own.",
+            lambda each, groups: each.sum(axis=(0, 2, 3)).reshape(groups, -1).sum(axis=0),
+        ),
+    )
+)
+
+
 groupnorm_forward = Checks(
     relatives.groupnorm_forward,
     draw=_grouped,
     truth=_layer,
     against="eq. 8.7, group by group",
     known=Known(
-        _GROUPED, *_GROUP_FORWARD, rules=_ABOUT_AXES, words=_ABOUT_GROUPS, terms={"out": _OUT}, view=_flat, like=_LIKE
+        _GROUPED,
+        *_GROUP_FORWARD,
+        rules=_ABOUT_AXES + _EPS,
+        words=_ABOUT_GROUPS,
+        terms={"out": _OUT},
+        view=_flat,
+        like=_LIKE,
+    ),
+    slips=(
+        _shared(
+            "rows-of-several-examples",
+            "The table has as many rows as an example has groups. Every example has its own: N * groups rows.",
+            lambda case, n, c, h, w: np.arange(case.x.size) * case.groups // case.x.size,
+        ),
     ),
     twists=_OTHER_GROUPS + _OTHER_PARAMETERS,
     hints=(
@@ -475,6 +552,7 @@ groupnorm_backward = Checks(
         view=_flat,
         like=_LIKE,
     ),
+    slips=_OTHER_SHAPES,
     twists=(
         *_OTHER_GROUPS,
         _outside(_GROUPED, _GROUP_BACKWARD[0], rules=_ABOUT_AXES, words=_ABOUT_GROUPS, view=_flat, like=_LIKE),

@@ -6,11 +6,14 @@ no exercise of the course. The truth is loops and complex steps.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from bnlib.chains.course import Chain, Move
 from bnlib.checks import Answer, Case, Checks, Source, remembered
 from bnlib.judging.mistakes.known import Known
+from bnlib.judging.mistakes.twists import Twist
 from bnlib.numerics import vjp_complex
 from bnlib.stubs import training
 
@@ -46,34 +49,22 @@ def _gradient(case, given=""):
     return case.backward(_slope(lambda q: _loss(q, case.labels), scores), cache)
 
 
-@remembered
-def _nudged(case):
-    """The loss with each parameter nudged up, and down."""
-    nudges = case.eta * np.eye(len(case.theta))
-    return tuple(np.array([_loss_of(case.theta + sign * nudge, case) for nudge in nudges]) for sign in (1, -1))
-
-
 def _all_scores(theta, case):
     return case.forward(theta, case.x)[0].sum()
 
 
-def _differences(case, directions, moved=0.0, eta=None, of=_loss_of):
-    """Quotients (6.5) along other directions than those of single parameters, from other places, with another nudge, or of another number."""
-    eta = eta or case.eta
-    starts = case.theta + eta * moved * np.ones_like(directions)
-    ends = [
-        [of(start + sign * eta * way, case) for start, way in zip(starts, directions, strict=True)] for sign in (1, -1)
+def _nudged(case, directions, moved=0.0, of=_loss_of):
+    """The loss, or another number, a nudge up and a nudge down each of some directions; from theta, or from where it was moved to."""
+    starts = case.theta + case.eta * moved * np.ones_like(directions)
+    return [
+        np.array([of(start + sign * case.eta * way, case) for start, way in zip(starts, directions, strict=True)])
+        for sign in (1, -1)
     ]
-    above, below = np.array(ends)
-    return (above - below) / (2 * eta)
 
 
-def _length(array):
-    return np.sqrt(sum(value**2 for value in array))
-
-
+@remembered
 def _checked(case):
-    above, below = _nudged(case)
+    above, below = _nudged(case, np.eye(len(case.theta)))
     numerical = (above - below) / (2 * case.eta)
     return numerical, _apart(case, numerical)
 
@@ -81,7 +72,7 @@ def _checked(case):
 def _apart(case, numerical):
     """Eq. 6.6, for whatever was measured."""
     dtheta = _gradient(case)
-    return _length(dtheta - numerical) / (_length(dtheta) + _length(numerical))
+    return np.linalg.norm(dtheta - numerical) / (np.linalg.norm(dtheta) + np.linalg.norm(numerical))
 
 
 def _of_what_was_measured(case, result):
@@ -129,16 +120,10 @@ def network(rng, D, C, wrong=False):
     return {"forward": forward, "backward": backward, "theta": rng.normal(size=D * C)}
 
 
-def _draw_step(rng):
+def _draw_network(rng, wrong=False):
     N, D, C = int(rng.integers(4, 8)), int(rng.integers(2, 4)), int(rng.integers(3, 5))
     x, labels = rng.normal(size=(N, D)) + 0.5, rng.integers(C, size=N)
-    return Case(**network(rng, D, C), x=x, labels=labels, rate=float(rng.uniform(0.2, 0.8)))
-
-
-def _draw_check(rng):
-    N, D, C = int(rng.integers(4, 8)), int(rng.integers(2, 4)), int(rng.integers(3, 5))
-    x, labels = rng.normal(size=(N, D)) + 0.5, rng.integers(C, size=N)
-    return Case(**network(rng, D, C, wrong=True), x=x, labels=labels, eta=float(rng.choice([0.05, 0.1, 0.2])))
+    return Case(**network(rng, D, C, wrong), x=x, labels=labels)
 
 
 def _draw_bias(rng):
@@ -163,15 +148,12 @@ def _one_hot(case):
         "_scores": scores,
         "_classes": float(scores.shape[1]),
         "_down": scores - scores.max(axis=0),
-        "_scaled": scores / np.abs(scores).max(axis=1, keepdims=True),
-        "_largest": classes[scores.argmax(axis=1)],
-        "_before": classes[labels - 1],
         "_anybody": np.tile(np.isin(np.arange(len(classes)), labels) * 1.0, (len(scores), 1)),
     }
 
 
-def _misgiven(case):
-    return {f"_of_{given}": _gradient(case, given=given) for given in ("ones", "scores")}
+def _stepped(case):
+    return Case(case, theta=case.theta - case.rate * _gradient(case))
 
 
 def _where_it_stepped(case, result):
@@ -180,44 +162,31 @@ def _where_it_stepped(case, result):
 
 
 def _step_parts(case):
-    dtheta = _gradient(case)
-    later = Case(case, theta=case.theta - case.rate * dtheta)
+    dtheta = case.get("dtheta", _gradient(case))
     return {
-        "theta_given": case.theta,
+        "theta": case.theta,
         "dtheta": dtheta,
-        "_later": _gradient(later),
-        **_misgiven(case),
         "_loss_given": _loss_of(case.theta, case),
-        "_loss_later": _loss_of(case.get("stepped", later.theta), case),
-        "_loss_next": _loss_of(later.theta, case),
+        "_loss_later": _loss_of(case.get("stepped", _stepped(case).theta), case),
+        "_loss_next": _loss_of(_stepped(case).theta, case),
         "rate": case.rate,
         "_examples": len(case.labels),
     }
 
 
 def _check_parts(case):
-    above, below = _nudged(case)
-    dtheta, measured = _gradient(case), case.get("numerical", (above - below) / (2 * case.eta))
-    M, entries = len(dtheta), np.abs(dtheta - measured)
-    one = np.eye(M)
+    dtheta, measured = case.get("dtheta", _gradient(case)), case.get("numerical", _checked(case)[0])
+    entries, nudged = np.abs(dtheta - measured), case.get("nudged", {})
+    above, below = _nudged(case, **{"directions": np.eye(len(dtheta)), **nudged})
     return {
         "_above": above,
         "_below": below,
-        "_here": _loss_of(case.theta, case),
+        "_here": nudged.get("of", _loss_of)(case.theta, case),
         "dtheta": dtheta,
-        **_misgiven(case),
-        "measured": measured,
+        "numerical": measured,
         "eta": case.eta,
         "_examples": float(len(case.labels)),
-        "_slopes": _slope(lambda theta: _loss_of(theta, case), case.theta),
-        "_by_hundredths": _differences(case, one, eta=1e-2),
-        "_by_thousandths": _differences(case, one, eta=1e-3),
-        "_piling_up": _differences(case, np.tri(M)),
-        "_piling_down": _differences(case, one, -np.tri(M, k=-1)),
-        "_together": _differences(case, np.ones((M, M))),
-        "_by_shares": _differences(case, np.diag(case.theta)),
-        "_of_scores_alone": _differences(case, one, of=_all_scores),
-        "_reached": (np.arange(M) < len(case.x)) * 1.0,
+        "_reached": (np.arange(len(dtheta)) < len(case.x)) * 1.0,
         "_largest": entries.max() / (np.abs(dtheta).max() + np.abs(measured).max()),
         "_by_entries": (entries / np.maximum(np.abs(dtheta) + np.abs(measured), 1e-300)).max(),
     }
@@ -252,13 +221,32 @@ softmax_gradient = Chain(
     idea="The logarithm undoes the exponential: what is left of the derivative is the difference between what was said and what is true.",
 )
 
+
+def _but(**made):
+    """Makes a case in which something else stands, a value or what a function makes of the case."""
+    return lambda case: Case(case, **{name: make(case) if callable(make) else make for name, make in made.items()})
+
+
+_MISGIVEN = (
+    Twist(
+        "ones-for-dscores",
+        "Backward was given ones: it wants the gradient of the loss by the scores.",
+        _but(dtheta=partial(_gradient, given="ones")),
+    ),
+    Twist(
+        "scores-for-dscores",
+        "Backward was given the scores: it wants the gradient of the loss by them.",
+        _but(dtheta=partial(_gradient, given="scores")),
+    ),
+)
+
 softmax_loss = Checks(
     training.softmax_loss,
     draw=_draw_scores,
     truth=lambda case: _truths(case.scores, case.labels),
     against="eqs. 6.1 and 6.2, and their complex-step derivative",
     known=Known(
-        "q: N K, p_star: N K, _scores: N K, _classes, _down: N K, _scaled: N K, _largest: N K, _before: N K, _anybody: N K",
+        "q: N K, p_star: N K, _scores: N K, _classes, _down: N K, _anybody: N K",
         """
         _e      = exp(q)
         p       = _e / sum(_e, K)                    # eq. 6.1
@@ -289,11 +277,7 @@ softmax_loss = Checks(
             all-classes: sum(p_star * A, K) => sum(A, K) | the logarithms of all classes are added up: eq. 6.2 takes that of the right one
             log-of-the-mean: mean(sum(p_star * log(p), K), N) => log(mean(sum(p_star * p, K), N)) | the probabilities are averaged first: eq. 6.2 averages their logarithms
             taken-away-once: q - log(sum(exp(q), K)) => _scores - log(sum(exp(q), K)) | what was taken away from the scores is missing in one of two places: above the line of eq. 6.1 or below it
-            largest-for-label: p_star => _largest | the class with the highest score stands in the place of the label: labels[k] says which class is right
-            label-off-by-one: p_star => _before | the class in front of the right one is taken: classes are counted from 0, as numpy counts
             whole-columns: p - p_star => p - _anybody | dscores[:, labels] means whole columns: a class that is right for anybody loses its 1 in all examples, and it should in one place a row
-            divided-by-the-largest: q => _scaled | the scores are divided by their largest, and that changes the probabilities: what may be done to all scores of a row alike?
-            largest-of-the-column: q => _down | the largest of each column is taken away, and that changes the probabilities: it takes one number a row
             softmax-over-the-batch: _e / sum(_e, K) => exp(_down) / sum(exp(_down), N) | the probabilities add up to 1 over the examples, and should over the classes of each: which axis is that?
             softmax-over-the-batch: q - log(sum(exp(q), K)) => _down - log(sum(exp(_down), N)) | the probabilities add up to 1 over the examples, and should over the classes of each: which axis is that?
             labels-missing: p - p_star => p | these are the probabilities alone: what the label asks for is not taken away
@@ -301,6 +285,28 @@ softmax_loss = Checks(
         """,
         terms={"loss": ("mean log loss",), "dscores": ("probabilities | eq. 6.3", "labels | eq. 6.3")},
         view=_one_hot,
+    ),
+    twists=(
+        Twist(
+            "largest-for-label",
+            "The class with the highest score stands in the place of the label: labels[k] says which class is right.",
+            _but(labels=lambda case: np.argmax(case.scores, axis=1)),
+        ),
+        Twist(
+            "label-off-by-one",
+            "The class in front of the right one is taken: classes are counted from 0, as numpy counts.",
+            _but(labels=lambda case: (case.labels - 1) % case.scores.shape[1]),
+        ),
+        Twist(
+            "divided-by-the-largest",
+            "The scores are divided by their largest, and that changes the probabilities: what may be done to all scores of a row alike?",
+            _but(scores=lambda case: case.scores / np.abs(case.scores).max(axis=1, keepdims=True)),
+        ),
+        Twist(
+            "largest-of-the-column",
+            "The largest of each column is taken away, and that changes the probabilities: it takes one number a row.",
+            _but(scores=lambda case: case.scores - case.scores.max(axis=0)),
+        ),
     ),
     hints=(
         "Three lines: the probabilities (6.1), the loss (6.2), the gradient (6.3). Of a row of p*, only the entry of the label is not zero.",
@@ -313,17 +319,17 @@ softmax_loss = Checks(
 
 training_step = Checks(
     training.training_step,
-    draw=_draw_step,
+    draw=lambda rng: Case(_draw_network(rng), rate=float(rng.uniform(0.2, 0.8))),
     truth=lambda case: (
         _loss_of(case.theta, case),
         case.theta - case.rate * _slope(lambda theta: _loss_of(theta, case), case.theta),
     ),
     against="eq. 6.4, with the gradient by a complex step",
     known=Known(
-        "theta_given: M, dtheta: M, _later: M, _of_ones: M, _of_scores: M, _loss_given, _loss_later, _loss_next, rate, _examples",
+        "theta: M, dtheta: M, _loss_given, _loss_later, _loss_next, rate, _examples",
         """
         _loss  = _loss_given                         # eq. 6.2
-        _theta = theta_given - rate * dtheta         # eq. 6.4
+        _theta = theta - rate * dtheta               # eq. 6.4
         """,
         rules="""
             uphill: A - B => A + B | the step goes up the slope: eq. 6.4 goes against the gradient
@@ -336,24 +342,33 @@ training_step = Checks(
             summed-loss: rate * A => _examples * rate * A | the step is N times too large: is dscores the gradient of the mean?
             summed-loss: _loss_given => _examples * _loss_given | the loss is N times too large: it is a mean over the batch
             averaged-twice: rate * A => rate * A / _examples | the step is N times too small: the mean is in dscores already
+            times-theta: rate * A => rate * A * theta | the step is multiplied by the parameters
+            weight-decay: A - rate * B => A - rate * (B + A) | the parameters are made smaller besides: eq. 6.4 takes the gradient's step alone
+            signs-alone: rate * A => rate * sign(A) | there are the signs of the gradient alone: eq. 6.4 goes further where the slope is steeper
+            gradient-of-length-one: rate * A => rate * A / sqrt(sum(A**2, M)) | the gradient was divided by its length: eq. 6.4 does not
             half-a-step: rate * A => rate * A / 2 | half a step is taken
             gradient-alone: A - rate * B => B | this is the gradient: the new parameters are wanted
             rate-fixed: rate => 1/10 | the learning rate is 0.1 whatever was given
             rate-fixed: rate => 1/100 | the learning rate is 0.01 whatever was given
-            times-theta: rate * A => rate * A * theta_given | the step is multiplied by the parameters
-            weight-decay: A - rate * B => A - rate * (B + A) | the parameters are made smaller besides: eq. 6.4 takes the gradient's step alone
-            two-steps: dtheta => dtheta + _later | there are two steps: one call is one step
-            ones-for-dscores: dtheta => _of_ones | backward was given ones: it wants the gradient of the loss by the scores
-            scores-for-dscores: dtheta => _of_scores | backward was given the scores: it wants the gradient of the loss by them
-            loss-for-dscores: dtheta => _loss_given * _of_ones | backward was given the loss: it wants the gradient of the loss by the scores
-            signs-alone: rate * A => rate * sign(A) | there are the signs of the gradient alone: eq. 6.4 goes further where the slope is steeper
-            gradient-of-length-one: rate * A => rate * A / sqrt(sum(A**2, M)) | the gradient was divided by its length: eq. 6.4 does not
         """,
         terms={"loss": ("loss",), "theta": ("parameters | eq. 6.4", "step | eq. 6.4")},
         view=_step_parts,
         outputs={"loss": "_loss", "theta": "_theta"},
     ),
     follows=_where_it_stepped,
+    twists=(
+        *_MISGIVEN,
+        Twist(
+            "loss-for-dscores",
+            "Backward was given the loss: it wants the gradient of the loss by the scores.",
+            _but(dtheta=lambda case: _loss_of(case.theta, case) * _gradient(case, given="ones")),
+        ),
+        Twist(
+            "two-steps",
+            "There are two steps: one call is one step.",
+            _but(dtheta=lambda case: _gradient(case) + _gradient(_stepped(case))),
+        ),
+    ),
     hints=(
         "Four calls in a row: from theta to scores, from scores to loss and dscores, from dscores to dtheta, from dtheta to the new theta.",
         "forward returns two things, scores and a cache. The cache goes to backward, together with dscores.",
@@ -364,18 +379,16 @@ training_step = Checks(
 
 gradient_check = Checks(
     training.gradient_check,
-    draw=_draw_check,
+    draw=lambda rng: Case(_draw_network(rng, wrong=True), eta=float(rng.choice([0.05, 0.1, 0.2]))),
     truth=_checked,
     against="eqs. 6.5 and 6.6, parameter by parameter",
     known=Known(
-        "_above: M, _below: M, _here, dtheta: M, _of_ones: M, _of_scores: M, measured: M, eta, _examples,"
-        "_slopes: M, _by_hundredths: M, _by_thousandths: M, _piling_up: M, _piling_down: M, _together: M, _by_shares: M,"
-        "_of_scores_alone: M, _reached: M, _largest, _by_entries",
+        "_above: M, _below: M, _here, dtheta: M, numerical: M, eta, _examples, _reached: M, _largest, _by_entries",
         """
-        numerical = (_above - _below) / (2 * eta)     # eq. 6.5
-        _apart    = sqrt(sum((dtheta - measured)**2, M))
-        _lengths  = sqrt(sum(dtheta**2, M)) + sqrt(sum(measured**2, M))
-        error     = _apart / _lengths                 # eq. 6.6
+        _numerical = (_above - _below) / (2 * eta)    # eq. 6.5
+        _apart     = sqrt(sum((dtheta - numerical)**2, M))
+        _lengths   = sqrt(sum(dtheta**2, M)) + sqrt(sum(numerical**2, M))
+        error      = _apart / _lengths                # eq. 6.6
         """,
         rules="""
             one-sided: (A - _below) / (2 * eta) => (A - _here) / eta | this is the one-sided difference: eq. 6.5 nudges down as well
@@ -386,28 +399,18 @@ gradient_check = Checks(
             not-divided: A / (2 * eta) => A | these are the differences of the loss alone: divide by the distance they were made over
             not-relative: _apart / _lengths => _apart | the distance is not divided: what is a large distance depends on how long the gradients are
             one-length: _lengths => sqrt(sum(dtheta**2, M)) | the distance is divided by one of the two lengths: eq. 6.6 has both
-            one-length: _lengths => sqrt(sum(measured**2, M)) | the distance is divided by one of the two lengths: eq. 6.6 has both
-            lost-parentheses: _apart / _lengths => _apart / sqrt(sum(dtheta**2, M)) + sqrt(sum(measured**2, M)) | the division is by both lengths: parentheses
-            lost-parentheses: _apart / _lengths => _apart / sqrt(sum(measured**2, M)) + sqrt(sum(dtheta**2, M)) | the division is by both lengths: parentheses
+            one-length: _lengths => sqrt(sum(numerical**2, M)) | the distance is divided by one of the two lengths: eq. 6.6 has both
+            lost-parentheses: _apart / _lengths => _apart / sqrt(sum(dtheta**2, M)) + sqrt(sum(numerical**2, M)) | the division is by both lengths: parentheses
+            lost-parentheses: _apart / _lengths => _apart / sqrt(sum(numerical**2, M)) + sqrt(sum(dtheta**2, M)) | the division is by both lengths: parentheses
             computed-for-measured: A / (2 * eta) => dtheta | this is what backward computed: the measured gradient is wanted
-            added: dtheta - measured => dtheta + measured | the two gradients are added up: their distance is the length of the difference
-            squares-averaged: sum((dtheta - measured)**2, M) => mean((dtheta - measured)**2, M) | the squares of the differences are averaged, and eq. 6.6 adds them up
-            one-root: _lengths => sqrt(sum(dtheta**2, M) + sum(measured**2, M)) | one root is taken of both sums together: eq. 6.6 adds two lengths, each with its own
+            added: dtheta - numerical => dtheta + numerical | the two gradients are added up: their distance is the length of the difference
+            squares-averaged: sum((dtheta - numerical)**2, M) => mean((dtheta - numerical)**2, M) | the squares of the differences are averaged, and eq. 6.6 adds them up
+            one-root: _lengths => sqrt(sum(dtheta**2, M) + sum(numerical**2, M)) | one root is taken of both sums together: eq. 6.6 adds two lengths, each with its own
             mean-of-lengths: _apart / _lengths => 2 * _apart / _lengths | the error is twice too large: eq. 6.6 has the sum of the two lengths, and not their mean
-            difference-of-lengths: _apart => abs(sqrt(sum(dtheta**2, M)) - sqrt(sum(measured**2, M))) | the lengths are subtracted: eq. 6.6 has the length of the difference. Two gradients of one length may point anywhere
-            length-of-the-sum: _lengths => sqrt(sum((dtheta + measured)**2, M)) | the gradients are added up before their length is taken: eq. 6.6 adds two lengths
+            difference-of-lengths: _apart => abs(sqrt(sum(dtheta**2, M)) - sqrt(sum(numerical**2, M))) | the lengths are subtracted: eq. 6.6 has the length of the difference. Two gradients of one length may point anywhere
+            length-of-the-sum: _lengths => sqrt(sum((dtheta + numerical)**2, M)) | the gradients are added up before their length is taken: eq. 6.6 adds two lengths
             absolute-for-squares: sqrt(sum(A**2, M)) => sum(abs(A), M) | absolute values are added up: a length is the root of a sum of squares
-            ones-for-dscores: dtheta => _of_ones | backward was given ones: it wants the gradient of the loss by the scores
-            scores-for-dscores: dtheta => _of_scores | backward was given the scores: it wants the gradient of the loss by them
             summed-loss: A / (2 * eta) => _examples * A / (2 * eta) | everything is N times too large: the loss is a mean over the batch
-            eta-not-used: A / (2 * eta) => _slopes | this is what a very small nudge gives, whatever eta is: nudge by the eta that was given
-            eta-not-used: A / (2 * eta) => _by_hundredths | this is what a nudge of 0.01 gives, whatever eta is: nudge by the eta that was given
-            eta-not-used: A / (2 * eta) => _by_thousandths | this is what a nudge of 0.001 gives, whatever eta is: nudge by the eta that was given
-            nudges-left-behind: A / (2 * eta) => _piling_up | each nudge comes on top of those before it: begin with theta as it was given for every parameter
-            nudges-left-behind: A / (2 * eta) => _piling_down | a parameter that was nudged down is still there when the next is nudged: begin with theta as it was given for every parameter
-            nudged-together: A / (2 * eta) => _together | all parameters are nudged at once: one after the other, each alone
-            nudged-by-a-share: A / (2 * eta) => _by_shares | each parameter is nudged by a share of itself: eq. 6.5 nudges all by eta
-            scores-for-loss: A / (2 * eta) => _of_scores_alone | this is how the sum of the scores changes: eq. 6.5 has the loss
             one-array: A - B => 0 * A | every difference is zero: are the parameters that were nudged up and those that were nudged down the same array?
             not-all-nudged: A / (2 * eta) => _reached * A / (2 * eta) | only so many parameters are nudged as there are examples: there is a number for each entry of theta
             largest-for-length: _apart / _lengths => _largest | this compares the largest entries: eq. 6.6 compares lengths, to which all entries add
@@ -417,8 +420,45 @@ gradient_check = Checks(
         """,
         terms={"numerical": ("difference quotient",), "error": ("distance over lengths",)},
         view=_check_parts,
+        outputs={"numerical": "_numerical"},
     ),
     follows=_of_what_was_measured,
+    twists=(
+        *_MISGIVEN,
+        *(
+            Twist(
+                "eta-not-used",
+                f"This is what a nudge of {eta} gives, whatever eta is: nudge by the eta that was given.",
+                _but(eta=eta),
+            )
+            for eta in (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+        ),
+        Twist(
+            "nudges-left-behind",
+            "Each nudge comes on top of those before it: begin with theta as it was given for every parameter.",
+            _but(nudged=lambda case: {"directions": np.tri(len(case.theta))}),
+        ),
+        Twist(
+            "nudges-left-behind",
+            "A parameter that was nudged down is still there when the next is nudged: begin with theta as it was given for every parameter.",
+            _but(nudged=lambda case: {"moved": -np.tri(len(case.theta), k=-1)}),
+        ),
+        Twist(
+            "nudged-together",
+            "All parameters are nudged at once: one after the other, each alone.",
+            _but(nudged=lambda case: {"directions": np.ones((len(case.theta), len(case.theta)))}),
+        ),
+        Twist(
+            "nudged-by-a-share",
+            "Each parameter is nudged by a share of itself: eq. 6.5 nudges all by eta.",
+            _but(nudged=lambda case: {"directions": np.diag(case.theta)}),
+        ),
+        Twist(
+            "scores-for-loss",
+            "This is how the sum of the scores changes: eq. 6.5 has the loss.",
+            _but(nudged={"of": _all_scores}),
+        ),
+    ),
     hints=(
         "Measured gradient first: lesson 01's central difference, of a function with one output, the loss. One loop over the parameters.",
         "In the loop: theta plus eta in entry m, theta minus eta there; forward and softmax_loss of both. np.linalg.norm gives a length.",
@@ -433,21 +473,21 @@ runaway_step = Checks(
     truth=_ran_away,
     against="eqs. 6.7 and 6.8, entry by entry",
     known=Known(
-        "h: N D, b_given: D, targets: N D, rate, _features",
+        "h: N D, b: D, targets: N D, rate, _features",
         """
-        _shifted = h + b_given
+        _shifted = h + b
         _y       = _shifted - mean(_shifted)          # eq. 6.7
         _dy      = (_y - targets) / N
         _loss    = sum(sum((_y - targets)**2, D)) / (2 * N)      # eq. 6.7
         _db      = sum(_dy)                           # eq. 6.8
-        _b       = b_given - rate * _db               # eq. 6.8
+        _b       = b - rate * _db                     # eq. 6.8
         """,
         rules="""
-            right-gradient: b_given - A => b_given | the bias stays where it was, as it does with the right gradient (or without the targets): here the wrong one is wanted, which leaves the path through the mean out
+            right-gradient: b - A => b | the bias stays where it was, as it does with the right gradient (or without the targets): here the wrong one is wanted, which leaves the path through the mean out
             uphill: A - rate * B => A + rate * B | the step goes up the slope
             rate-missing: rate * A => A | the learning rate is missing
             not-centred: _shifted - mean(_shifted) => _shifted | the forward pass does not subtract the mean: only the gradient forgets it
-            bias-missing: h + b_given => h | the bias is not added
+            bias-missing: h + b => h | the bias is not added
             half-missing: A / (2 * N) => A / N | the loss is twice too large: eq. 6.7 has a half
             sum-for-mean: A / (2 * N) => A / 2 | the loss is N times too large: eq. 6.7 has a mean over the batch
             averaged-over-features: A / (2 * N) => A / (2 * N * _features) | the loss is divided by the number of features too: eq. 6.7 adds the features up
@@ -458,17 +498,17 @@ runaway_step = Checks(
             not-squared: A**2 => abs(A) | the misses are not squared: eq. 6.7
             features-summed: sum(_dy) => sum(sum(_dy, D)) | the gradients of all features are added up: each bias belongs to one feature
             features-averaged: sum(_dy) => sum(mean(_dy, D)) | the gradients of all features are averaged: each bias belongs to one feature
-            step-alone: b_given - A => -A | the old bias is missing: this is the step alone
+            step-alone: b - A => -A | the old bias is missing: this is the step alone
             averaged-over-features: sum(_dy) => sum(_dy) / _features | the gradient is divided by the number of features too: eq. 6.7 adds the features up
             squared-after-summing: sum(sum(A**2, D), N) => sum(sum(A, D), N)**2 | the misses are added up and squared afterwards: square first
             divided-by-the-spread: _shifted - mean(_shifted) => (_shifted - mean(_shifted)) / sqrt(variance(_shifted)) | there is a division by the spread: eq. 6.7 only centres
-            gradient-alone: b_given - rate * A => A | this is the gradient: the new bias is wanted
+            gradient-alone: b - rate * A => A | this is the gradient: the new bias is wanted
             loss-after-the-step: sum(sum((_y - targets)**2, D), N) => sum(sum((_y - targets - rate * sum(_dy, N))**2, D), N) | this is the loss after the step, without the mean of the new bias: the docstring asks for that of the bias given
         """,
         terms={"loss": ("loss",), "b": ("bias | eq. 6.8", "step | eq. 6.8")},
         view=lambda case: {
             "h": case.h,
-            "b_given": case.b,
+            "b": case.b,
             "targets": case.targets,
             "rate": case.rate,
             "_features": float(case.h.shape[1]),

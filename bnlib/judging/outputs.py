@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from bnlib.judging.mistakes.twists import Twist
 
 
+MANY = 2
+"""So many mistakes are believed of two outputs before it is asked whether they stand in each other's place."""
+
+
 def any_wrong(
     checks: Checks,
     cases: Sequence[Case],
@@ -171,10 +175,17 @@ def _exchanged(
     expected: Sequence[dict[str, Array]],
     found: Mapping[str, Finding],
 ) -> dict[str, Finding]:
-    """Findings for two outputs that have no name where they stand, and have one in each other's place."""
-    unnamed = [name for name, finding in found.items() if finding.names == ("unnamed",)]
-    for pair in itertools.combinations(unnamed, 2):
-        if any(right[pair[0]].shape != right[pair[1]].shape for right in expected):
+    """Findings for two outputs that have no name where they stand, or many, and have one in each other's place."""
+    for pair in itertools.combinations(found, 2):
+        told = {name for each in pair for name in found[each].names}
+        unnamed = all(found[each].names == ("unnamed",) for each in pair)
+        if len(told) <= MANY and not unnamed:
+            continue
+        shapes = [
+            {of[each].shape if each in of else None for of in call for each in pair}
+            for call in zip(results, expected, strict=True)
+        ]
+        if any(len(each) > 1 for each in shapes):
             continue
         why = []
         for here, there in (pair, pair[::-1]):
@@ -188,6 +199,8 @@ def _exchanged(
             why.append(finding)
         else:
             names = dict.fromkeys((*why[0].names, *why[1].names))
+            if not unnamed and 1 + len(names) >= len(told):
+                continue
             message = f"{pair[0]} and {pair[1]} are in each other's place: see the order in the docstring. Besides: {why[0].message}"
             return {pair[0]: Finding(("swapped", *names), message)}
     return {}

@@ -64,7 +64,7 @@ def far_from_zero(z: Any, power: int) -> Live:
     rows.plot([z.mean()] * 2, [1.75, 2.2], ":", color=GREY, linewidth=2)
     rows.plot([made["mu"]] * 2, [1.75, 2.2], color=BLUE, linewidth=2)
     rows.set(xlim=(-3.1, 3.1), ylim=(-0.4, 2.6), yticks=[], title=f"float32, 2^{power} from zero; hollow: right")
-    powers = np.arange(FARTHEST["float32"] + 1)
+    powers = range(FARTHEST["float32"] + 1)
     errors = [moved(z, each, "float32")["errors"] for each in powers]
     for (name, words), (colour, _, style) in zip(_MADE.items(), (_LOOKS[0], _LOOKS[1], _LOOKS[2]), strict=True):
         chart.semilogy(powers, np.maximum([each[name] for each in errors], 1e-8), style, color=colour, label=words)
@@ -73,7 +73,7 @@ def far_from_zero(z: Any, power: int) -> Live:
     chart.legend(frameon=False)
     still = Picture(
         figure,
-        f"Five examples of spread {z.std():.2f}, 2^{power} from zero in float32. Their mean is off by {abs(made['mu'] - z.mean()):.1g}, and so is each of them centred "
+        f"{len(z)} examples of spread {z.std():.2f}, 2^{power} from zero in float32. Their mean is off by {abs(made['mu'] - z.mean()):.1g}, and so is each of them centred "
         f"once, all to one side; centred again they are where they belong. One pass gives the variance {made['variances']['pass']:.4g}, which should be {z.var():.4g}. "
         "Beside it the errors by the distance: one pass climbs by two digits for each that the distance gains, centred once by one, centred again by none.",
     )

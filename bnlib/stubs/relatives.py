@@ -41,7 +41,7 @@ def layernorm_forward(x, gamma, beta, eps):
         Waypoint(
             "the chain rule is written, over all outputs or over mu and var",
             1,
-            has="d(L) d(y) d(x_hat) d(product) d(r) delta",
+            has="d(L) d(y) d(x_hat) d(product) d(r) d(mu) d(var) delta",
             lacks="d(L,x)",
         ),
         Waypoint("no derivative is left", 1, lacks="d"),

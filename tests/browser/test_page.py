@@ -98,7 +98,8 @@ def test_without_scripts_formulas_are_legible_and_quizzes_say_how_to_answer(open
         assert page.locator("article math").first.bounding_box()["height"] > 5
         assert "No script runs in this browser" in text
         assert text.count("Answer with quiz(") == page.locator("[data-figure=quiz]").count()
-        for figure in page.locator("[data-figure]:not([data-figure=quiz])").all():
+        assert text.count("this is a pad on which to derive") == page.locator("[data-figure=pad]").count()
+        for figure in page.locator("[data-figure]:not([data-figure=quiz], [data-figure=pad])").all():
             assert figure.locator("svg, pre, table").first.bounding_box()["height"] > 50
 
 

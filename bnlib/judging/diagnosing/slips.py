@@ -18,14 +18,24 @@ import numpy as np
 
 from bnlib.judging.case import Case
 from bnlib.judging.diagnosing.evidence import Evidence, Finding, same, two_at_once, value_of
-from bnlib.judging.diagnosing.terms import Coefficients, Factor, Factors, Parts, Term, columns, factor_table, matching
+from bnlib.judging.diagnosing.terms import (
+    MISSING,
+    Coefficients,
+    Factor,
+    Factors,
+    Parts,
+    Term,
+    columns,
+    factor_table,
+    matching,
+)
 from bnlib.numerics import Array, relative_error
 
 NEARLY = 1e-5
 """Results closer than this fraction of their size are right but for their digits; of mistakes only single named ones are."""
 
-_OF_A_QUANTITY = re.compile("(?<!^mean)(?<!^sum)-(times|over)-(?![A-Z])")
-"""A factor that is a quantity, no size and no axis: a line of the derivation says more precisely how it came or went."""
+_OF_A_QUANTITY = re.compile("(?<!^mean)-(times|over)-(?![A-Z])")
+"""A factor that is a quantity, and no size: a line of the derivation says more precisely how it came or went."""
 
 
 @dataclass(frozen=True)
@@ -275,4 +285,5 @@ def _slip_times_factor(slip: Explanation, evidence: Sequence[Evidence], factors:
             return None
         names, values = factor_table(item, factors)
         possible = possible & matching(values, ratio[None])[:, 0]
-    return next((names[int(index)] for index in np.flatnonzero(possible) if index > 1), None)
+    first = int(np.argmax(possible))
+    return names[first] if np.any(possible) and names[first].cost and names[first] is not MISSING else None

@@ -171,14 +171,14 @@ def _features(array: Array) -> int:
 
 
 def columns(array: Array, ahead: int = 0) -> Array:
-    """Reshape to (features, rows): features, and channels, are the second axis, and a vector is one feature.
+    """Reshape to (features, rows): features, and channels, are the second axis, and a vector or a number is one feature.
 
     Args:
         array: With ``ahead`` axes in front that stay as they are.
         ahead: How many.
     """
     if array.ndim - ahead < 2:
-        return array[(slice(None),) * ahead + (None,)]
+        return array.reshape(*array.shape[:ahead], 1, -1)
     front = np.moveaxis(array, ahead + 1, ahead)
     return front.reshape(*front.shape[: ahead + 1], -1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -121,11 +122,13 @@ class Edits:
 
     def _in(self, line: str) -> Iterator[Edit]:
         """The edits of one line: each rule at each place, other axes, other quantities."""
-        here: dict[str, list[Edit]] = {}
+        here: dict[tuple[str, int], list[Edit]] = {}  # by name, and by which of the ways to make it at a place
+        ways: Counter[tuple[str, Path]] = Counter()
         for path, node in places(self.derivation.lines[line].tree):
             for name, made, words, often in self._of(line, node):
                 edit = self._edit(name, line, words, ((line, path, made),), often)
-                here.setdefault(name, []).append(edit)
+                here.setdefault((name, ways[name, path]), []).append(edit)
+                ways[name, path] += 1
                 yield edit
         for edits in here.values():  # the same thing at every place of the line is one mistake
             several = [edit for edit in edits if edit.changes[0][1] != edits[0].changes[0][1]]
@@ -416,7 +419,8 @@ class Edits:
         """A quantity that is made anew for one line alone, at some places, with a mistake in it."""
         instead = edit.instead(self.derivation)
         made = ((path, self.derivation.opened(at(self.derivation.lines[line].tree, path), instead)) for path in paths)
-        words = partial("Where it is made for {}: {}".format, self._name(line), edit.words)
+        _, said, rest = edit.words.partition(", ") if edit.words.startswith("In ") else ("", "", edit.words)
+        words = partial("Where it is made for {}{}{}".format, self._name(line), said or ": ", rest)
         return Edit(edit.name, words, tuple((line, path, node) for path, node in made), False, True)
 
     def made_anew(self, line: str) -> list[Path]:
@@ -481,7 +485,12 @@ def _slug(name: str) -> str:
 def _counted(node: Node) -> dict[str, str]:
     """How many a sum or mean is over, and what these are."""
     sizes = [size for _, size in node.data[1]] if node.op == "reduce" else ["N"]
-    return {"N": " * ".join(sizes), "examples": SIZES.get(sizes[0], "entries") if len(sizes) == 1 else "entries"}
+    return {"N": " * ".join(sizes), "examples": counted(sizes)}
+
+
+def counted(sizes: Sequence[str]) -> str:
+    """What some sizes count, in words."""
+    return " and ".join(SIZES.get(size, "entries") for size in sizes)
 
 
 def multipliers(derivation: Derivation, output: str = "") -> list[Node]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import cached_property
@@ -13,7 +14,7 @@ import numpy as np
 from bnlib.judging.case import Case
 from bnlib.judging.diagnosing.evidence import MATCH, Evidence, same, two_at_once
 from bnlib.judging.diagnosing.terms import Factors, Term, columns, factor_table, matching
-from bnlib.judging.mistakes.edits import SIZES, Edit, Edits, is_mean, multipliers
+from bnlib.judging.mistakes.edits import Edit, Edits, counted, is_mean, multipliers
 from bnlib.judging.mistakes.rules import parsed, rules
 from bnlib.judging.mistakes.stacked import Rows, Stacked, Which
 from bnlib.language.derivation import Derivation, summands
@@ -124,8 +125,7 @@ class Known:
             values = self.values(way, case)
             return prod(values.length(size) for size in over), values.length(other)
 
-        what = SIZES.get(over[0], "entries") if len(over) == 1 else "entries of a mean"
-        return Factors(self._multipliers, lengths, (" * ".join(over), what), (other, SIZES.get(other, "others")))
+        return Factors(self._multipliers, lengths, (" * ".join(over), counted(over)), (other, counted([other])))
 
     def _multipliers(self, case: Case) -> Mapping[str, Any]:
         """Quantities with one value a feature that the derivation multiplies by."""
@@ -348,10 +348,16 @@ class Way:
 
     def _over_letters(self, item: Evidence) -> Evidence:
         """The evidence with an axis for each letter of the line, where it came in the shape of an argument."""
-        if item.got.shape != self.known.shape(self.line, item.case):
+        if self.known.shape(self.line, item.case) is None:
             return item
-        shape = [self._values(item.case).length(size) for size in self.derivation.lines[self.line].sizes]
-        return replace(item, got=item.got.reshape(shape), expected=item.expected.reshape(shape))
+        own, length = self.derivation.lines[self.line].sizes, self._values(item.case).length
+        sizes = self.derivation.names.sizes
+        for some in (own, *(each for n in range(1, len(sizes)) for each in itertools.combinations(sizes, n))):
+            shape = tuple(map(length, some))
+            if item.got.shape == self.known.shape(self.line, item.case) or _regrouped(item.got.shape, shape):
+                expected = item.expected.reshape(shape) if some == own else np.zeros(shape)
+                return replace(item, got=item.got.reshape(shape), expected=expected)
+        return item
 
     def _fitting(self, mistake: Mistake, evidence: Sequence[Evidence]) -> Iterator[Mistake]:
         if all(edit.speakable for edit in mistake.edits) and all(item.explained_by(mistake.wrong) for item in evidence):
@@ -447,6 +453,19 @@ class Way:
         """The terms of the line as an edit leaves it, where there are as many as before."""
         found = [tree] if self.whole else [node for _, node in summands(tree)]
         return found if len(found) == len(self.signs) else None
+
+
+def _regrouped(shape: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether one shape becomes another by splitting axes, or by putting neighbours together: (5, 6, 2, 2) and (5, 3, 2, 4)."""
+    one, two = ([length for length in each if length != 1] for each in (shape, other))
+    while one and two:
+        few, many = (one, two) if one[0] >= two[0] else (two, one)
+        whole, product = few.pop(0), many.pop(0)
+        while product < whole and many:
+            product *= many.pop(0)
+        if product != whole:
+            return False
+    return not one and not two
 
 
 def _smallest(evidence: Sequence[Evidence]) -> Evidence:

@@ -54,6 +54,7 @@ multiplied-by-N: mean(A) => sum(A) * N | a sum is multiplied by {N}, the number 
 multiplied-by-N: variance(A) => variance(A) * N * N | a sum is multiplied by {N}, the number of {examples}, and it should be divided by it
 power-for-product: A**3 => A * 3 | {A} is multiplied by 3, and it should be raised to the third power (* for **)
 power-for-product: A**2 => A * 2 | {A} is multiplied by 2, and it should be squared (* for **)
+mean-not-squared: variance(A) => mean(A**2) - mean(A) | the mean is taken from the mean of the squares without being squared itself
 not-averaged: mean(A) => A | the mean of {A} is not taken
 not-squared: A**2 => A | {A} is not squared
 exponent: A**3 => A**2 | one power of {A} is missing

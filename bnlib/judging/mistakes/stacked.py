@@ -290,7 +290,7 @@ class Stacked:
         output, plain = self.source.output, self._context(values, {})
         axes = [plain.axes[letter] for letter in self.lines[output].letters]
         others = [axis for axis in range(2, every.ndim) if axis not in axes]
-        kept: Which = np.isfinite(every).all(axis=tuple(range(1, every.ndim)))
+        kept = np.asarray(np.isfinite(every).all(axis=tuple(range(1, every.ndim))))
         kept &= (
             np.all(np.ptp(every, axis=tuple(others)) == 0, axis=tuple(range(1, every.ndim - len(others))))
             if others
