@@ -1,8 +1,12 @@
 """Fixtures shared by the tests of the grader: notebooks made of text, and a fork server."""
 
+import signal
 from pathlib import Path
 
 import pytest
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a script; in a kernel it is not
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 GIVEN = """import numpy as np
 from bnlib import check, fill, hint, load

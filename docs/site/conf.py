@@ -12,6 +12,7 @@ from typing import Any
 import pads
 from docutils import nodes
 from latex2mathml.converter import convert
+from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
 
 import bnlib
@@ -26,10 +27,7 @@ exclude_patterns = ["download", "README.md"]
 nb_execution_mode = "off"
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 4
-suppress_warnings = [
-    "myst.header",  # docs/formulas.md skips a level
-    "misc.highlighting_failure",  # csv, which GitHub colours
-]
+suppress_warnings = ["myst.header"]  # docs/formulas.md skips a level
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # docstrings say what is meant
 
@@ -113,6 +111,7 @@ def _pads(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: 
 
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
+    app.add_lexer("csv", TextLexer)  # which GitHub colours
     app.connect("doctree-read", _number)
     app.connect("doctree-resolved", _lead)
     app.connect("html-page-context", _level, priority=900)  # after the theme has made its navigation
