@@ -153,6 +153,8 @@ _PATHS = ("direct path", "path through the mean", "path through the variance")
 _OUT = ("scaled part", "shift")
 
 _GAMMA_OUTSIDE = """
+x-hat-missing: x_hat * mean(_h * x_hat, {over}) => mean(_h * x_hat, {over}) | x_hat is missing in front of the last mean
+x-hat-missing: mean(_h * x_hat, {over}) => mean(_h, {over}) | x_hat is missing inside the last mean
 gamma-lost: mean(_h, {over}) => mean(dout, {over}) | gamma is missing inside a mean: what arrives at x_hat is gamma * dout
 gamma-lost: mean(_h * x_hat, {over}) => mean(dout * x_hat, {over}) | gamma is missing inside a mean: what arrives at x_hat is gamma * dout
 gamma-outside: x_hat * mean(_h * x_hat, {over}) => gamma * x_hat * mean(dout * x_hat, {over}) | gamma has left a mean that runs over entries with different gammas

@@ -279,7 +279,10 @@ class Edits:
                         f"a sum runs over the {SIZES.get(size, size)}, and is divided by {count}: which axis is that?"
                     )
                     total = Node("reduce", node.args, ("sum", ((size, size),), unequal))
-                    yield name, div(total, mul(*(ref(each) for each in sorted(now)))), words, False
+                    often = (
+                        self.derivation.names.sizes[0] not in now
+                    )  # where means run along rows, this is lesson 03's axis
+                    yield name, div(total, mul(*(ref(each) for each in sorted(now)))), words, often
         for size in self.derivation.names.sizes if kind != "sum" and len(now) == 1 else ():
             if size not in now and self.derivation.names.sizes[0] in now:
                 words = f"a sum over {_counted(node)['examples']} is divided by {size}, the number of {SIZES.get(size, size)}"
