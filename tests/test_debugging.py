@@ -138,6 +138,9 @@ BESIDES = {
     "beta is missing": {"bessel"},
     "the path through the variance is missing": {"input-changed"},
     "the running statistics are never updated (a copy is)": {"shift-missing"},
+    "only the spread within the devices counts, and not that between them": {"mean-moved-first"},  # too little of it
+    "a device counts as much as another, however many examples it has": {"sizes-taken-as-equal", "input-changed"},
+    "those of one device alone are returned": {"wrong-shape"},  # those of each, in a list
 }
 """Programs that the collection lists under another name, and that have this mistake as well."""
 ROWS = [(heading, row) for heading, symptom in SYMPTOMS.items() for row in symptom.rows]
