@@ -148,15 +148,33 @@ def called(program, names):
 
 
 @pytest.mark.parametrize(("heading", "row"), ROWS, ids=lambda each: getattr(each, "cause", each))
-def test_the_line_tells_a_wrong_program_from_all_others_with_the_symptom(heading, row):
-    """Of each name of a row there is a program that shows the symptom and of which the line is true; of others it is not."""
+def test_the_line_tells_its_cause_from_the_others_of_the_symptom(heading, row):
+    """Of each name of a row there is a program that shows the symptom and of which the line is true; of those of other rows it is not."""
     told = [program for program, rows in shown(SYMPTOMS[heading]) if row in rows]
     assert row.names
     for name in row.names:
         assert any(called(program, [name]) for program in told), name
     if not row.general:
-        others = [program.id for program in told if not called(program, {*row.names, *BESIDES.get(row.cause, ())})]
-        assert not others
+        listed = {name for other in SYMPTOMS[heading].rows for name in other.names}
+        assert not [program.id for program in told if called(program, listed) and not called(program, meant(row))]
+
+
+def meant(row):
+    return {*row.names, *BESIDES.get(row.cause, ())}
+
+
+@pytest.mark.parametrize("exercise", dict.fromkeys(symptom.exercise for symptom in LISTED))
+def test_few_mistakes_that_are_not_listed_look_like_one_that_is(exercise):
+    """The collection grows; nine of ten programs that a line is true of have the mistake that it tells."""
+    right = [
+        called(program, meant(row))
+        for symptom in LISTED
+        if symptom.exercise == exercise
+        for program, rows in shown(symptom)
+        for row in rows
+        if not row.general
+    ]
+    assert np.mean(right) >= 0.9
 
 
 @pytest.mark.parametrize(("exercise", "code"), dict.fromkeys((s.exercise, s.code) for s in SYMPTOMS.values()))
@@ -192,9 +210,9 @@ TOLD = {
     "normalization.batchnorm_backward": 0.8,
     "normalization.batchnorm_forward": 0.8,
     "layer.BatchNorm": 0.4,
-    "training.softmax_loss": 0.95,
+    "training.softmax_loss": 0.8,
     "training.training_step": 0.8,
-    "training.gradient_check": 0.75,
+    "training.gradient_check": 2 / 3,
 }
 """What the page says of its reach: this part of the wrong programs, or more, is told by a line."""
 

@@ -175,7 +175,7 @@ def _of_the_devices(case: Case) -> dict[str, Any]:
         (n[:k] * means[:k]).sum(axis=0) / total for k, total in ((None, len(n)), (None, alike), (-1, n.sum()))
     )
     stuck, late = _merged(case.sizes, means, variances, grows=False), _merged(case.sizes, means, variances, late=True)
-    with np.errstate(all="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         unbiased = whole(mu, variances * n / (n - 1))
     return {
         "_plain_mean": plain, "_plain_variance": variances.mean(axis=0), "_plain_squares": whole(mu, weights=1, total=len(n)),

@@ -153,6 +153,8 @@ _PATHS = ("direct path", "path through the mean", "path through the variance")
 _OUT = ("scaled part", "shift")
 
 _GAMMA_OUTSIDE = """
+x-hat-missing: x_hat * mean(_h * x_hat, {over}) => mean(_h * x_hat, {over}) | x_hat is missing in front of the last mean
+x-hat-missing: mean(_h * x_hat, {over}) => mean(_h, {over}) | x_hat is missing inside the last mean
 gamma-lost: mean(_h, {over}) => mean(dout, {over}) | gamma is missing inside a mean: what arrives at x_hat is gamma * dout
 gamma-lost: mean(_h * x_hat, {over}) => mean(dout * x_hat, {over}) | gamma is missing inside a mean: what arrives at x_hat is gamma * dout
 gamma-outside: x_hat * mean(_h * x_hat, {over}) => gamma * x_hat * mean(dout * x_hat, {over}) | gamma has left a mean that runs over entries with different gammas
@@ -288,7 +290,30 @@ def _shared(name, message, which):
     return Slip(name, message, "out", wrong)
 
 
-_ONE_DIRECTION = "A mean runs over the {} of the images alone. Which other axis do the positions lie along?"
+def _apart(v, axis):
+    """Images in which what lies along one axis of the positions is a channel of its own."""
+    return np.moveaxis(v, axis, 2).reshape(len(v), -1, v.size // len(v) // v.shape[1] // v.shape[axis], 1)
+
+
+def _one_direction(case, axis):
+    """The case in which a mean runs over the other axis of the positions alone."""
+    turned = {name: _apart(case[name], axis) for name in ("x", "dout")}
+    return Case(case, **turned, **{name: np.repeat(case[name], case.x.shape[axis]) for name in ("gamma", "beta")})
+
+
+def _seen_apart(case, output, got, axis):
+    return _apart(got, axis) if output in ("out", "dx") else got
+
+
+_ONE_DIRECTION = tuple(
+    Twist(
+        "mean-over-one-direction",
+        f"A mean runs over the {along} of the images alone. Which other axis do the positions lie along?",
+        partial(_one_direction, axis=axis),
+        partial(_seen_apart, axis=axis),
+    )
+    for along, axis in (("height", 3), ("width", 2))
+)
 
 
 def _tables(case):
@@ -343,15 +368,13 @@ spatial_batchnorm_forward = Checks(
         like=_LIKE,
     ),
     slips=(
-        _shared("mean-over-one-direction", _ONE_DIRECTION.format("height"), lambda case, n, c, h, w: (c, w)),
-        _shared("mean-over-one-direction", _ONE_DIRECTION.format("width"), lambda case, n, c, h, w: (c, h)),
         _shared(
             "axes-of-channels-last",
             "A mean runs over axes 0, 1 and 2. The channels are axis 1 here.",
             lambda case, n, c, h, w: w,
         ),
     ),
-    twists=tuple(_cut_wrongly(("x", "dout"))),
+    twists=(*_cut_wrongly(("x", "dout")), *_ONE_DIRECTION),
     hints=(
         "A position of an image is one more example of its channel. Which entries share a mean? In which table would they be one column, or one row?",
         "Channels to the end first: x.transpose(0, 2, 3, 1).reshape(-1, C) has a row for each example and position. Afterwards the same "
@@ -375,7 +398,7 @@ spatial_batchnorm_backward = Checks(
         view=_flat,
         like=_LIKE,
     ),
-    twists=tuple(_cut_wrongly(("x", "dout"), ("dout",))),
+    twists=(*_cut_wrongly(("x", "dout"), ("dout",)), *_ONE_DIRECTION),
     hints=(
         "The same reshape as in the forward pass, now for dout. What comes back as dx must travel the other way.",
         "Bring dout into the table of the forward pass: dout.transpose(0, 2, 3, 1).reshape(-1, C), or dout.swapaxes(0, 1).reshape(C, -1). There the three "
@@ -451,7 +474,7 @@ _OTHER_GROUPS = (
     ),
 )
 _OTHER_PARAMETERS = tuple(
-    Twist(name, words, partial(_taken_otherwise, take=take, names=names), beside=False)
+    Twist(name, words, partial(_taken_otherwise, take=take, names=names))
     for name, words, take in (
         (
             "gamma-of-the-group",

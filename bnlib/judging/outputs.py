@@ -156,10 +156,12 @@ def _diagnose(
 def _twisted(
     checks: Checks, usual: Known | Together, name: str, evidence: Sequence[Evidence]
 ) -> Iterator[tuple[Twist, Known | Together, list[Evidence]]]:
-    """The twists of an output, with their lines and the evidence as each has it."""
+    """The twists that make a difference to an output, with their lines and the evidence as each has it."""
     for twist in checks.twists:
         seen = [each for item in evidence if (each := twist.seen(usual, name, item))]
-        if len(seen) == len(evidence):
+        pairs = zip(seen, evidence, strict=False)
+        moot = not twist.known and all(same(a.got, b.got) and same(a.expected, b.expected) for a, b in pairs)
+        if len(seen) == len(evidence) and not moot:
             yield twist, twist.lines(usual), seen
 
 

@@ -267,19 +267,21 @@ class Edits:
         for size in every:
             if now != {size}:
                 name = f"{slug}-over-{SIZES.get(size, size)}"
-                yield (
-                    name,
-                    over_these(size),
-                    f"a {kind} runs over the {SIZES.get(size, size)}, and should run over the {_counted(node)['examples']}: which axis is that?",
-                    True,
-                )
                 if kind == "mean" and size not in now:
                     count = _counted(node)["N"]
                     words = (
                         f"a sum runs over the {SIZES.get(size, size)}, and is divided by {count}: which axis is that?"
                     )
                     total = Node("reduce", node.args, ("sum", ((size, size),), unequal))
-                    yield name, div(total, mul(*(ref(each) for each in sorted(now)))), words, False
+                    # Often where means run along rows: this is the axis of lesson 03.
+                    often = self.derivation.names.sizes[0] not in now
+                    yield name, div(total, mul(*(ref(each) for each in sorted(now)))), words, often
+                yield (
+                    name,
+                    over_these(size),
+                    f"a {kind} runs over the {SIZES.get(size, size)}, and should run over the {_counted(node)['examples']}: which axis is that?",
+                    True,
+                )
         for size in self.derivation.names.sizes if kind != "sum" and len(now) == 1 else ():
             if size not in now and self.derivation.names.sizes[0] in now:
                 words = f"a sum over {_counted(node)['examples']} is divided by {size}, the number of {SIZES.get(size, size)}"

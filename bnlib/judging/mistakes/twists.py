@@ -47,11 +47,12 @@ class Twist:
         return self.known or usual
 
     def seen(self, usual: Known | Together, output: str, item: Evidence) -> Evidence | None:
-        """The evidence for those inputs; None for an output that it does not concern, or of another shape."""
+        """The evidence for those inputs; None for an output that it does not concern, or that has another shape then."""
         known, key = self.lines(usual), (self, "case")
         if not known.of(output) or item.got.shape != item.expected.shape:
             return None
         if key not in item.case.memory:
             item.case.memory[key] = self.case(item.case) if self.case else item.case
         case = item.case.memory[key]
-        return Evidence(case, self.back(item.case, output, item.got), known.truth(case, output), item.dtype)
+        got, expected = self.back(item.case, output, item.got), known.truth(case, output)
+        return Evidence(case, got, expected, item.dtype) if got.shape == expected.shape else None
