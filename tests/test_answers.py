@@ -26,8 +26,8 @@ from bnlib.notebooks import parse
 from bnlib.stubs import lesson_of, lessons
 
 EXERCISES = {exercise.stub.id: exercise for exercise in exercises()}
-PAIRS, PAIRS_NAMED = 12, 0.9
-"""So many pairs of mistakes of each exercise, drawn with a fixed seed, and how many of them must be named in each lesson."""
+PAIRS, PAIRS_NAMED = 12, {True: 0.9, False: 0.85}
+"""So many pairs of mistakes of each exercise, drawn with a fixed seed, and how many of them must be named: in lessons 01 to 05, and in later ones."""
 
 every_exercise = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=EXERCISES)
 
@@ -112,13 +112,13 @@ def test_two_mistakes_at_once_fail_and_most_are_named():
                 continue
             report = judge.report(program.text)
             verdict = "accepted" if report.ok else all(named(one, report.names, beside=True) for one in program.names)
-            found[exercise.stub.lesson.key, verdict] += 1
+            found[verdict, exercise.stub.lesson.key < "06"] += 1
             misses += [] if verdict is True else [f"{id} {program.label}: {', '.join(report.names)}"]
     assert found.total() > 150
-    for lesson in lessons():
-        named_truly, tried = found[lesson.key, True], sum(n for (key, _), n in found.items() if key == lesson.key)
-        assert not found[lesson.key, "accepted"], "\n".join(misses)
-        assert named_truly >= PAIRS_NAMED * tried, "\n".join([lesson.key, str(found), *misses])
+    for early, bound in PAIRS_NAMED.items():
+        tried = sum(count for (_, when), count in found.items() if when is early)
+        assert not found["accepted", early], "\n".join(misses)
+        assert found[True, early] >= bound * tried, "\n".join([str(found), *misses])
 
 
 @pytest.mark.parametrize("lesson", lessons(), ids=lambda lesson: lesson.key)
