@@ -18,6 +18,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from urllib.parse import unquote
 
+import dying
 import psutil
 import pytest
 
@@ -347,16 +348,10 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_gradebook(folder, tmp_path)
 
 def test_a_grader_process_that_dies_costs_only_what_killed_it(folder, tmp_path, monkeypatch):
     """The pool breaks when a process of it ends; a new one takes over."""
-    monkeypatch.setattr(pool, "grade_batch", _deadly)
+    monkeypatch.setattr(pool, "grade_batch", dying.on_wrong)
     summary = grade(folder, tmp_path / "out", settings=FAST, jobs=2)
     assert summary.ungraded == ("wrong",)
     assert scores(tmp_path / "out") == {**SCORES, "wrong": "0"}
-
-
-def _deadly(settings, works):
-    if any(work.name == "wrong" for work in works):
-        os._exit(1)
-    return grade_batch(settings, works)
 
 
 def test_bad_input_is_one_line_and_nothing_is_overwritten(folder, tmp_path, capsys):

@@ -5,17 +5,17 @@ from __future__ import annotations
 import csv
 import errno
 import json
-import os
 import signal
 import subprocess
 import time
 
+import dying
 import pytest
 from test_grade import ALL, FAST, SCORES, Here, command, folder, gradebook, notebook, scores  # noqa: F401
 
 from bnlib.cli import main
 from bnlib.grading import book, files, pool
-from bnlib.grading.batch import Settings, grade_batch
+from bnlib.grading.batch import Settings
 from bnlib.grading.book import GradeError
 from bnlib.grading.course import Course, CourseError
 from bnlib.grading.grade import grade
@@ -31,19 +31,12 @@ def empty(lesson):
 
 def test_results_are_kept_before_their_batch_ends(folder, tmp_path, monkeypatch):  # noqa: F811
     """The process dies after it has told what it knows of the first student, who pays nothing for it."""
-    monkeypatch.setattr(pool, "grade_batch", _dies_after_one)
+    monkeypatch.setattr(pool, "grade_batch", dying.after_one)
     summary = grade(folder, tmp_path / "out", settings=FAST, jobs=1)
     assert len(summary.ungraded) == 3
     done = {name: total for name, total in scores(tmp_path / "out").items() if name.strip("'") not in summary.ungraded}
     assert len(done) == 2
     assert done == {name: SCORES[name] for name in done}
-
-
-def _dies_after_one(settings, works):
-    if len(works) > 1:
-        grade_batch(settings, works[:1])
-        time.sleep(1)  # until the runner has looked
-    os._exit(1)
 
 
 def test_a_batch_tells_of_each_student_as_soon_as_it_is_judged(folder, tmp_path, monkeypatch):  # noqa: F811
