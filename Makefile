@@ -1,8 +1,9 @@
 # Everything runs in .venv, which make creates itself; nothing is installed outside this folder.
 # Written for GNU make 3.81 and a POSIX shell: that is what macOS and a bare Debian have.
 
-LESSON   := 01_chain_rule.ipynb
 NOTEBOOKS ?= notebooks
+# The first that is there: a week's bundle holds that week's lesson alone.
+LESSON   := $(notdir $(firstword $(sort $(wildcard $(NOTEBOOKS)/[0-9][0-9]_*.ipynb))))
 LAB_ARGS ?=
 WORKERS  ?= 2
 
@@ -103,7 +104,7 @@ lab: install-run
 	if [ "$$(uname)" = Linux ] && [ -z "$${DISPLAY-}$${WAYLAND_DISPLAY-}$${BROWSER-}" ]; then \
 	  options="$$options --no-browser"; echo 'No screen here: open the address that JupyterLab prints.'; fi; \
 	PATH="$$PWD/.venv/bin:$$PATH"; export PATH; exec $(PY) -m jupyterlab --ServerApp.root_dir='$(NOTEBOOKS)' \
-	  --LabApp.default_url=/lab/tree/$(LESSON) $$options $(LAB_ARGS)
+	  --LabApp.default_url=/lab$(addprefix /tree/,$(LESSON)) $$options $(LAB_ARGS)
 
 clean:
 	@if $(OURS); then rm -rf .venv; fi

@@ -120,6 +120,8 @@ def _nbgrader(arguments: argparse.Namespace) -> int:
             return lesson_sources(course / "solutions", chosen)
         return {"exam": exam(course / "docs" / "exam.md", course / "solutions" / "exam.md", arguments.exam)}
 
+    if arguments.exam is not None and arguments.lesson:
+        return _say("--exam and --lesson: the exam takes the place of lessons; export each by itself")
     name = "LESSON" if arguments.exam is None else "exam"
     return _export(arguments, sources, export, f"nbgrader generate_assignment {name}")
 
@@ -213,6 +215,8 @@ def _release(arguments: argparse.Namespace) -> int:
     from bnlib.release import ReleaseError, bundle, release
     from bnlib.sheets import projects
 
+    if arguments.lesson and not arguments.zip:
+        return _say("--lesson says what goes into the bundle: name the file with --zip")
     try:
         chosen = [lesson_of(key) for key in arguments.lesson]
         course = _folder(arguments)

@@ -51,6 +51,31 @@ def test_the_zip_grades_a_submission(tmp_path):
     assert {test["status"] for test in said["tests"]} == {"passed", "failed"}
 
 
+def test_the_set_up_leaves_answers_and_seed_to_its_own_user(tmp_path):
+    """A learner's process there is another user's; where the kernel has no Landlock, nothing else hides these files."""
+    build_zip(tmp_path / "autograder.zip", [translation.lesson])
+    source = tmp_path / "source"
+    with zipfile.ZipFile(tmp_path / "autograder.zip") as archive:
+        archive.extractall(source)
+    for name, does in (
+        ("apt-get", ""),
+        ("python3", 'mkdir -p "$3/bin"; echo "#!/bin/sh" > "$3/bin/pip"; chmod +x "$3/bin/pip"'),
+    ):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tmp_path / name).chmod(0o755)
+    for path in (source, *source.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    environment = {**os.environ, "AUTOGRADER": str(tmp_path), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    subprocess.run(["bash", source / "setup.sh"], check=True, env=environment)
+    closed = [
+        source / "course.toml",
+        *(p for each in ("solutions", "tests") for p in (source / each, *(source / each).rglob("*"))),
+    ]
+    assert len(closed) > 10
+    assert [path for path in closed if path.stat().st_mode & 0o077] == []
+    assert (source / "bnlib" / "stubs" / "translation.py").stat().st_mode & 0o044 == 0o044
+
+
 def test_what_cannot_be_read_is_said(tmp_path):
     out = tmp_path / "results.json"
     arguments = ["--out", str(out), "--no-nbval", "--lesson", "02_translation"]

@@ -165,3 +165,14 @@ def test_make_keeps_a_venv_that_it_did_not_make(tmp_path):
     (tmp_path / ".venv" / ".made-by-make").touch()
     assert run("make", "clean", cwd=tmp_path).returncode == 0
     assert not mine.exists()
+
+
+@pytest.mark.parametrize("handed_out", [("01_chain_rule", "02_translation"), ("02_translation",), ()])
+def test_make_lab_opens_the_first_lesson_that_is_there(handed_out, tmp_path):
+    (tmp_path / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
+    (tmp_path / "notebooks").mkdir()
+    for name in handed_out:
+        (tmp_path / "notebooks" / f"{name}.ipynb").touch()
+    (tmp_path / "notebooks" / "0 mine.ipynb").touch()
+    said = done("make", "lab", "--dry-run", cwd=tmp_path)
+    assert f"--LabApp.default_url=/lab{f'/tree/{handed_out[0]}.ipynb' if handed_out else ''} " in said

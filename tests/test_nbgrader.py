@@ -69,6 +69,9 @@ def test_items_of_the_exam_are_chosen_by_number(tmp_path, capsys):
     assert [cell["id"] for cell in cells] == ["item-2", "answer-2", "item-14", "answer-14"]
     assert main(["export", "nbgrader", str(tmp_path / "other"), "--exam", "99", "--course", str(ROOT)]) == 2
     assert "exam.md has no item 99" in capsys.readouterr().err
+    assert main(["export", "nbgrader", str(tmp_path / "other"), "--exam", "2", "--lesson", "02"]) == 2
+    assert "--exam and --lesson" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_class_with_more_than_its_methods_is_refused():

@@ -222,6 +222,9 @@ def test_release_packs_one_lesson(tmp_path, monkeypatch, capsys):
         assert sum(name.endswith(".ipynb") for name in archive.namelist()) == 1
     assert main([*arguments, "--lesson", "99"]) == 2
     assert "99" in capsys.readouterr().err
+    assert main(["release", "--out", str(tmp_path / "other"), "--lesson", "02"]) == 2
+    assert "name the file with --zip" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
 
 
 def test_outputs_that_differ_from_machine_to_machine_are_not_stored():

@@ -1,4 +1,4 @@
-"""``course.toml``: what a teacher decides about a course, read by every command and never asked for in source code.
+"""``course.toml``: what a teacher decides about a course, read where grades are made and never asked for in source code.
 
 Each mistake in it is one line that says where it is and what may stand there; with any mistake nothing is begun.
 """

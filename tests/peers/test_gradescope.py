@@ -68,4 +68,4 @@ def test_a_submission_is_graded(autograder, kind, lost):
     assert sum(test["score"] for test in said["tests"]) == said["score"]
     if kind != "not-json":
         (confined,) = said["extra_data"]["isolation"]
-        assert ("own user" in confined) == (os.geteuid() == 0), confined
+        assert ("own user without rights" in confined) == (os.geteuid() == 0), confined

@@ -30,6 +30,7 @@ apt-get install -y python3 python3-venv
 cd "${AUTOGRADER:-/autograder}/source"
 python3 -m venv ../venv
 ../venv/bin/pip install -q -c constraints.txt -e '.[grade]'
+chmod -R go= solutions tests course.toml  # answers run as another user
 """
 """Run once, as root, when the zip is uploaded. Gradescope's folder is ``/autograder``; elsewhere it can be named."""
 
