@@ -60,7 +60,7 @@ MADE = {
     precision.center_accurately: (centred, ((1, 3), (2, 2), (3, 7), (200, 2), (7, 4))),
     precision.sync_batchnorm_forward: (spread, SHARDS),
     precision.sync_batchnorm_backward: (spread, SHARDS),
-    precision.batchnorm_backward_fast: (normalized, ((4, 7), (5, 5), (16, 1), (300, 5), (1030, 40), (8, 3))),
+    precision.batchnorm_backward_fast: (normalized, ((4, 7), (5, 5), (16, 1), (300, 5), (1030, 40), (5000, 2), (8, 3))),
 }
 """For each exercise how its inputs are made, and of which sizes; the last are ordinary ones."""
 
